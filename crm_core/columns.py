@@ -1,0 +1,140 @@
+"""Column types that store and refuse the same on SQLite and PostgreSQL, before a driver sees the value."""
+
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from enum import StrEnum
+from typing import Annotated, Any
+
+from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, String, Text, TypeDecorator
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import mapped_column
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
+
+from crm_core.errors import InvalidInput
+
+MINOR_UNITS = 100
+
+LOWERED_ON_SQLITE = "lowered"
+"""Name under which `crm_core.database` registers Python's own `str.lower` with SQLite."""
+
+LARGEST_AMOUNT = Decimal("9999999999999.99")
+"""Ten trillion: 9,000 deals of it still add up exactly in a 64-bit sum of minor units."""
+
+
+def exact_amount(value: Decimal | int | str) -> Decimal:
+    """The amount rounded half up to minor units; refuses floats, NaN, infinities and the absurdly large."""
+    if isinstance(value, float):
+        raise InvalidInput("An amount of money can't be a float: pass a Decimal, an int or a string.")
+    try:
+        amount = Decimal(value)
+    except InvalidOperation:
+        raise InvalidInput("This is not an amount of money.") from None
+    if not amount.is_finite() or abs(amount) > LARGEST_AMOUNT:
+        raise InvalidInput(f"An amount of money can't be more than {LARGEST_AMOUNT:,}.")
+    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def storable_text(value: str, limit: int | None = None) -> str:
+    """The text itself; refuses what one of the databases or a browser can't carry."""
+    if "\x00" in value:
+        raise InvalidInput("Text can't contain a NUL character.")
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        raise InvalidInput("Text can't contain half of a surrogate pair.") from None
+    if limit is not None and len(value) > limit:
+        raise InvalidInput(f"Text is {len(value):,} characters long; at most {limit:,} fit here.")
+    return value
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: aware in Python, UTC in the database; naive datetimes are refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise InvalidInput("An instant needs a time zone.")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class MinorUnits(TypeDecorator[Decimal]):
+    """Money: Decimal in Python, whole minor units (64-bit) in the database, so sums are exact on both."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | int | str | None, dialect: Dialect) -> int | None:
+        return None if value is None else int(exact_amount(value) * MINOR_UNITS)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(int(value)) / MINOR_UNITS
+
+
+class Line(TypeDecorator[str]):
+    """One line of text from a user, with a length limit."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else storable_text(value, getattr(self.impl, "length", None))
+
+
+class LongText(TypeDecorator[str]):
+    """Text of any length from a user."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else storable_text(value)
+
+
+def stored_enum(kind: type[StrEnum], name: str) -> Enum:
+    """An enum stored as its values in plain text, with a check constraint the database enforces."""
+    return Enum(
+        kind,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=30,
+        values_callable=lambda members: [member.value for member in members],
+    )
+
+
+class lowered(GenericFunction[str]):  # noqa: N801  # reads as the SQL function it is
+    """Text in lower case, for every script; SQLite's own `lower` knows only ASCII."""
+
+    type = Text()
+    inherit_cache = True
+    name = LOWERED_ON_SQLITE
+
+
+@compiles(lowered)
+def _lower_on_a_server(element: lowered, compiler: SQLCompiler, **options: Any) -> str:
+    return f"lower{compiler.function_argspec(element, **options)}"
+
+
+@compiles(lowered, "sqlite")
+def _lower_in_the_embedded_database(element: lowered, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{LOWERED_ON_SQLITE}{compiler.function_argspec(element, **options)}"
+
+
+Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+Money = Annotated[Decimal, mapped_column(MinorUnits)]
+
+ColumnTypes = dict[Any, Any]
+PYTHON_TO_COLUMN: ColumnTypes = {datetime: UtcDateTime, str: LongText, dict[str, Any]: Document}

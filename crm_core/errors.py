@@ -1,0 +1,29 @@
+"""What can be refused, in three kinds; every refusal is a sentence a salesperson understands."""
+
+
+class CrmError(Exception):
+    """Base of every refusal. `str(error)` is one sentence: what is wrong, and what to do now."""
+
+
+class NotFound(CrmError):
+    """The record does not exist, was deleted, or is none of this user's business."""
+
+
+class RuleBroken(CrmError):
+    """The request makes sense, but a rule of the sales process forbids it."""
+
+
+class Conflict(CrmError):
+    """Somebody else changed the record meanwhile."""
+
+
+class InvalidInput(CrmError):
+    """A value can't be what it is meant to be."""
+
+
+class DatabaseUnavailable(CrmError):
+    """The database can't be opened, reached or used as it is."""
+
+
+class TransactionMisuse(RuntimeError):
+    """A programming error: a transaction inside another, or control flow that escaped from one."""

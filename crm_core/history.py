@@ -1,0 +1,199 @@
+"""Keeps every state a record was in, and reads them back as of any instant.
+
+Versions are written in one place, just before a transaction commits, by copying the rows it touched; so
+nothing that goes through a session can forget them. Statements that would change records behind the
+session's back are refused; `insert_with_past` is the one way to bring many in at once.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Table, and_, event, exists, func, insert, literal, or_, select, text, update
+from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, aliased
+
+from crm_core.errors import TransactionMisuse
+from crm_core.models import VERSIONS, Record, Source, Transaction
+
+R = TypeVar("R", bound=Record)
+
+IDS_PER_STATEMENT = 500
+WRITTEN_WITH_PAST = {"history": "written"}
+
+
+class HistoryBypassed(TransactionMisuse):
+    """A change that would leave no trace."""
+
+
+def as_of(model: type[R], at: datetime | None) -> type[R]:
+    """The model as it was at that instant, to be queried like the model itself; None is the live table.
+
+    A version is valid when `valid_from <= at` and (`valid_to` is null or `at < valid_to`).
+    """
+    if at is None:
+        return model
+    versions = VERSIONS[model]
+    valid = select(*(versions.c[column.name] for column in model.__table__.columns)).where(
+        versions.c.valid_from <= at, or_(versions.c.valid_to.is_(None), versions.c.valid_to > at)
+    )
+    return cast("type[R]", aliased(model, valid.subquery(f"{model.__tablename__}_then"), adapt_on_names=True))
+
+
+def keep(session: Session, *, actor_id: int | None, source: Source, note: str | None) -> None:
+    """From now on the session keeps the past of what it changes, as one transaction by that actor."""
+    log = _Log(session, Transaction(actor_id=actor_id, source=source, note=note))
+    session.info["log"] = log
+    event.listen(session, "before_flush", log.stamp)
+    event.listen(session, "do_orm_execute", log.refuse_what_leaves_no_trace)
+    event.listen(session, "before_commit", log.write_versions)
+    event.listen(session, "after_transaction_create", _refuse_savepoint)
+
+
+def transaction_of(session: Session) -> Transaction:
+    """The session's own transaction, logged at the latest when this is called."""
+    log: _Log = session.info["log"]
+    return log.enter()
+
+
+def insert_with_past(
+    session: Session, model: type[Record], histories: Iterable[Sequence[tuple[datetime, dict[str, Any]]]]
+) -> None:
+    """Insert many records, each with the states it was in: (valid from, whole row), oldest first.
+
+    The last state is the live row. Rows carry their ids (see `next_id`) but not `version` and `updated_at`:
+    those follow from the states. No state may lie after the session's instant.
+    """
+    transaction = transaction_of(session)
+    rows, versions = [], []
+    for states in histories:
+        past = list(_as_versions(states, transaction))
+        if any(state["valid_from"] > session.info["at"] for state in past):
+            raise HistoryBypassed("A state can't begin after the transaction that writes it.")
+        versions += past
+        rows.append({column.name: past[-1].get(column.name) for column in model.__table__.columns})
+    session.execute(insert(model.__table__), rows, execution_options=WRITTEN_WITH_PAST)
+    session.execute(insert(VERSIONS[model]), versions, execution_options=WRITTEN_WITH_PAST)
+    catch_up_sequence(session, model.__table__)
+
+
+def next_id(session: Session, model: type[Any]) -> int:
+    """The first free id. Safe to count on from here: there is one writer at a time."""
+    return (session.scalar(select(func.max(model.__table__.c.id))) or 0) + 1
+
+
+def catch_up_sequence(session: Session, table: Table) -> None:
+    """Let PostgreSQL go on counting after ids that were given by hand."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(
+            text("SELECT setval(pg_get_serial_sequence(:name, 'id'), :last)"),
+            {"name": table.name, "last": session.scalar(select(func.max(table.c.id)))},
+        )
+
+
+class _Log:
+    """What one write session changed, and the transaction it will be kept under."""
+
+    def __init__(self, session: Session, transaction: Transaction) -> None:
+        self.session = session
+        self.transaction = transaction
+        self.changed: set[Record] = set()
+        self.is_worth_a_line = False
+
+    def enter(self) -> Transaction:
+        """Log the transaction, once."""
+        if self.transaction.id is None:
+            self.transaction.at = self.session.info["at"]
+            self.session.add(self.transaction)
+            self.session.flush([self.transaction])
+        return self.transaction
+
+    def stamp(self, session: Session, _context: Any, _instances: Any) -> None:
+        """Count a record's change and note its instant: once in a transaction, whatever is flushed."""
+        at = session.info["at"]
+        self.is_worth_a_line |= any(row is not self.transaction for row in session.new)
+        self.is_worth_a_line |= bool(session.deleted) or any(map(session.is_modified, session.dirty))
+        for record in session.deleted:
+            if isinstance(record, Record):
+                raise HistoryBypassed("Records are never removed: set deleted_at instead.")
+        for record in session.new:
+            if isinstance(record, Record):
+                record.version = 1
+                record.created_at = record.created_at or at
+                record.updated_at = at
+                self.changed.add(record)
+        for record in session.dirty:
+            if isinstance(record, Record) and session.is_modified(record):
+                if record.updated_at != at:
+                    record.version += 1
+                    record.updated_at = at
+                self.changed.add(record)
+
+    def refuse_what_leaves_no_trace(self, state: ORMExecuteState) -> None:
+        if not (state.is_insert or state.is_update or state.is_delete):
+            return
+        self.is_worth_a_line = True
+        table = getattr(state.statement, "table", None)
+        if _is_kept(table) and state.execution_options.get("history") != "written":
+            raise HistoryBypassed(
+                f"A bulk statement on {table} leaves no history: change the records through the session."
+            )
+
+    def write_versions(self, session: Session) -> None:
+        """Copy every changed row as it now stands into its versions."""
+        session.flush()
+        if self.is_worth_a_line:
+            self.enter()
+        for model in VERSIONS:
+            ids = sorted(record.id for record in self.changed if isinstance(record, model))
+            for start in range(0, len(ids), IDS_PER_STATEMENT):
+                self._write_versions_of(model, ids[start : start + IDS_PER_STATEMENT])
+        self.changed.clear()
+
+    def _write_versions_of(self, model: type[Record], ids: list[int]) -> None:
+        at, live, versions = self.session.info["at"], model.__table__, VERSIONS[model]
+        now_changed = and_(live.c.id.in_(ids), live.c.updated_at == at)
+        self.session.execute(
+            update(versions)
+            .where(
+                versions.c.id.in_(ids),
+                versions.c.valid_to.is_(None),
+                exists().where(live.c.id == versions.c.id, live.c.updated_at == at),
+            )
+            .values(valid_to=at),
+            execution_options={**WRITTEN_WITH_PAST, "synchronize_session": False},
+        )
+        names = [column.name for column in live.columns]
+        copied = select(
+            *(live.c[name] for name in names),
+            literal(at, versions.c.valid_from.type),
+            literal(self.transaction.id, versions.c.transaction_id.type),
+        ).where(now_changed)
+        self.session.execute(
+            insert(versions).from_select([*names, "valid_from", "transaction_id"], copied),
+            execution_options=WRITTEN_WITH_PAST,
+        )
+
+
+def _as_versions(
+    states: Sequence[tuple[datetime, dict[str, Any]]], transaction: Transaction
+) -> Iterable[dict[str, Any]]:
+    """The rows of the version table for one record's states."""
+    ends = [valid_from for valid_from, _ in states[1:]] + [None]
+    for number, ((valid_from, row), valid_to) in enumerate(zip(states, ends, strict=True), start=1):
+        yield {
+            **row,
+            "version": number,
+            "updated_at": valid_from,
+            "valid_from": valid_from,
+            "valid_to": valid_to,
+            "transaction_id": row.get("transaction_id", transaction.id),
+        }
+
+
+def _is_kept(table: Any) -> bool:
+    return table in VERSIONS.values() or any(table is model.__table__ for model in VERSIONS)
+
+
+def _refuse_savepoint(_session: Session, transaction: SessionTransaction) -> None:
+    if transaction.nested:
+        raise TransactionMisuse("A savepoint inside a transaction: one user action is one transaction.")

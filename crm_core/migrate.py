@@ -1,0 +1,109 @@
+"""Brings a database's schema to what this code expects, and says where it stands."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+
+from crm_core.config import PROJECT
+from crm_core.database import Database
+from crm_core.errors import DatabaseUnavailable
+
+
+class SchemaState(StrEnum):
+    """Where a database's schema stands, seen from this code."""
+
+    EMPTY = "empty"
+    BEHIND = "behind"
+    CURRENT = "current"
+    AHEAD = "ahead"
+    FOREIGN = "foreign"
+
+
+ADVICE = {
+    SchemaState.EMPTY: "The database {url} is empty. Run `python -m crm_core migrate` to set it up.",
+    SchemaState.BEHIND: (
+        "The database {url} is older than this program. Make a backup, then run `python -m crm_core migrate`."
+    ),
+    SchemaState.AHEAD: (
+        "The database {url} was written by a newer version of this program. Update the program."
+    ),
+    SchemaState.FOREIGN: (
+        "The database {url} holds tables that are not the CRM's. Point CRM_DATABASE_URL to one of its own."
+    ),
+}
+
+
+def state(database: Database) -> SchemaState:
+    """Where the schema stands. Changes nothing."""
+    with database.read() as session:
+        return _state(session.connection())
+
+
+def upgrade(database: Database, to: str = "head") -> SchemaState:
+    """Migrate up and return the state it was in before; an embedded database is backed up first.
+
+    Raises `DatabaseUnavailable` when the schema is newer than this code, or not the CRM's.
+    """
+    before = state(database)
+    if before in (SchemaState.AHEAD, SchemaState.FOREIGN):
+        raise DatabaseUnavailable(_advice(database, before))
+    if before is SchemaState.BEHIND and database.kind == "sqlite":
+        database.back_up(_backup_file(database))
+    if before is not SchemaState.CURRENT:
+        with database.migration() as connection:
+            if _state(connection) is not SchemaState.CURRENT:  # another process may have been faster
+                command.upgrade(_alembic(connection), to)
+    return before
+
+
+def downgrade(database: Database, to: str = "base") -> None:
+    """Migrate down; `base` leaves no table of ours."""
+    with database.migration() as connection:
+        command.downgrade(_alembic(connection), to)
+
+
+def require_current(database: Database) -> None:
+    """Refuse, in one sentence, a database whose schema is not what this code expects."""
+    found = state(database)
+    if found is not SchemaState.CURRENT:
+        raise DatabaseUnavailable(_advice(database, found))
+
+
+def head() -> str:
+    """The newest migration's number."""
+    return str(ScriptDirectory.from_config(_alembic()).get_current_head())
+
+
+def _state(connection: Connection) -> SchemaState:
+    tables = set(inspect(connection).get_table_names())
+    current = MigrationContext.configure(connection).get_current_revision()
+    scripts = ScriptDirectory.from_config(_alembic())
+    if current is None:
+        return SchemaState.FOREIGN if tables - {"alembic_version"} else SchemaState.EMPTY
+    if current == scripts.get_current_head():
+        return SchemaState.CURRENT
+    known = {script.revision for script in scripts.walk_revisions()}
+    return SchemaState.BEHIND if current in known else SchemaState.AHEAD
+
+
+def _alembic(connection: Connection | None = None) -> AlembicConfig:
+    config = AlembicConfig(attributes={"connection": connection})
+    config.set_main_option("script_location", str(PROJECT / "migrations"))
+    return config
+
+
+def _advice(database: Database, found: SchemaState) -> str:
+    return ADVICE[found].format(url=database.url.render_as_string(hide_password=True))
+
+
+def _backup_file(database: Database) -> Path:
+    file = Path(str(database.url.database))
+    with database.read() as session:
+        revision = MigrationContext.configure(session.connection()).get_current_revision()
+    number = len(list(file.parent.glob(f"{file.stem}.before-*{file.suffix}"))) + 1
+    return file.with_name(f"{file.stem}.before-{number}-was-{revision}{file.suffix}")

@@ -1,0 +1,65 @@
+"""What every table shares, and what every record with a history shares."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import CheckConstraint, ForeignKey, MetaData, Table, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+
+from crm_core.columns import PYTHON_TO_COLUMN, Line
+
+CONSTRAINT_NAMES = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Root of all tables."""
+
+    __table__: ClassVar[Table]
+
+    metadata = MetaData(naming_convention=CONSTRAINT_NAMES)
+    type_annotation_map = PYTHON_TO_COLUMN
+
+
+class Record(Base):
+    """A record people work on: soft-deleted, counted in versions, created once however often it is sent.
+
+    Its history is written by `crm_core.history`, which knows it by this class.
+    """
+
+    __abstract__ = True
+
+    id: Mapped[int] = mapped_column(primary_key=True, sort_order=-1)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    version: Mapped[int]
+    deleted_at: Mapped[datetime | None]
+    request_id: Mapped[str | None] = mapped_column(Line(64), unique=True)
+    external_source: Mapped[str | None] = mapped_column(Line(50))
+    external_id: Mapped[str | None] = mapped_column(Line(200))
+
+    @declared_attr
+    def owner_id(cls) -> Mapped[int | None]:
+        return mapped_column(ForeignKey("users.id"), index=True)
+
+    @declared_attr.directive
+    def __table_args__(cls) -> Any:
+        return (
+            UniqueConstraint("external_source", "external_id"),
+            CheckConstraint("version >= 1", "version_counts_from_one"),
+            CheckConstraint(
+                "(external_source IS NULL) = (external_id IS NULL)", "external_id_has_its_source"
+            ),
+        )
+
+
+def filled(column: str, limit: int) -> CheckConstraint:
+    """The database's own refusal of an empty, blank or overlong name."""
+    return CheckConstraint(
+        f"length(trim({column})) > 0 AND length({column}) <= {limit}", f"{column}_is_filled"
+    )

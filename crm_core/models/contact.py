@@ -1,0 +1,31 @@
+"""People at the companies we sell to."""
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from crm_core.columns import Line
+from crm_core.models.base import Record, filled
+
+if TYPE_CHECKING:
+    from crm_core.models.company import Company
+    from crm_core.models.opportunity import Opportunity
+    from crm_core.models.user import User
+
+
+class Contact(Record):
+    """A person we talk to, at most at one company."""
+
+    __tablename__ = "contacts"
+    __table_args__ = (*Record.__table_args__, filled("name", 200))
+
+    name: Mapped[str] = mapped_column(Line(200), index=True)
+    company_id: Mapped[int | None] = mapped_column(ForeignKey("companies.id"), index=True)
+    email: Mapped[str | None] = mapped_column(Line(254), index=True)
+    phone: Mapped[str | None] = mapped_column(Line(50))
+    job_title: Mapped[str | None] = mapped_column(Line(200))
+
+    owner: Mapped["User | None"] = relationship(lazy="raise")
+    company: Mapped["Company | None"] = relationship(back_populates="contacts", lazy="raise")
+    opportunities: Mapped[list["Opportunity"]] = relationship(back_populates="contact", lazy="raise")

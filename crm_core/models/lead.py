@@ -1,0 +1,61 @@
+"""People who might become opportunities."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from crm_core.columns import Line, Money, stored_enum
+from crm_core.models.base import Record, filled
+
+if TYPE_CHECKING:
+    from crm_core.models.opportunity import Opportunity
+    from crm_core.models.user import User
+
+
+class LeadStatus(StrEnum):
+    """How far we know a lead."""
+
+    NEW = "new"
+    CONTACTED = "contacted"
+    QUALIFIED = "qualified"
+    UNQUALIFIED = "unqualified"
+    CONVERTED = "converted"
+
+    @property
+    def label(self) -> str:
+        return self.value.capitalize()
+
+
+class Lead(Record):
+    """A person who showed interest; a qualified one converts into exactly one opportunity."""
+
+    __tablename__ = "leads"
+    __table_args__ = (
+        *Record.__table_args__,
+        filled("name", 200),
+        CheckConstraint("estimated_value >= 0", "estimated_value_is_not_negative"),
+        CheckConstraint("(status = 'converted') = (converted_at IS NOT NULL)", "converted_has_its_instant"),
+        CheckConstraint("(converted_at IS NULL) = (opportunity_id IS NULL)", "converted_has_its_opportunity"),
+    )
+
+    name: Mapped[str] = mapped_column(Line(200), index=True)
+    company_name: Mapped[str | None] = mapped_column(Line(200))
+    email: Mapped[str | None] = mapped_column(Line(254), index=True)
+    phone: Mapped[str | None] = mapped_column(Line(50))
+    job_title: Mapped[str | None] = mapped_column(Line(200))
+    source: Mapped[str | None] = mapped_column(Line(100))
+    status: Mapped[LeadStatus] = mapped_column(
+        stored_enum(LeadStatus, "status"), default=LeadStatus.NEW, index=True
+    )
+    estimated_value: Mapped[Money | None]
+    description: Mapped[str | None]
+    converted_at: Mapped[datetime | None]
+    opportunity_id: Mapped[int | None] = mapped_column(
+        ForeignKey("opportunities.id", use_alter=True), index=True
+    )
+
+    owner: Mapped["User | None"] = relationship(lazy="raise")
+    opportunity: Mapped["Opportunity | None"] = relationship(foreign_keys=[opportunity_id], lazy="raise")

@@ -1,0 +1,154 @@
+"""Opportunities: the sales we hope to make, and the stages they pass through."""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, Select, and_, case, or_
+from sqlalchemy.ext.hybrid import hybrid_property
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from crm_core.columns import Line, Money, stored_enum
+from crm_core.models.base import Record, filled
+from crm_core.models.close_reason import CloseReason, Outcome
+
+if TYPE_CHECKING:
+    from crm_core.models.company import Company
+    from crm_core.models.contact import Contact
+    from crm_core.models.lead import Lead
+    from crm_core.models.user import User
+
+
+class OpportunityStage(StrEnum):
+    """The stages in the order a deal passes them; the last two are the outcomes."""
+
+    QUALIFICATION = "qualification"
+    DISCOVERY = "discovery"
+    PROPOSAL = "proposal"
+    NEGOTIATION = "negotiation"
+    CLOSED_WON = "closed_won"
+    CLOSED_LOST = "closed_lost"
+
+    @property
+    def label(self) -> str:
+        return self.value.replace("_", " ").capitalize()
+
+    @property
+    def is_closed(self) -> bool:
+        return self in CLOSED_STAGES
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> "OpportunityStage":
+        """The stage that a deal with this outcome is in."""
+        return cls.CLOSED_WON if outcome is Outcome.WON else cls.CLOSED_LOST
+
+
+CLOSED_STAGES = (OpportunityStage.CLOSED_WON, OpportunityStage.CLOSED_LOST)
+OPEN_STAGES = tuple(stage for stage in OpportunityStage if stage not in CLOSED_STAGES)
+
+
+class Opportunity(Record):
+    """A sale we hope to make to one company.
+
+    `expected_value` is in the workspace's currency; None means unknown, which is not zero.
+    `credited_owner_id` is the owner at the close, who keeps the credit when the deal changes hands.
+    """
+
+    __tablename__ = "opportunities"
+    __table_args__ = (
+        *Record.__table_args__,
+        filled("name", 200),
+        CheckConstraint("expected_value >= 0", "expected_value_is_not_negative"),
+        CheckConstraint("probability BETWEEN 0 AND 100", "probability_is_percent"),
+        CheckConstraint(
+            "(stage IN ('closed_won', 'closed_lost')) = (closed_at IS NOT NULL)", "closed_has_its_instant"
+        ),
+        CheckConstraint("(closed_at IS NULL) = (actual_close_date IS NULL)", "closed_has_its_day"),
+        CheckConstraint("closed_at >= created_at", "closed_after_created"),
+        CheckConstraint(
+            "(stage <> 'closed_won' OR probability = 100) AND (stage <> 'closed_lost' OR probability = 0)",
+            "outcome_is_certain",
+        ),
+        CheckConstraint(
+            "closed_at IS NOT NULL OR (close_reason_id IS NULL AND close_note IS NULL"
+            " AND credited_owner_id IS NULL)",
+            "open_has_no_outcome",
+        ),
+        Index("ix_opportunities_stage_expected_value_id", "stage", "expected_value", "id"),
+        Index("ix_opportunities_expected_value_id", "expected_value", "id"),
+    )
+
+    name: Mapped[str] = mapped_column(Line(200), index=True)
+    company_id: Mapped[int | None] = mapped_column(ForeignKey("companies.id"), index=True)
+    contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id"), index=True)
+    lead_id: Mapped[int | None] = mapped_column(ForeignKey("leads.id"), index=True)
+    stage: Mapped[OpportunityStage] = mapped_column(
+        stored_enum(OpportunityStage, "stage"), default=OpportunityStage.QUALIFICATION
+    )
+    expected_value: Mapped[Money | None]
+    probability: Mapped[int]
+    expected_close_date: Mapped[date | None] = mapped_column(index=True)
+    actual_close_date: Mapped[date | None]
+    closed_at: Mapped[datetime | None] = mapped_column(index=True)
+    close_reason_id: Mapped[int | None] = mapped_column(ForeignKey("close_reasons.id"), index=True)
+    close_note: Mapped[str | None]
+    credited_owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
+    next_step: Mapped[str | None] = mapped_column(Line(500))
+    next_step_date: Mapped[date | None]
+    source: Mapped[str | None] = mapped_column(Line(100), index=True)
+    description: Mapped[str | None]
+
+    owner: Mapped["User | None"] = relationship(foreign_keys="Opportunity.owner_id", lazy="raise")
+    credited_owner: Mapped["User | None"] = relationship(foreign_keys=[credited_owner_id], lazy="raise")
+    company: Mapped["Company | None"] = relationship(back_populates="opportunities", lazy="raise")
+    contact: Mapped["Contact | None"] = relationship(back_populates="opportunities", lazy="raise")
+    lead: Mapped["Lead | None"] = relationship(foreign_keys=[lead_id], lazy="raise")
+    close_reason: Mapped[CloseReason | None] = relationship(lazy="raise")
+
+    @hybrid_property
+    def is_open(self) -> bool:
+        """Not closed yet."""
+        return not self.stage.is_closed
+
+    @is_open.inplace.expression
+    @classmethod
+    def _is_open(cls) -> ColumnElement[bool]:
+        return cls.stage.not_in(CLOSED_STAGES)
+
+    @hybrid_property
+    def is_won(self) -> bool:
+        return self.stage is OpportunityStage.CLOSED_WON
+
+    @is_won.inplace.expression
+    @classmethod
+    def _is_won(cls) -> ColumnElement[bool]:
+        return cls.stage == OpportunityStage.CLOSED_WON
+
+    @hybrid_property
+    def is_lost(self) -> bool:
+        return self.stage is OpportunityStage.CLOSED_LOST
+
+    @is_lost.inplace.expression
+    @classmethod
+    def _is_lost(cls) -> ColumnElement[bool]:
+        return cls.stage == OpportunityStage.CLOSED_LOST
+
+    def is_overdue(self, on: date) -> bool:
+        """Open, and expected to close before that day."""
+        return self.is_open and self.expected_close_date is not None and self.expected_close_date < on
+
+    @classmethod
+    def overdue(cls, on: date) -> ColumnElement[bool]:
+        """`is_overdue` in SQL."""
+        return and_(cls.is_open, cls.expected_close_date < on)
+
+    @classmethod
+    def stage_order(cls) -> ColumnElement[int]:
+        """The stage's position in the order a deal passes them."""
+        return case({stage: position for position, stage in enumerate(OpportunityStage)}, value=cls.stage)
+
+    @classmethod
+    def counts_for(cls, users: Collection[int] | Select[int]) -> ColumnElement[bool]:
+        """Whose deal it is: an open one its owner's, a closed one the owner's at the close."""
+        return or_(and_(cls.is_open, cls.owner_id.in_(users)), cls.credited_owner_id.in_(users))

@@ -1,0 +1,59 @@
+"""Who works here: users, their roles and their teams."""
+
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, func
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from crm_core.columns import Line, stored_enum
+from crm_core.models.base import Base, filled
+
+LOCAL_USER_ID = 1
+"""Who acts where nobody signs in; the first migration creates this user."""
+
+
+class Role(StrEnum):
+    """What a user may change: their own, their team's, everything."""
+
+    REP = "rep"
+    MANAGER = "manager"
+    ADMIN = "admin"
+
+    @property
+    def label(self) -> str:
+        return self.value.capitalize()
+
+
+class Team(Base):
+    """People who sell together, and their manager."""
+
+    __tablename__ = "teams"
+    __table_args__ = (filled("name", 200),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Line(200), unique=True)
+    manager_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", use_alter=True), index=True)
+
+    manager: Mapped["User | None"] = relationship(foreign_keys=[manager_id], lazy="raise", post_update=True)
+    members: Mapped[list["User"]] = relationship(
+        back_populates="team", foreign_keys="User.team_id", lazy="raise"
+    )
+
+
+class User(Base):
+    """A person who owns records and makes changes. Users are deactivated, never deleted."""
+
+    __tablename__ = "users"
+    __table_args__ = (filled("name", 200),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Line(200))
+    email: Mapped[str | None] = mapped_column(Line(254))
+    role: Mapped[Role] = mapped_column(stored_enum(Role, "role"), default=Role.REP)
+    team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"), index=True)
+    is_active: Mapped[bool] = mapped_column(default=True)
+
+    team: Mapped[Team | None] = relationship(back_populates="members", foreign_keys=[team_id], lazy="raise")
+
+
+Index("uq_users_email", func.lower(User.email), unique=True)

@@ -1,0 +1,116 @@
+"""Days and spans of days in the workspace's time zone, and the instants they begin and end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from zoneinfo import ZoneInfo
+
+from dateutil.relativedelta import relativedelta
+from sqlalchemy import ColumnElement, and_, case
+from sqlalchemy.orm import InstrumentedAttribute
+
+ONE_DAY = timedelta(days=1)
+
+
+class PeriodKind(StrEnum):
+    """Spans that people compare."""
+
+    MONTH = "month"
+    QUARTER = "quarter"
+    YEAR = "year"
+    FISCAL_YEAR = "fiscal_year"
+    CUSTOM = "custom"
+
+    @property
+    def months(self) -> int:
+        """How many months one lasts; 0 for a custom span."""
+        return {"month": 1, "quarter": 3, "year": 12, "fiscal_year": 12}.get(self.value, 0)
+
+
+@dataclass(frozen=True)
+class Period:
+    """Days from `start` up to, but not including, `end`."""
+
+    start: date
+    end: date
+    kind: PeriodKind = PeriodKind.CUSTOM
+
+    @property
+    def days(self) -> int:
+        return (self.end - self.start).days
+
+    @property
+    def last_day(self) -> date:
+        return self.end - ONE_DAY
+
+    def previous(self) -> "Period":
+        """The same kind of period immediately before; for a custom one, as many days."""
+        if self.kind is PeriodKind.CUSTOM:
+            return replace(self, start=self.start - timedelta(days=self.days), end=self.start)
+        return replace(self, start=self.start - relativedelta(months=self.kind.months), end=self.start)
+
+    def compared_with(self, today: date) -> "Period":
+        """What to hold this period against: the previous one, cut to as many days as have elapsed of this."""
+        before = self.previous()
+        if not self.start <= today < self.last_day:
+            return before
+        elapsed = (today - self.start).days + 1
+        return replace(before, end=min(before.end, before.start + timedelta(days=elapsed)))
+
+    def months(self) -> list[date]:
+        """The first day of every month that the period touches."""
+        month = self.start.replace(day=1)
+        months = []
+        while month < self.end:
+            months.append(month)
+            month += relativedelta(months=1)
+        return months
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """How the workspace counts days: its time zone, and the month its fiscal year starts in."""
+
+    zone: ZoneInfo
+    fiscal_start: int = 1
+
+    def day_of(self, at: datetime) -> date:
+        """The day it is here at that instant."""
+        return at.astimezone(self.zone).date()
+
+    def start_of(self, day: date) -> datetime:
+        """The first instant of the day."""
+        return datetime.combine(day, time(), self.zone).astimezone(UTC)
+
+    def end_of(self, day: date) -> datetime:
+        """The last instant of the day that a database can tell from the next day's first."""
+        return self.start_of(day + ONE_DAY) - timedelta(microseconds=1)
+
+    def last_second_of(self, day: date) -> datetime:
+        """The last whole second of the day."""
+        return self.start_of(day + ONE_DAY) - timedelta(seconds=1)
+
+    def period(self, kind: PeriodKind, containing: date) -> Period:
+        """The month, quarter, year or fiscal year that the day lies in."""
+        first = self.fiscal_start if kind is PeriodKind.FISCAL_YEAR else 1
+        start = containing.replace(day=1)
+        start -= relativedelta(months=(containing.month - first) % kind.months)
+        return Period(start, start + relativedelta(months=kind.months), kind)
+
+    def within(
+        self,
+        instant: InstrumentedAttribute[datetime | None] | InstrumentedAttribute[datetime],
+        period: Period,
+    ) -> ColumnElement[bool]:
+        """SQL: the instant lies in the period."""
+        return and_(instant >= self.start_of(period.start), instant < self.start_of(period.end))
+
+    def bucket(
+        self, instant: InstrumentedAttribute[datetime | None], firsts: Sequence[date]
+    ) -> ColumnElement[int]:
+        """SQL: the position of the span the instant lies in, where each begins on one of the days given."""
+        return case(
+            *((instant < self.start_of(first), position) for position, first in enumerate(firsts[1:])),
+            else_=len(firsts) - 1,
+        )
