@@ -106,6 +106,11 @@ class OpportunityFilter(BaseModel):
             found.append(deal.closed_at <= calendar.end_of(self.closed_to))
         return found
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether it lets anything less through than everything."""
+        return self != EVERYTHING
+
     def closed_in(self, period: Period, outcome: Outcome) -> "OpportunityFilter":
         """This filter, narrowed to deals that ended like that in the period."""
         changes = {

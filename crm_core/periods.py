@@ -68,6 +68,22 @@ class Period:
         return months
 
 
+class PeriodChoice(StrEnum):
+    """Periods to choose from, relative to today."""
+
+    THIS_MONTH = "this_month"
+    LAST_MONTH = "last_month"
+    THIS_QUARTER = "this_quarter"
+    LAST_QUARTER = "last_quarter"
+    THIS_YEAR = "this_year"
+    LAST_YEAR = "last_year"
+    ALL_TIME = "all_time"
+
+    @property
+    def label(self) -> str:
+        return self.value.replace("_", " ").capitalize()
+
+
 @dataclass(frozen=True)
 class Calendar:
     """How the workspace counts days: its time zone, and the month its fiscal year starts in."""
@@ -97,6 +113,14 @@ class Calendar:
         start = containing.replace(day=1)
         start -= relativedelta(months=(containing.month - first) % kind.months)
         return Period(start, start + relativedelta(months=kind.months), kind)
+
+    def chosen(self, choice: PeriodChoice, today: date, first_day: date | None) -> Period:
+        """The period that the choice means today; all time goes from the first day there is to today."""
+        if choice is PeriodChoice.ALL_TIME:
+            return Period(min(first_day or today, today), today + ONE_DAY)
+        which, kind = choice.value.split("_")
+        this = self.period(PeriodKind(kind), today)
+        return this if which == "this" else this.previous()
 
     def within(
         self,

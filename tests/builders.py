@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
 from crm_core.database import instant
 from crm_core.models import (
+    Base,
     Company,
     Contact,
     Lead,
@@ -25,6 +26,8 @@ PROBABILITIES = {
     OpportunityStage.CLOSED_WON: 100,
     OpportunityStage.CLOSED_LOST: 0,
 }
+
+Row = TypeVar("Row", bound=Base)
 
 
 class Make:
@@ -67,7 +70,7 @@ class Make:
     def team(self, name: str = "North", **answers: Any) -> Team:
         return self._add(Team(name=name, **answers))
 
-    def _add(self, row: Any) -> Any:
+    def _add(self, row: Row) -> Row:
         self.session.add(row)
         self.session.flush()
         return row

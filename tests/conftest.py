@@ -1,4 +1,4 @@
-"""A fresh, migrated database of each kind for every test, and builders that name only what a test cares about."""
+"""A fresh, migrated database of each kind for every test, and builders for what a test cares about."""
 
 import os
 import shutil
@@ -130,3 +130,11 @@ def shared_data() -> Path:
     if not folder.exists():
         pytest.skip(f"{folder} is missing: no real data to test on")
     return folder
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where everything must be there, as on CI, a skipped test is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CRM_TEST_NO_SKIPS") and reporter and reporter.stats.get("skipped"):
+        reporter.write_line("A test was skipped, and CRM_TEST_NO_SKIPS is set.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -3,8 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from pydantic import Field
-from pydantic.experimental.missing_sentinel import MISSING
+from pydantic import MISSING, Field
 
 from crm_core.models import OpportunityStage
 from crm_core.schemas.fields import Amount, Label, Name, Percent, Schema, ShortText, Text

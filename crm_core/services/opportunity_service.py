@@ -1,11 +1,10 @@
 """What can be done with an opportunity, and what can't."""
 
-from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import Any
 
-from pydantic.experimental.missing_sentinel import MISSING
+from pydantic import MISSING
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
@@ -104,6 +103,27 @@ class OpportunitySort(StrEnum):
     def is_descending(self) -> bool:
         return self.value.startswith("-")
 
+    @property
+    def column(self) -> str:
+        """What it sorts by, whichever way round."""
+        return self.value.removeprefix("-")
+
+    @property
+    def reversed(self) -> "OpportunitySort":
+        """The same column the other way round."""
+        return OpportunitySort(self.column if self.is_descending else f"-{self.column}")
+
+    @property
+    def label(self) -> str:
+        rising, falling = {
+            "value": ("lowest first", "highest first"),
+            "stage": ("first to last", "last to first"),
+            "expected_close": ("soonest first", "latest first"),
+            "created": ("oldest first", "newest first"),
+        }.get(self.column, ("A to Z", "Z to A"))
+        name = self.column.replace("_", " ").capitalize()
+        return f"{name}, {falling if self.is_descending else rising}"
+
 
 SORT_COLUMNS: dict[str, ColumnElement[Any]] = {
     "name": lowered(Opportunity.name),
@@ -114,14 +134,6 @@ SORT_COLUMNS: dict[str, ColumnElement[Any]] = {
     "owner": lowered(User.name),
     "created": Opportunity.created_at.expression,
 }
-
-
-@dataclass(frozen=True)
-class OpportunityPage:
-    """Some rows of a filtered list, and how many there are in all."""
-
-    rows: list[OpportunityResponse]
-    total: int
 
 
 def create_opportunity(session: Session, draft: OpportunityCreate) -> Opportunity:
@@ -159,17 +171,19 @@ def get_opportunities(
     sort: OpportunitySort = OpportunitySort.VALUE_DESCENDING,
     limit: int = 50,
     offset: int = 0,
-) -> OpportunityPage:
-    """A page of the filtered list, with the number of deals in the whole of it."""
+) -> list[OpportunityResponse]:
+    """A page of the filtered and sorted list, with the names of companies and owners."""
     if not 1 <= limit <= LARGEST_PAGE or offset < 0:
         raise InvalidInput(f"A page has between 1 and {LARGEST_PAGE} rows.")
-    calendar = settings_service.get_calendar(session)
-    conditions = where.conditions(Opportunity, calendar=calendar, today=calendar.day_of(instant(session)))
-    total = session.scalar(select(func.count()).select_from(Opportunity).where(*conditions)) or 0
-    chosen = select(Opportunity).where(*conditions)
+    chosen = select(Opportunity).where(*_conditions(session, where))
     chosen = chosen.options(joinedload(Opportunity.company), joinedload(Opportunity.owner))
-    found = session.scalars(_sorted(chosen, sort).limit(limit).offset(offset))
-    return OpportunityPage([_response(opportunity) for opportunity in found], total)
+    return [_response(found) for found in session.scalars(_sorted(chosen, sort).limit(limit).offset(offset))]
+
+
+def count_opportunities(session: Session, where: OpportunityFilter = EVERYTHING) -> int:
+    """How many deals the whole filtered list has."""
+    conditions = _conditions(session, where)
+    return session.scalar(select(func.count()).select_from(Opportunity).where(*conditions)) or 0
 
 
 def update_opportunity(session: Session, opportunity_id: int, changes: OpportunityUpdate) -> Opportunity:
@@ -261,8 +275,8 @@ def reopen_opportunity(session: Session, opportunity_id: int, *, to: Opportunity
         raise OpportunityIsOpen(opportunity)
     if to.is_closed:
         raise ReopenNeedsOpenStage
-    opportunity.stage = to
-    opportunity.probability = settings_service.default_probability(session, to)
+    probability = settings_service.default_probability(session, to)
+    opportunity.stage, opportunity.probability = to, probability
     opportunity.closed_at = opportunity.actual_close_date = None
     opportunity.close_reason_id = opportunity.close_note = opportunity.credited_owner_id = None
     return opportunity
@@ -321,13 +335,17 @@ def _require_reason(session: Session, outcome: Outcome, reason_id: int | None, n
         raise ReasonNeedsNote(reason.label)
 
 
+def _conditions(session: Session, where: OpportunityFilter) -> list[ColumnElement[bool]]:
+    calendar = settings_service.get_calendar(session)
+    return where.conditions(Opportunity, calendar=calendar, today=calendar.day_of(instant(session)))
+
+
 def _sorted(chosen: Select[Opportunity], sort: OpportunitySort) -> Select[Opportunity]:
-    key = sort.value.removeprefix("-")
-    if key == "company":
+    if sort.column == "company":
         chosen = chosen.outerjoin(Opportunity.company)
-    if key == "owner":
+    if sort.column == "owner":
         chosen = chosen.outerjoin(Opportunity.owner)
-    column = SORT_COLUMNS[key]
+    column = SORT_COLUMNS[sort.column]
     if sort.is_descending:
         return chosen.order_by(column.desc().nulls_last(), Opportunity.id.desc())
     return chosen.order_by(column.asc().nulls_last(), Opportunity.id)

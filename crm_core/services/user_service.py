@@ -1,6 +1,5 @@
 """The people who sell."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import exists, or_, select
@@ -17,7 +16,7 @@ class Owner:
     name: str
 
 
-def get_owners(session: Session) -> Sequence[Owner]:
+def get_owners(session: Session) -> list[Owner]:
     """Everybody who can own a deal or has the credit of one, by name; the local user only once it has any."""
     has_deals = exists().where(or_(Opportunity.owner_id == User.id, Opportunity.credited_owner_id == User.id))
     chosen = select(User.id, User.name).where(or_(User.id != LOCAL_USER_ID, has_deals))

@@ -1,0 +1,56 @@
+# `make` prints what there is. Everything happens in .venv; `make install` is the step that the others share.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/.runtime-installed
+DEVELOPMENT := $(VENV)/.development-installed
+TESTS ?= tests
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format install install-development lock clean
+
+help:  ## Print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(RUNTIME)  ## Start the CRM on http://localhost:8501
+	@$(BIN)/streamlit run app.py
+
+test: $(DEVELOPMENT)  ## Run every test
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(TESTS)
+
+lint: $(DEVELOPMENT)  ## Check style and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy .
+
+format: $(DEVELOPMENT)  ## Bring the code into shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+install: $(RUNTIME)  ## Set up .venv with what the CRM needs
+install-development: $(DEVELOPMENT)  ## ... and with what its tests need
+
+lock: $(DEVELOPMENT)  ## Compile the locked requirements from pyproject.toml
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" \
+	    pyproject.toml --output-file requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --custom-compile-command "make lock" \
+	    pyproject.toml --group dev --constraint requirements.txt --output-file requirements-dev.txt
+
+clean:  ## Remove .venv and everything tests left; your data stays
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "The CRM needs Python 3.11 or newer: make run PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements.txt | $(BIN)/pip
+	@echo "Installing what the CRM needs; this takes a minute."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(DEVELOPMENT): requirements-dev.txt requirements.txt | $(BIN)/pip
+	@echo "Installing what the tests need; this takes a minute."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@ $(RUNTIME)

@@ -1,0 +1,44 @@
+"""`GET /api/health`: is this server fit to work, and with what."""
+
+from fastapi import APIRouter, Response
+
+from crm_core import __version__, migrate
+from crm_core.config import Config
+from crm_core.database import Database
+from crm_core.errors import DatabaseUnavailable
+from crm_core.migrate import SchemaState
+from crm_core.schemas.fields import Schema
+
+router = APIRouter(tags=["health"])
+
+
+class Health(Schema):
+    """`migration` is where the database's tables stand, seen from this version of the program."""
+
+    status: str
+    version: str
+    database: str | None
+    migration: SchemaState | None
+    detail: str | None = None
+
+
+@router.get("/health", response_model_exclude_none=True, responses={503: {"model": Health}})
+def health(response: Response) -> Health:
+    """200 when the database can be used, 503 and the reason when it can't."""
+    try:
+        database = Database(Config().database_url, pool_size=1)
+        found = migrate.state(database)
+        database.dispose()
+    except DatabaseUnavailable as refusal:
+        response.status_code = 503
+        return Health(
+            status="unavailable", version=__version__, database=None, migration=None, detail=str(refusal)
+        )
+    is_fit = found is SchemaState.CURRENT
+    response.status_code = 200 if is_fit else 503
+    return Health(
+        status="ok" if is_fit else "unavailable",
+        version=__version__,
+        database=database.kind,
+        migration=found,
+    )

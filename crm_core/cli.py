@@ -1,0 +1,98 @@
+"""The command line: `python -m crm_core COMMAND`."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crm_core import check, clock, demo, importing, migrate
+from crm_core.config import Config
+from crm_core.database import Database
+from crm_core.errors import CrmError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+    help="Look after a CRM's database. It is the embedded one unless CRM_DATABASE_URL names another.",
+)
+imports = typer.Typer(no_args_is_help=True, help="Bring in records from a file of another program.")
+app.add_typer(imports, name="import")
+
+
+@app.command("migrate")
+def migrate_command() -> None:
+    """Bring the database's tables to what this program expects."""
+    with opened(expect_current=False) as database:
+        before = migrate.upgrade(database)
+        typer.echo(
+            "Nothing to do." if before is migrate.SchemaState.CURRENT else "The database is up to date."
+        )
+
+
+@app.command("check")
+def check_command() -> None:
+    """Prove that the history adds up to the live tables; list what does not, and exit with 1."""
+    with opened() as database:
+        typer.echo(check.engine(database))
+        findings = check.findings(database)
+        for finding in findings:
+            typer.echo(finding)
+        typer.echo(check.verdict(findings))
+        if findings:
+            raise typer.Exit(1)
+
+
+@app.command("demo")
+def demo_command(
+    opportunities: Annotated[
+        int, typer.Option(min=1, max=1_000_000, help="How many deals to make up.")
+    ] = demo.DEFAULT_OPPORTUNITIES,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same data.")] = demo.DEFAULT_SEED,
+) -> None:
+    """Fill an empty database with two years of believable deals."""
+    with opened() as database:
+        with typer.progressbar(length=opportunities, label="Making up deals", file=sys.stderr) as bar:
+            summary = demo.fill(
+                database, opportunities=opportunities, seed=seed, at=clock.now(), progress=bar.update
+            )
+        typer.echo(str(summary))
+
+
+@imports.command("opportunities")
+def import_opportunities_command(
+    file: Annotated[Path, typer.Argument(help="The CSV file.")],
+    mapping: Annotated[
+        str | None,
+        typer.Option(help="A mapping file, or the name of one that comes with the program."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")] = False,
+) -> None:
+    """Import deals, all or nothing; importing the same file again changes nothing."""
+    with opened() as database:
+        report = importing.import_opportunities(
+            database, file, importing.find_mapping(mapping, file), at=clock.now(), dry_run=dry_run
+        )
+        typer.echo(str(report))
+        if report.refusals:
+            raise typer.Exit(1)
+
+
+@contextmanager
+def opened(*, expect_current: bool = True) -> Iterator[Database]:
+    """The configured database; a refusal ends the program with its sentence instead of a traceback."""
+    try:
+        config = Config()
+        database = Database(config.database_url)
+        if expect_current and config.is_embedded:
+            migrate.upgrade(database)
+        if expect_current:
+            migrate.require_current(database)
+        yield database
+        database.dispose()
+    except CrmError as refusal:
+        typer.echo(str(refusal), err=True)
+        raise typer.Exit(1) from refusal

@@ -1,0 +1,1 @@
+"""Every rule of the sales process, once: one file for each noun."""

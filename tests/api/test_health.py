@@ -1,0 +1,51 @@
+"""The health endpoint tells whether this server is fit to work."""
+
+import pytest
+from starlette.testclient import TestClient
+
+from api.main import api
+from crm_core import __version__
+
+
+@pytest.fixture
+def client() -> TestClient:
+    return TestClient(api)
+
+
+def test_says_what_it_works_with(client, database, monkeypatch):
+    monkeypatch.setenv("CRM_DATABASE_URL", database.url.render_as_string(hide_password=False))
+
+    answer = client.get("/api/health")
+
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "status": "ok",
+        "version": __version__,
+        "database": database.kind,
+        "migration": "current",
+    }
+
+
+def test_a_database_without_tables_is_not_fit(client, empty_database, monkeypatch):
+    monkeypatch.setenv("CRM_DATABASE_URL", empty_database.url.render_as_string(hide_password=False))
+
+    answer = client.get("/api/health")
+
+    assert (answer.status_code, answer.json()["migration"]) == (503, "empty")
+
+
+def test_a_server_that_is_not_there_is_named_without_its_password(client, monkeypatch):
+    monkeypatch.setenv("CRM_DATABASE_URL", "postgresql://crm:secret@127.0.0.1:1/crm")
+
+    answer = client.get("/api/health")
+
+    assert answer.status_code == 503
+    assert "can't be reached" in answer.json()["detail"]
+    assert "secret" not in answer.text
+
+
+def test_the_documentation_works_without_internet(client):
+    page = client.get("/docs").text
+
+    assert "https://" not in page
+    assert client.get("/api/openapi.json").status_code == 200

@@ -1,0 +1,171 @@
+"""The three screens in a real browser: their figures are the database's, nothing goes wrong behind them."""
+
+import json
+import re
+import shutil
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select
+
+from crm_core.database import Database
+from crm_core.models import OPEN_STAGES, Opportunity
+from tests.browser.conftest import PHONE, WIDE, served
+from tests.builders import Make
+
+SCREENS = {"dashboard": "", "opportunities": "opportunities", "pipeline": "pipeline"}
+
+
+def dollars(text: str) -> int:
+    """The first whole amount in a text."""
+    return int(re.search(r"\$([\d,]+)", text).group(1).replace(",", ""))
+
+
+@pytest.fixture(scope="module")
+def deals(demo_database: Database) -> list[Opportunity]:
+    with demo_database.read() as session:
+        return list(session.scalars(select(Opportunity).where(Opportunity.deleted_at.is_(None))))
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_screen_draws_without_complaint(look, demo_address, screen, size, scheme):
+    seen = look(demo_address, size=size, scheme=scheme)
+
+    seen.open(SCREENS[screen])
+
+    seen.screenshot(f"{screen}-{size[0]}-{scheme}")
+    assert seen.page.get_by_test_id("stException").count() == 0
+    assert seen.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert (seen.complaints, seen.foreign) == ([], [])
+
+
+def test_the_dashboard_shows_what_the_database_holds(look, demo_address, deals):
+    seen = look(demo_address)
+
+    seen.open("?period=All+time")
+
+    shown = {
+        card.get_by_test_id("stMetricLabel").inner_text(): card.get_by_test_id("stMetricValue").inner_text()
+        for card in seen.page.get_by_test_id("stMetric").all()
+    }
+    open_ = [deal for deal in deals if deal.is_open]
+    won = [deal for deal in deals if deal.is_won]
+    assert dollars(shown["Total pipeline value"]) == int(sum(deal.expected_value or 0 for deal in open_))
+    assert dollars(shown["Won in the period"]) == int(sum(deal.expected_value or 0 for deal in won))
+    weighted = sum((deal.expected_value or 0) * deal.probability for deal in open_) / 100
+    assert abs(dollars(shown["Weighted value"]) - weighted) < 1
+    assert re.fullmatch(r"\d+(\.\d+)?%", shown["Win rate"])
+
+
+def test_the_list_counts_every_deal(look, demo_address, deals):
+    seen = look(demo_address)
+
+    seen.open("opportunities")
+
+    assert f"of {len(deals)} deals" in seen.page.get_by_text(re.compile(r"of \d+ deals")).inner_text()
+
+
+def test_every_column_of_the_pipeline_adds_up(look, demo_address, deals):
+    seen = look(demo_address)
+
+    seen.open("pipeline")
+
+    text = seen.page.get_by_test_id("stMain").inner_text()
+    for stage in OPEN_STAGES:
+        inside = [deal for deal in deals if deal.stage is stage]
+        value = int(sum(deal.expected_value or 0 for deal in inside))
+        assert re.search(rf"{stage.label}\s+\${value:,}\s+{len(inside)} deals?", text)
+
+
+def test_filters_live_in_the_address_and_come_back(look, demo_address):
+    seen = look(demo_address)
+    seen.open("opportunities")
+
+    seen.page.get_by_label("Stage").click()
+    seen.page.get_by_role("option", name="Negotiation").click()
+    seen.settle()
+    address = seen.page.url
+    shown = seen.page.get_by_text(re.compile(r"of \d+ deals")).inner_text()
+
+    again = look(demo_address)
+    again.page.goto(address)
+    again.settle()
+    assert "deals_stage=Negotiation" in address
+    assert again.page.get_by_text(re.compile(r"of \d+ deals")).inner_text() == shown
+
+
+def test_a_search_is_answered_while_typing(look, demo_address, deals):
+    seen = look(demo_address)
+    seen.open("opportunities")
+    word = deals[0].name.split()[0]
+
+    seen.page.get_by_label("Search").press_sequentially(word, delay=30)
+
+    expected = seen.page.get_by_text(re.compile(r"of \d+ deals?|No deal matches"))
+    expected.wait_for()
+    seen.page.wait_for_function("location.search.includes('deals_search')")
+    seen.settle()
+    assert f"of {len(deals)} deals" not in expected.inner_text()
+
+
+def test_a_click_on_a_head_sorts_the_whole_list(look, demo_address):
+    seen = look(demo_address)
+    seen.open("opportunities")
+    table = seen.page.get_by_test_id("stDataFrame").locator("canvas").first
+
+    table.click(position={"x": 60, "y": 16})
+    seen.page.wait_for_function("location.search.includes('sort=')")
+    first = seen.page.url
+    seen.settle()
+    table.click(position={"x": 60, "y": 16})
+    seen.page.wait_for_function("first => location.href !== first", arg=first)
+
+    assert "Name%2C+A+to+Z" in first
+    assert "Name%2C+Z+to+A" in seen.page.url
+
+
+def test_hostile_names_are_only_text(look, migrated_file, tmp_path, shared_data):
+    shutil.copy(migrated_file, tmp_path / "crm.db")
+    database = Database(f"sqlite:///{tmp_path / 'crm.db'}")
+    hostile = [
+        "**x** :red[y] <img src=x onerror=alert(1)> [a](javascript:alert(2))",
+        "![x](http://example.com/x.png)",
+        "<script>alert(3)</script>",
+        "=cmd|' /C calc'!A0",
+    ]
+    strings = json.loads((shared_data / "naughty_strings" / "blns.json").read_text())
+    with database.write(at=datetime.now(UTC)) as session:
+        make = Make(session)
+        for name in hostile:
+            owner, company = make.user(name[:200]), make.company(name[:200])
+            make.opportunity(name=name, owner_id=owner.id, company_id=company.id, expected_value=10**6)
+        for name in strings:
+            if name.strip() and "\x00" not in name and len(name) <= 200:
+                make.opportunity(name=name)
+    with served(database.url.render_as_string()) as address:
+        seen = look(address)
+        seen.page.on("dialog", lambda dialog: pytest.fail(f"A name ran as a script: {dialog.message}"))
+        for screen, path in SCREENS.items():
+            seen.open(path)
+            seen.screenshot(f"hostile-{screen}")
+            assert seen.page.get_by_test_id("stException").count() == 0
+        seen.open("pipeline")
+        assert hostile[0] in seen.page.get_by_test_id("stMain").inner_text().replace("\u2060", "")
+        seen.page.get_by_label("Owner").click()
+        options = [
+            option.inner_text().replace("\u2060", "") for option in seen.page.get_by_role("option").all()
+        ]
+    assert hostile[0] in options
+    assert (seen.complaints, seen.foreign) == ([], [])
+
+
+def test_an_empty_workspace_says_what_to_do(look, sqlite_url):
+    with served(sqlite_url) as address:
+        for scheme in ("light", "dark"):
+            seen = look(address, scheme=scheme)
+            for screen, path in SCREENS.items():
+                seen.open(path)
+                seen.screenshot(f"empty-{screen}-{scheme}")
+                assert seen.page.get_by_text("No opportunities yet").is_visible()

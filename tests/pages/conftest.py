@@ -1,0 +1,43 @@
+"""The real app on a fresh database, as a person opens it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from crm_core.config import PROJECT
+from crm_core.database import Database
+from tests.builders import Make
+
+Given = Callable[[], AbstractContextManager[Make]]
+OpenPage = Callable[..., AppTest]
+
+
+@pytest.fixture
+def given(database: Database) -> Given:
+    """Builders whose records are kept: `with given() as make:`."""
+
+    @contextmanager
+    def open_() -> Iterator[Make]:
+        with database.write() as session:
+            yield Make(session)
+
+    return open_
+
+
+@pytest.fixture
+def open_page(database: Database, monkeypatch: pytest.MonkeyPatch) -> OpenPage:
+    """Runs the app and goes to a screen, with the query parameters given."""
+    monkeypatch.setenv("CRM_DATABASE_URL", database.url.render_as_string(hide_password=False))
+
+    def open_(path: str, **query: str | list[str]) -> AppTest:
+        page = AppTest.from_file(str(PROJECT / "app.py"), default_timeout=30)
+        for name, value in query.items():
+            page.query_params[name] = value
+        page.switch_page(path)
+        page.run()
+        assert not page.exception
+        return page
+
+    return open_

@@ -1,0 +1,60 @@
+"""Numbers and other people's text, as they are written on a screen."""
+
+import json
+from datetime import date
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from crm_core.analytics.rate import Rate
+from crm_core.periods import Calendar
+from crm_core.services.settings_service import Workspace
+from ui import words
+
+
+def workspace(currency: str = "USD", locale: str = "en_US") -> Workspace:
+    return Workspace(currency, locale, Calendar(ZoneInfo("UTC")), has_demo_data=False)
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "locale", "written"),
+    [
+        ("12000", "USD", "en_US", "$12,000"),
+        ("12000.50", "USD", "en_US", "$12,000.50"),
+        ("0", "USD", "en_US", "$0"),
+        ("1234567", "EUR", "de_DE", "1.234.567\xa0€"),
+        ("1234.5", "EUR", "fr_FR", "1\u202f234,50\xa0€"),
+        ("5000", "JPY", "ja_JP", "￥5,000"),
+    ],
+)
+def test_money_is_written_as_the_locale_does(amount, currency, locale, written):
+    assert words.money(Decimal(amount), workspace(currency, locale)) == written
+
+
+def test_what_is_unknown_is_a_dash():
+    assert words.money(None, workspace()) == "–"
+    assert words.percent(Rate(0, 0), workspace()) == "–"
+    assert words.day(None, workspace()) == "–"
+
+
+def test_days_and_counts_read_like_sentences():
+    assert words.day(date(2026, 3, 18), workspace()) == "Mar 18, 2026"
+    assert words.deals(1, workspace()) == "1 deal"
+    assert words.deals(1234, workspace(), "open") == "1,234 open deals"
+    assert words.percent(Rate(4238, 6711), workspace()) == "63.15%"
+
+
+def test_every_hostile_string_is_kept_literal(shared_data):
+    for text in json.loads((shared_data / "naughty_strings" / "blns.json").read_text()):
+        shown = words.literal(text)
+        assert "\n" not in shown
+        assert all(shown[at - 1] == "\\" for at, sign in enumerate(shown) if sign in "[]()<>`*_#$")
+
+
+def test_a_link_or_a_colour_in_a_name_is_only_text():
+    assert words.literal("![x](http://e.com)").startswith(r"\!\[x\]\(http\:")
+    assert words.literal(":red[y]").startswith("\\:\u2060red\\[y\\]")
+    assert words.literal("a\nb\x00c") == "a b c"
+    assert words.literal("\ud800") == r"?"
+    assert words.literal("x" * 500, limit=10) == "xxxxxxxxx…"

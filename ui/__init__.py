@@ -1,0 +1,1 @@
+"""What the screens share; draws with Streamlit, asks `crm_core`."""

@@ -1,0 +1,93 @@
+"""The charts. A bar's length is a float, which is exact enough to draw; labels come from the exact value."""
+
+import altair as alt
+import pandas as pd
+import streamlit as st
+
+from crm_core.models import OPEN_STAGES, OpportunityStage
+from crm_core.services.settings_service import Workspace
+from ui import colors, words
+
+BAR_HEIGHT = 62
+MONTHS_HEIGHT = 248
+SHORT_NUMBER = "datum.value === 0 ? '0' : format(datum.value, '~s')"
+
+
+def by_stage(stages: pd.DataFrame, workspace: Workspace) -> None:
+    """What is open in each stage, by value, with count and value written at each bar."""
+    shown = stages[stages["stage"].isin(OPEN_STAGES)]
+    data = pd.DataFrame(
+        {
+            "Stage": [stage.label for stage in shown["stage"]],
+            "Value": shown["value"].astype(float),
+            "Deals": shown["deals"],
+            "Worth": [words.money(value, workspace) for value in shown["value"]],
+            "Label": [
+                f"{words.deals(deals, workspace)} · {words.money(value, workspace)}"
+                for deals, value in zip(shown["deals"], shown["value"], strict=True)
+            ],
+        }
+    )
+    order = [stage.label for stage in OPEN_STAGES]
+    base = alt.Chart(data).encode(
+        y=alt.Y("Stage:N", sort=order, title=None, axis=alt.Axis(labelLimit=120)),
+        tooltip=["Stage", "Deals", alt.Tooltip("Worth", title="Value")],
+    )
+    bars = base.mark_bar(cornerRadiusEnd=3).encode(
+        x=alt.X(
+            "Value:Q",
+            title=None,
+            axis=alt.Axis(labels=False, ticks=False, grid=False, domain=False),
+            scale=alt.Scale(domainMax=max(data["Value"].max() * 1.6, 1.0)),
+        ),
+        color=alt.Color("Stage:N", scale=_stage_colors(), legend=None),
+    )
+    texts = base.mark_text(align="left", dx=6, color=colors.TEXT_IN_CHARTS).encode(x="Value:Q", text="Label")
+    st.altair_chart(
+        (bars + texts).properties(height=BAR_HEIGHT * len(order)),
+        alt="Open opportunities by stage: " + "; ".join(data["Stage"] + " " + data["Label"]),
+    )
+
+
+def won_by_month(months: pd.DataFrame, workspace: Workspace) -> None:
+    """What was won in each month, by value."""
+    data = pd.DataFrame(
+        {
+            "Month": [month.strftime("%Y-%m-01") for month in months["month"]],
+            "Value": months["value"].astype(float),
+            "Deals": months["deals"],
+            "Worth": [words.money(value, workspace) for value in months["value"]],
+        }
+    )
+    chart = (
+        alt.Chart(data)
+        .mark_bar(color=colors.CHART[OpportunityStage.CLOSED_WON], cornerRadiusEnd=3)
+        .encode(
+            x=alt.X(
+                "yearmonth(Month):O",
+                title=None,
+                axis=alt.Axis(format="%b ’%y", labelAngle=0, labelOverlap=True),
+            ),
+            y=alt.Y(
+                "Value:Q",
+                title=f"Won value ({workspace.currency})",
+                axis=alt.Axis(labelExpr=SHORT_NUMBER, tickCount=5),
+            ),
+            tooltip=[
+                alt.Tooltip("yearmonth(Month):T", title="Month", format="%B %Y"),
+                "Deals",
+                alt.Tooltip("Worth", title="Value"),
+            ],
+        )
+        .properties(height=MONTHS_HEIGHT)
+    )
+    st.altair_chart(
+        chart, alt="Won value by month: " + "; ".join(data["Month"].str[:7] + " " + data["Worth"])
+    )
+
+
+def _stage_colors() -> alt.Scale:
+    return alt.Scale(
+        domain=[stage.label for stage in OpportunityStage],
+        range=[colors.CHART[stage] for stage in OpportunityStage],
+    )

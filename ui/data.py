@@ -1,0 +1,76 @@
+"""Where screens get their answers from, and how they save."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Concatenate, ParamSpec, TypeVar
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from crm_core import startup
+from crm_core.config import Config
+from crm_core.database import Database, instant
+from crm_core.errors import CrmError, DatabaseUnavailable
+from crm_core.history import revision
+from crm_core.models import LOCAL_USER_ID, Source
+from crm_core.services.settings_service import Workspace, get_workspace
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+KEPT_SECONDS = 600
+KEPT_ANSWERS = 500
+
+
+def database() -> Database:
+    """The installation's database; the screen ends with a sentence where it can't be used."""
+    try:
+        return _opened(Config().database_url)
+    except DatabaseUnavailable as refusal:
+        st.error(str(refusal), icon=":material/database_off:")
+        st.stop()
+
+
+def load(question: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The answer of a library function, in a snapshot of its own.
+
+    An answer is kept until the data changes, whoever changed it, or the day does.
+    """
+    source = database()
+    try:
+        with source.read() as session:
+            day = get_workspace(session).calendar.day_of(instant(session))
+            known_at = f"{revision(session)} {day}"
+        key = f"{source.url} {question.__module__}.{question.__qualname__} {args!r} {kwargs!r}"
+        return _answer(key, known_at, lambda session: question(session, *args, **kwargs))
+    except DatabaseUnavailable as refusal:
+        st.error(str(refusal), icon=":material/database_off:")
+        st.stop()
+
+
+def workspace() -> Workspace:
+    """The workspace's settings."""
+    return load(get_workspace)
+
+
+@contextmanager
+def saving(done: str, *, note: str | None = None) -> Iterator[Session]:
+    """One user action: saved whole and confirmed by a toast, or refused with the rule's sentence."""
+    try:
+        with database().write(actor=LOCAL_USER_ID, source=Source.UI, note=note) as session:
+            yield session
+    except CrmError as refusal:
+        st.error(str(refusal), icon=":material/block:")
+    else:
+        st.toast(done, icon=":material/check:")
+
+
+@st.cache_resource(show_spinner="Opening the database")
+def _opened(url: str) -> Database:
+    return startup.open_database(Config())
+
+
+@st.cache_data(ttl=KEPT_SECONDS, max_entries=KEPT_ANSWERS, show_spinner=False)
+def _answer(key: str, known_at: str, _question: Callable[[Session], T]) -> T:
+    with database().read() as session:
+        return _question(session)

@@ -1,0 +1,111 @@
+"""Filter bars. What they are set to lives in the URL, so a view can be shared and gone back to."""
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from crm_core.filters import OpportunityFilter
+from crm_core.models import OpportunityStage
+from crm_core.periods import PeriodChoice
+from crm_core.services import user_service
+from crm_core.services.opportunity_service import OpportunitySort
+from ui import words
+from ui.data import load
+
+FIELD_WIDTH = 171
+"""Two fit side by side on a phone."""
+
+
+def period(key: str) -> PeriodChoice:
+    """A period to choose, this quarter at first."""
+    choices = list(PeriodChoice)
+    chosen = st.selectbox(
+        "Period",
+        choices,
+        index=choices.index(PeriodChoice.THIS_QUARTER),
+        format_func=lambda choice: choice.label,
+        key=key,
+        bind="query-params",
+        width=FIELD_WIDTH,
+    )
+    return PeriodChoice(chosen)
+
+
+def owners(key: str, *, on_change: Callable[[], None] | None = None) -> frozenset[int]:
+    """Owners to choose, everyone at first; returns their ids."""
+    by_label = _labels(load(user_service.get_owners))
+    chosen = st.multiselect(
+        "Owner",
+        list(by_label),
+        key=key,
+        bind="query-params",
+        placeholder="Everyone",
+        on_change=on_change or "rerun",
+        width=FIELD_WIDTH,
+    )
+    return frozenset(by_label[label] for label in chosen if label in by_label)
+
+
+def stages(key: str, *, on_change: Callable[[], None] | None = None) -> frozenset[OpportunityStage]:
+    """Stages to choose, all at first."""
+    by_label = {stage.label: stage for stage in OpportunityStage}
+    chosen = st.multiselect(
+        "Stage",
+        list(by_label),
+        key=key,
+        bind="query-params",
+        placeholder="Every stage",
+        on_change=on_change or "rerun",
+        width=FIELD_WIDTH,
+    )
+    return frozenset(by_label[label] for label in chosen if label in by_label)
+
+
+def search(key: str, *, on_change: Callable[[], None] | None = None) -> str:
+    """Words to look for in names, answered while typing."""
+    typed = st.text_input(
+        "Search",
+        key=key,
+        bind="query-params",
+        type="search",
+        placeholder="Deal, company or contact",
+        icon=":material/search:",
+        max_chars=200,
+        live=True,
+        on_change=on_change or "rerun",
+    )
+    return (typed or "").encode("utf-8", "ignore").decode().replace("\x00", "")
+
+
+def opportunities(key: str, *, on_change: Callable[[], None] | None = None) -> OpportunityFilter:
+    """What narrows down a list or a board of opportunities."""
+    return OpportunityFilter(
+        text=search(f"{key}_search", on_change=on_change),
+        stages=stages(f"{key}_stage", on_change=on_change),
+        owners=owners(f"{key}_owner", on_change=on_change),
+    )
+
+
+def sort(key: str, *, on_change: Callable[[], None] | None = None) -> OpportunitySort:
+    """An order to choose, the most valuable first at first."""
+    by_label = {order.label: order for order in OpportunitySort}
+    labels = list(by_label)
+    chosen = st.selectbox(
+        "Sort by",
+        labels,
+        index=labels.index(OpportunitySort.VALUE_DESCENDING.label),
+        key=key,
+        bind="query-params",
+        on_change=on_change or "rerun",
+        width=FIELD_WIDTH,
+    )
+    return by_label[chosen]
+
+
+def _labels(people: list[user_service.Owner]) -> dict[str, int]:
+    """A label for each owner that tells namesakes apart."""
+    names = [words.one_line(person.name) for person in people]
+    return {
+        name if names.count(name) == 1 else f"{name} ({person.id})": person.id
+        for name, person in zip(names, people, strict=True)
+    }
