@@ -43,6 +43,13 @@ WRITER_LOCK = 4_271_965
 RARE_CORRUPTION_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
 """SQLite versions from which on, within their line, the write-ahead log can't be corrupted by a reset."""
 
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg"}
+
+BUSY = "The database is busy with a long change. Try again in a moment."
+
+TAKE_SNAPSHOT = {"sqlite": "SELECT 1 FROM sqlite_master LIMIT 1", "postgresql": "SELECT 1"}
+"""A transaction sees what was there at its first read, which must not come after its instant."""
+
 ORPHANS = "PRAGMA foreign_key_check"
 
 EMBEDDED_SETTINGS = (
@@ -58,18 +65,23 @@ EMBEDDED_SETTINGS = (
 class Database:
     """One database, of either kind, and the transactions on it."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, patience: float = PATIENCE) -> None:
+        self.patience = patience
         try:
             self.url = make_url(url)
             self.kind = self.url.get_backend_name()
-            if self.kind not in ("sqlite", "postgresql"):
+            if self.kind not in DRIVERS:
                 raise DatabaseUnavailable(
                     f"The CRM works on SQLite and PostgreSQL, not on {self.kind}. Check CRM_DATABASE_URL."
                 )
-            if self.kind == "postgresql":
-                self.url = self.url.set(drivername="postgresql+psycopg")
+            self.url = self.url.set(drivername=DRIVERS[self.kind])
+            if self.kind == "sqlite" and self.url.database in (None, "", ":memory:"):
+                raise DatabaseUnavailable(
+                    "The CRM keeps its data in a file, not in memory. Name one in CRM_DATABASE_URL."
+                )
             self._queue = threading.Lock() if self.kind == "sqlite" else None
-            self.engine = (_embedded_engine if self.kind == "sqlite" else _server_engine)(self.url, pool_size)
+            open_engine = _embedded_engine if self.kind == "sqlite" else _server_engine
+            self.engine = open_engine(self.url, pool_size, patience)
         except (ArgumentError, NoSuchModuleError, ValueError) as error:
             raise DatabaseUnavailable(
                 "CRM_DATABASE_URL is not a database address. It looks like sqlite:///path/crm.db or"
@@ -81,11 +93,12 @@ class Database:
     def read(self, *, at: datetime | None = None) -> Iterator[Session]:
         """A read-only snapshot. `at` is the instant it is taken for; by default now."""
         with self._transaction("read", self.engine.execution_options(**_reading(self.kind))) as session:
+            session.execute(
+                text("SELECT 1")
+            )  # takes the snapshot, which must not be younger than the instant
             session.info["at"] = at or clock.now()
-            try:
-                yield session
-            finally:
-                session.rollback()
+            yield session
+            session.rollback()
 
     @contextlib.contextmanager
     def write(
@@ -102,8 +115,7 @@ class Database:
         Nothing but the library may run inside: control flow that leaves it (a page's rerun) undoes it.
         """
         with self._turn(), self._transaction("write", self.engine.execution_options(crm="write")) as session:
-            if self.kind == "postgresql":
-                session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
+            self._wait_for_other_processes(session.connection())
             session.info.update(at=_next_instant(session, at or clock.now()))
             history.keep(session, actor_id=actor, source=source, note=note)
             yield session
@@ -112,22 +124,15 @@ class Database:
     @contextlib.contextmanager
     def migration(self) -> Iterator[Connection]:
         """A connection that may change the schema: exclusive, all or nothing, with no orphan left."""
-        with _in_plain_words(self):
-            connection = self.engine.connect()
-        with connection:
-            raw: Any = connection.connection.dbapi_connection
-            if self.kind == "sqlite":  # rebuilding a table with them on would delete its children
-                raw.execute("PRAGMA foreign_keys=OFF")
-            try:
-                with connection.begin():
-                    if self.kind == "postgresql":
-                        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
-                    yield connection
-                    if self.kind == "sqlite" and (orphans := list(connection.exec_driver_sql(ORPHANS))):
-                        raise TransactionMisuse(f"The migration left orphans: {orphans[:5]}")
-            finally:
-                if self.kind == "sqlite":
-                    raw.execute("PRAGMA foreign_keys=ON")
+        with contextlib.ExitStack() as opened:
+            with _in_plain_words(self):
+                connection = opened.enter_context(self.engine.connect())
+                opened.enter_context(_foreign_keys_off(connection))
+                opened.enter_context(connection.begin())
+            self._wait_for_other_processes(connection)
+            yield connection
+            if self.kind == "sqlite" and (orphans := list(connection.exec_driver_sql(ORPHANS))):
+                raise TransactionMisuse(f"The migration left orphans: {orphans[:5]}")
 
     def back_up(self, to: Path) -> Path:
         """Copy the embedded database, as of now and whole, into a new file."""
@@ -147,20 +152,28 @@ class Database:
         if self._queue is None:
             yield
             return
-        if not self._queue.acquire(timeout=PATIENCE):
-            raise DatabaseUnavailable("The database is busy with a long change. Try again in a moment.")
+        if not self._queue.acquire(timeout=self.patience):
+            raise DatabaseUnavailable(BUSY)
         try:
             yield
         finally:
             self._queue.release()
 
+    def _wait_for_other_processes(self, connection: Connection) -> None:
+        """Stand in the queue of all processes; SQLite's `BEGIN IMMEDIATE` has done so already."""
+        if self.kind == "postgresql":
+            with _in_plain_words(self):
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
+
     @contextlib.contextmanager
     def _transaction(self, kind: str, engine: Engine) -> Iterator[Session]:
         self._refuse_nesting(kind)
         token = self._open.set(kind)
-        session = Session(engine, expire_on_commit=False)
+        session = Session(engine, expire_on_commit=False, autobegin=False)  # one session, one transaction
+        event.listen(session, "do_orm_execute", history.refuse_whole_records_of_the_past)
         try:
             with _in_plain_words(self):
+                session.begin()
                 session.connection()
             yield session
         except BaseException as error:
@@ -213,21 +226,33 @@ def _reading(kind: str) -> dict[str, Any]:
     return {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
-def _embedded_engine(url: Any, pool_size: int) -> Engine:
+@contextlib.contextmanager
+def _foreign_keys_off(connection: Connection) -> Iterator[None]:
+    """SQLite rebuilds a table to change it; with foreign keys on, that would delete its children."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    raw: Any = connection.connection.dbapi_connection
+    raw.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys=ON")
+
+
+def _embedded_engine(url: Any, pool_size: int, patience: float) -> Engine:
     engine = create_engine(
         url,
         module=embedded_sqlite,
-        connect_args={"timeout": PATIENCE, "isolation_level": None},
+        connect_args={"timeout": patience, "isolation_level": None},
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_timeout=PATIENCE,
+        pool_timeout=patience,
     )
 
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
-        cursor.execute(f"PRAGMA busy_timeout={int(PATIENCE * 1000)}")
-        _switch_to_write_ahead_log(cursor)
         for setting in EMBEDDED_SETTINGS:
             cursor.execute(f"PRAGMA {setting}")
         cursor.close()
@@ -237,9 +262,9 @@ def _embedded_engine(url: Any, pool_size: int) -> Engine:
     def begin(connection: Connection) -> None:
         reading = connection.get_execution_options().get("crm") == "read"
         connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reading else 'OFF'}")
+        if not reading:
+            _switch_to_write_ahead_log(connection, patience)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
-        if reading:  # the snapshot is taken by the first read, and must be as old as the instant
-            connection.exec_driver_sql("SELECT 1 FROM sqlite_master LIMIT 1")
 
     return engine
 
@@ -248,33 +273,30 @@ def _lower(value: str | None) -> str | None:
     return None if value is None else value.lower()
 
 
-def _switch_to_write_ahead_log(cursor: Any) -> None:
+def _switch_to_write_ahead_log(connection: Connection, patience: float) -> None:
     """Done once for a file; the switch needs an exclusive lock and does not heed the busy timeout."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
+    deadline = time.monotonic() + patience
+    while connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
         try:
-            if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                cursor.execute("PRAGMA journal_mode=WAL")
-            return
-        except embedded_sqlite.OperationalError as error:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        except DBAPIError as error:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(random.uniform(0.005, 0.05))  # noqa: S311
 
 
-def _server_engine(url: Any, pool_size: int) -> Engine:
-    patience = int(PATIENCE * 1000)
+def _server_engine(url: Any, pool_size: int, patience: float) -> Engine:
     return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_timeout=PATIENCE,
+        pool_timeout=patience,
         pool_pre_ping=True,
         pool_recycle=1800,
         connect_args={
             "connect_timeout": 5,
             "application_name": "crm",
-            "options": f"-c timezone=UTC -c lock_timeout={patience}"
+            "options": f"-c timezone=UTC -c lock_timeout={int(patience * 1000)}"
             " -c idle_in_transaction_session_timeout=60000",
         },
     )
@@ -286,12 +308,14 @@ def _in_plain_words(database: Database) -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
-        raise DatabaseUnavailable("The database is busy. Try again in a moment.") from error
+        raise DatabaseUnavailable(BUSY) from error
     except (DBAPIError, embedded_sqlite.Error) as error:
         raise DatabaseUnavailable(_why_it_does_not_open(database, str(error))) from error
 
 
 def _why_it_does_not_open(database: Database, complaint: str) -> str:
+    if "locked" in complaint or "LockNotAvailable" in complaint:
+        return BUSY
     where = database.url.render_as_string(hide_password=True)
     if database.kind == "postgresql":
         return (
@@ -303,8 +327,6 @@ def _why_it_does_not_open(database: Database, complaint: str) -> str:
         return f"{file} is not a CRM database, or it is damaged. Restore a backup, or move the file away."
     if "readonly" in complaint or "unable to open" in complaint:
         return f"{file} can't be opened for writing. Check that its folder exists and may be written to."
-    if "locked" in complaint:
-        return "The database is busy with a long change. Try again in a moment."
     return f"{file} can't be opened: {complaint.splitlines()[0]}."
 
 

@@ -9,16 +9,19 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Table, and_, event, exists, func, insert, literal, or_, select, text, update
+from sqlalchemy import Table, and_, event, exists, func, insert, inspect, literal, or_, select, text, update
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, aliased
 
+from crm_core.bulk import insert_rows
 from crm_core.errors import TransactionMisuse
 from crm_core.models import VERSIONS, Record, Source, Transaction
 
 R = TypeVar("R", bound=Record)
 
 IDS_PER_STATEMENT = 500
+THEN = "_then"
 WRITTEN_WITH_PAST = {"history": "written"}
+KEPT = {table.name for model, versions in VERSIONS.items() for table in (model.__table__, versions)}
 
 
 class HistoryBypassed(TransactionMisuse):
@@ -28,6 +31,7 @@ class HistoryBypassed(TransactionMisuse):
 def as_of(model: type[R], at: datetime | None) -> type[R]:
     """The model as it was at that instant, to be queried like the model itself; None is the live table.
 
+    Select its columns, not the whole record: a session knows only one state of a record.
     A version is valid when `valid_from <= at` and (`valid_to` is null or `at < valid_to`).
     """
     if at is None:
@@ -36,7 +40,16 @@ def as_of(model: type[R], at: datetime | None) -> type[R]:
     valid = select(*(versions.c[column.name] for column in model.__table__.columns)).where(
         versions.c.valid_from <= at, or_(versions.c.valid_to.is_(None), versions.c.valid_to > at)
     )
-    return cast("type[R]", aliased(model, valid.subquery(f"{model.__tablename__}_then"), adapt_on_names=True))
+    return cast(
+        "type[R]", aliased(model, valid.subquery(f"{model.__tablename__}{THEN}"), adapt_on_names=True)
+    )
+
+
+def refuse_whole_records_of_the_past(state: ORMExecuteState) -> None:
+    """A session holds one state of a record: asked for a past one, it would hand out the one it has."""
+    for chosen in getattr(state.statement, "column_descriptions", ()):
+        if chosen.get("aliased") and chosen["expr"] is chosen["entity"] and _is_past(chosen["entity"]):
+            raise HistoryBypassed("Select the columns of a past state, not the whole record.")
 
 
 def keep(session: Session, *, actor_id: int | None, source: Source, note: str | None) -> None:
@@ -49,6 +62,12 @@ def keep(session: Session, *, actor_id: int | None, source: Source, note: str | 
     event.listen(session, "after_transaction_create", _refuse_savepoint)
 
 
+def revision(session: Session) -> str:
+    """Names the state of the data: it changes with every transaction, whoever made it."""
+    newest = select(Transaction.id, Transaction.at).order_by(Transaction.id.desc()).limit(1)
+    return " ".join(map(str, session.execute(newest).first() or ("nothing yet",)))
+
+
 def transaction_of(session: Session) -> Transaction:
     """The session's own transaction, logged at the latest when this is called."""
     log: _Log = session.info["log"]
@@ -56,23 +75,35 @@ def transaction_of(session: Session) -> Transaction:
 
 
 def insert_with_past(
-    session: Session, model: type[Record], histories: Iterable[Sequence[tuple[datetime, dict[str, Any]]]]
+    session: Session,
+    model: type[Record],
+    histories: Iterable[Sequence[tuple[datetime, dict[str, Any]]]],
+    *,
+    later: str | None = None,
 ) -> None:
     """Insert many records, each with the states it was in: (valid from, whole row), oldest first.
 
     The last state is the live row. Rows carry their ids (see `next_id`) but not `version` and `updated_at`:
-    those follow from the states. No state may lie after the session's instant.
+    those follow from the states. A state may name the `transaction_id` it came from; by default it is the
+    session's own. No state may lie after the session's instant. The column named `later` is left empty in
+    the live rows: it leads to rows that are yet to be inserted, and has to be filled in once they are.
     """
-    transaction = transaction_of(session)
-    rows, versions = [], []
+    rows: list[dict[str, Any]] = []
+    versions: list[dict[str, Any]] = []
     for states in histories:
-        past = list(_as_versions(states, transaction))
-        if any(state["valid_from"] > session.info["at"] for state in past):
+        past = list(_as_versions(model, states, session))
+        if past[-1]["valid_from"] > session.info["at"]:
             raise HistoryBypassed("A state can't begin after the transaction that writes it.")
         versions += past
-        rows.append({column.name: past[-1].get(column.name) for column in model.__table__.columns})
-    session.execute(insert(model.__table__), rows, execution_options=WRITTEN_WITH_PAST)
-    session.execute(insert(VERSIONS[model]), versions, execution_options=WRITTEN_WITH_PAST)
+        rows.append({column.name: past[-1][column.name] for column in model.__table__.columns})
+        if later is not None:
+            rows[-1][later] = None
+    if not rows:
+        return
+    log: _Log = session.info["log"]
+    log.is_worth_a_line = True
+    insert_rows(session, model.__table__, rows)
+    insert_rows(session, VERSIONS[model], versions)
     catch_up_sequence(session, model.__table__)
 
 
@@ -104,7 +135,7 @@ class _Log:
         if self.transaction.id is None:
             self.transaction.at = self.session.info["at"]
             self.session.add(self.transaction)
-            self.session.flush([self.transaction])
+            self.session.flush()
         return self.transaction
 
     def stamp(self, session: Session, _context: Any, _instances: Any) -> None:
@@ -133,7 +164,7 @@ class _Log:
             return
         self.is_worth_a_line = True
         table = getattr(state.statement, "table", None)
-        if _is_kept(table) and state.execution_options.get("history") != "written":
+        if table is not None and table.name in KEPT and state.execution_options.get("history") != "written":
             raise HistoryBypassed(
                 f"A bulk statement on {table} leaves no history: change the records through the session."
             )
@@ -175,23 +206,25 @@ class _Log:
 
 
 def _as_versions(
-    states: Sequence[tuple[datetime, dict[str, Any]]], transaction: Transaction
+    model: type[Record], states: Sequence[tuple[datetime, dict[str, Any]]], session: Session
 ) -> Iterable[dict[str, Any]]:
-    """The rows of the version table for one record's states."""
+    """The rows of the version table for one record's states, each with every column."""
+    blank = dict.fromkeys(column.name for column in model.__table__.columns)
     ends = [valid_from for valid_from, _ in states[1:]] + [None]
     for number, ((valid_from, row), valid_to) in enumerate(zip(states, ends, strict=True), start=1):
         yield {
+            **blank,
             **row,
             "version": number,
             "updated_at": valid_from,
             "valid_from": valid_from,
             "valid_to": valid_to,
-            "transaction_id": row.get("transaction_id", transaction.id),
+            "transaction_id": row.get("transaction_id") or transaction_of(session).id,
         }
 
 
-def _is_kept(table: Any) -> bool:
-    return table in VERSIONS.values() or any(table is model.__table__ for model in VERSIONS)
+def _is_past(entity: Any) -> bool:
+    return str(getattr(inspect(entity).selectable, "name", "")).endswith(THEN)
 
 
 def _refuse_savepoint(_session: Session, transaction: SessionTransaction) -> None:

@@ -1,6 +1,7 @@
 """Brings a database's schema to what this code expects, and says where it stands."""
 
 from enum import StrEnum
+from itertools import count
 from pathlib import Path
 
 from alembic import command
@@ -52,11 +53,12 @@ def upgrade(database: Database, to: str = "head") -> SchemaState:
     before = state(database)
     if before in (SchemaState.AHEAD, SchemaState.FOREIGN):
         raise DatabaseUnavailable(_advice(database, before))
-    if before is SchemaState.BEHIND and database.kind == "sqlite":
-        database.back_up(_backup_file(database))
     if before is not SchemaState.CURRENT:
         with database.migration() as connection:
-            if _state(connection) is not SchemaState.CURRENT:  # another process may have been faster
+            found = _state(connection)  # another process may have been faster
+            if found is SchemaState.BEHIND and database.kind == "sqlite":
+                database.back_up(_backup_file(database, connection))
+            if found in (SchemaState.EMPTY, SchemaState.BEHIND):
                 command.upgrade(_alembic(connection), to)
     return before
 
@@ -101,9 +103,9 @@ def _advice(database: Database, found: SchemaState) -> str:
     return ADVICE[found].format(url=database.url.render_as_string(hide_password=True))
 
 
-def _backup_file(database: Database) -> Path:
+def _backup_file(database: Database, connection: Connection) -> Path:
+    """A new name beside the database, which says what it was."""
     file = Path(str(database.url.database))
-    with database.read() as session:
-        revision = MigrationContext.configure(session.connection()).get_current_revision()
-    number = len(list(file.parent.glob(f"{file.stem}.before-*{file.suffix}"))) + 1
-    return file.with_name(f"{file.stem}.before-{number}-was-{revision}{file.suffix}")
+    revision = MigrationContext.configure(connection).get_current_revision()
+    names = (f"{file.stem}.before-{number}-was-{revision}{file.suffix}" for number in count(1))
+    return next(file.with_name(name) for name in names if not file.with_name(name).exists())

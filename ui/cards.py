@@ -1,7 +1,5 @@
 """The pipeline as columns of cards, one column a stage."""
 
-from decimal import Decimal
-
 import pandas as pd
 import streamlit as st
 
@@ -22,19 +20,20 @@ def board(stages: pd.DataFrame, where: OpportunityFilter, workspace: Workspace) 
     """A column for each stage the filter asks for; `stages` is `pipeline.by_stage` over the same filter."""
     shown = stages[stages["stage"].isin(list(where.stages or OpportunityStage))]
     with st.grid(len(shown), min_column_width=COLUMN_WIDTH, wrap=False) as grid:
-        for stage, deals, value in zip(shown["stage"], shown["deals"], shown["value"], strict=True):
+        for stage, deals, value, without_value in zip(
+            shown["stage"], shown["deals"], shown["value"], shown["without_value"], strict=True
+        ):
+            worth = words.total(value, workspace, deals=deals, without_value=without_value)
             with grid.cell():
-                column(stage, where, deals=deals, value=value, workspace=workspace)
+                column(stage, where, deals=deals, worth=worth, workspace=workspace)
 
 
 def column(
-    stage: OpportunityStage, where: OpportunityFilter, *, deals: int, value: Decimal, workspace: Workspace
+    stage: OpportunityStage, where: OpportunityFilter, *, deals: int, worth: str, workspace: Workspace
 ) -> None:
     """One stage: its name, how many deals it holds and what they are worth, and the most valuable ones."""
     st.badge(stage.label, color=colors.BADGES[stage])  # type: ignore[arg-type]
-    st.markdown(
-        f"**{words.literal(words.money(value, workspace))}**  \n:gray[{words.deals(deals, workspace)}]"
-    )
+    st.markdown(f"**{words.literal(worth)}**  \n:gray[{words.deals(deals, workspace)}]")
     inside = where.model_copy(update={"stages": frozenset({stage})})
     for row in load(opportunity_service.get_opportunities, inside, limit=CARDS) if deals else ():
         card(row, workspace)
@@ -43,12 +42,13 @@ def column(
 
 
 def card(row: OpportunityResponse, workspace: Workspace) -> None:
-    """One deal: name, company, value, and when it is expected to close."""
-    close = words.day(row.actual_close_date or row.expected_close_date, workspace)
-    lines = (
-        f"**{words.literal(row.name, limit=80)}**",
-        f":small[{words.literal(row.company_name, limit=60)}]",
-        f":small[{words.literal(words.money(row.expected_value, workspace))} · {words.literal(close)}]",
-    )
+    """One deal: name, company, value, and when it was closed or is expected to."""
+    on = row.actual_close_date or row.expected_close_date
+    value = "no value" if row.expected_value is None else words.money(row.expected_value, workspace)
+    close = "no date" if on is None else words.day(on, workspace)
+    lines = [f"**:small[{words.literal(row.name, limit=80)}]**"]
+    if row.company_name:
+        lines.append(f":small[:gray[{words.literal(row.company_name, limit=60)}]]")
+    lines.append(f":small[{words.literal(value)} · {words.literal(close)}]")
     with st.container(border=True):
         st.markdown("  \n".join(lines))

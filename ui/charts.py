@@ -14,20 +14,21 @@ SHORT_NUMBER = "datum.value === 0 ? '0' : format(datum.value, '~s')"
 
 
 def by_stage(stages: pd.DataFrame, workspace: Workspace) -> None:
-    """What is open in each stage, by value, with count and value written at each bar."""
+    """How many deals are open in each stage, with count and value written at each bar."""
     shown = stages[stages["stage"].isin(OPEN_STAGES)]
     data = pd.DataFrame(
         {
             "Stage": [stage.label for stage in shown["stage"]],
-            "Value": shown["value"].astype(float),
             "Deals": shown["deals"],
-            "Worth": [words.money(value, workspace) for value in shown["value"]],
-            "Label": [
-                f"{words.deals(deals, workspace)} · {words.money(value, workspace)}"
-                for deals, value in zip(shown["deals"], shown["value"], strict=True)
+            "Worth": [
+                words.total(value, workspace, deals=deals, without_value=without_value)
+                for deals, value, without_value in zip(
+                    shown["deals"], shown["value"], shown["without_value"], strict=True
+                )
             ],
         }
     )
+    data["Label"] = data["Deals"].map(lambda deals: words.deals(deals, workspace)) + " · " + data["Worth"]
     order = [stage.label for stage in OPEN_STAGES]
     base = alt.Chart(data).encode(
         y=alt.Y("Stage:N", sort=order, title=None, axis=alt.Axis(labelLimit=120)),
@@ -35,14 +36,14 @@ def by_stage(stages: pd.DataFrame, workspace: Workspace) -> None:
     )
     bars = base.mark_bar(cornerRadiusEnd=3).encode(
         x=alt.X(
-            "Value:Q",
+            "Deals:Q",
             title=None,
             axis=alt.Axis(labels=False, ticks=False, grid=False, domain=False),
-            scale=alt.Scale(domainMax=max(data["Value"].max() * 1.6, 1.0)),
+            scale=alt.Scale(domainMax=max(data["Deals"].max() * 1.6, 1.0)),
         ),
         color=alt.Color("Stage:N", scale=_stage_colors(), legend=None),
     )
-    texts = base.mark_text(align="left", dx=6, color=colors.TEXT_IN_CHARTS).encode(x="Value:Q", text="Label")
+    texts = base.mark_text(align="left", dx=6, color=colors.TEXT_IN_CHARTS).encode(x="Deals:Q", text="Label")
     st.altair_chart(
         (bars + texts).properties(height=BAR_HEIGHT * len(order)),
         alt="Open opportunities by stage: " + "; ".join(data["Stage"] + " " + data["Label"]),

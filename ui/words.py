@@ -51,6 +51,11 @@ def money(amount: Decimal | None, workspace: Workspace) -> str:
     return str(pattern.apply(amount, locale, currency=workspace.currency, currency_digits=False))
 
 
+def total(amount: Decimal, workspace: Workspace, *, deals: int, without_value: int) -> str:
+    """What deals are worth together; a dash where none of them has a value: unknown is not zero."""
+    return NONE if deals and deals == without_value else money(amount, workspace)
+
+
 def number(count: int, workspace: Workspace) -> str:
     """A whole number with the locale's separators."""
     return format_decimal(count, locale=workspace.locale)
@@ -60,6 +65,11 @@ def deals(count: int, workspace: Workspace, kind: str = "") -> str:
     """“1 deal”, “1,234 open deals”."""
     noun = "deal" if count == 1 else "deals"
     return " ".join(filter(None, (number(count, workspace), kind, noun)))
+
+
+def unknown(count: int, workspace: Workspace) -> str:
+    """“12 without a value”: what a sum leaves out."""
+    return f"{number(count, workspace)} without a value"
 
 
 def percent(rate: Rate, workspace: Workspace) -> str:

@@ -1,7 +1,18 @@
-"""Import: bring in deals from another program's file."""
+"""Import: bring in deals from another program's file, after a look at what would happen."""
 
 import streamlit as st
 
+from ui import imports
+from ui.data import workspace
+
 st.title("Import deals")
-st.markdown("Deals come from a CSV file, all or nothing. Run this where the program is installed:")
-st.code("python -m crm_core import opportunities FILE --dry-run", language="shell")
+st.markdown("From a CSV file of another program: all or nothing, and importing a file again changes nothing.")
+
+if workspace().has_demo_data:
+    st.warning("The demo deals are still here. Start empty first, or yours will be mixed with them.")
+
+file = st.file_uploader("CSV file", type="csv", key="import_file")
+mapping = imports.mapping_choice()
+
+if file is not None:
+    imports.preview(file.getvalue(), mapping)

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from crm_core.config import PROJECT
 from crm_core.models import OpportunityStage
 
 DASHBOARD = "pages/insight/dashboard.py"
@@ -86,3 +87,14 @@ def test_a_change_elsewhere_shows_at_the_next_look(open_page, given):
         make.opportunity(expected_value=Decimal(50))
 
     assert figures(page.run())["Total pipeline value"] == "$150"
+
+
+def test_every_figure_is_explained(open_page, given):
+    with given() as make:
+        make.opportunity()
+    explained = (PROJECT / "docs" / "metrics.md").read_text()
+
+    page = open_page(DASHBOARD)
+
+    shown = [*figures(page), *(heading.value for heading in page.subheader)]
+    assert all(f"| {name} |" in explained for name in shown)

@@ -1,0 +1,58 @@
+"""Inserts many rows at once, as the drivers do it best: through the column types, past everything else."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy.orm import Session
+from sqlalchemy.types import TypeEngine
+
+Converter = Callable[[Any], Any]
+
+REMEMBERED = 50_000
+"""Converted values of each type that are kept, as the states of a record share most of theirs."""
+
+
+def insert_rows(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows that all have the same columns; what the session still has to write is written before.
+
+    Nothing else happens: no defaults, no keys handed back, no history (see `history.insert_with_past`).
+    """
+    if not rows:
+        return
+    session.flush()  # these rows may point to what is still pending
+    connection = session.connection()
+    stored: dict[str, list[Any]] = {}
+    converters: dict[str, Converter | None] = {}
+    for name in rows[0]:
+        values = [row[name] for row in rows]
+        if any(value is not None for value in values):
+            kind = repr(table.c[name].type)
+            if kind not in converters:
+                converters[kind] = _converter(table.c[name].type, connection.dialect)
+            convert = converters[kind]
+            stored[name] = values if convert is None else list(map(convert, values))
+    _write(connection, _target(table, stored, connection.dialect), list(zip(*stored.values(), strict=True)))
+
+
+def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Converter | None:
+    """What turns values into those that the driver takes, if anything has to."""
+    convert: Converter | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    return None if convert is None else lru_cache(REMEMBERED)(convert)
+
+
+def _target(table: Table, names: Iterable[str], dialect: Dialect) -> str:
+    quote = dialect.identifier_preparer
+    return f"{quote.format_table(table)} ({', '.join(map(quote.quote, names))})"
+
+
+def _write(connection: Connection, target: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    if connection.dialect.name == "postgresql":
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as stream:
+            for row in rows:
+                stream.write_row(row)
+    else:
+        marks = ", ".join("?" * len(rows[0]))
+        connection.exec_driver_sql(f"INSERT INTO {target} VALUES ({marks})", rows)  # noqa: S608

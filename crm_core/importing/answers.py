@@ -1,0 +1,110 @@
+"""What one row of a file says about a deal, field by field, and what is wrong with it."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from crm_core.errors import InvalidInput
+from crm_core.importing.cells import normal, unescaped
+from crm_core.importing.lookups import Directory
+from crm_core.importing.mapping import DealField, Mapping, Template
+from crm_core.importing.report import Refusal, refusal
+from crm_core.importing.table import Row
+
+T = TypeVar("T")
+
+
+class Answers:
+    """The texts of one row; every text that can't be understood becomes a refusal."""
+
+    def __init__(
+        self,
+        row: Row,
+        mapping: Mapping,
+        fitting: dict[DealField, list[Template]],
+        directories: dict[DealField, Directory],
+    ) -> None:
+        self.row = row.number
+        self.refusals: list[Refusal] = []
+        self._mapping = mapping
+        self._fitting = fitting
+        self._texts: dict[DealField, str] = {}
+        self._taken: dict[DealField, Template] = {}
+        cells = row.cells
+        if mapping.unescape:
+            cells = {column: unescaped(cell) for column, cell in cells.items()}
+        for wanted, templates in fitting.items():
+            self._choose(wanted, templates, cells, directories.get(wanted))
+
+    def asks_for(self, wanted: DealField) -> bool:
+        """Whether the file has a column for it."""
+        return bool(self._fitting.get(wanted))
+
+    def text(self, wanted: DealField) -> str | None:
+        """Exactly what the file says; None if it says nothing, or that it is not known."""
+        return self._texts.get(wanted)
+
+    def read(self, wanted: DealField, parse: Callable[[str], T]) -> T | None:
+        """What the text means; None if there is none or it was refused."""
+        text = self.text(wanted)
+        if text is None:
+            return None
+        try:
+            return parse(text)
+        except ValidationError as error:
+            self.refuse(wanted, _reason(error.errors()[0]))
+        except InvalidInput as error:
+            self.refuse(wanted, str(error))
+        return None
+
+    def required(self, wanted: DealField, parse: Callable[[str], T], why: str) -> T | None:
+        """Like `read`, but nothing is refused as well."""
+        if self.text(wanted) is None:
+            self.refuse(wanted, why)
+        return self.read(wanted, parse)
+
+    def tells_the_same(self, wanted: DealField, other: DealField) -> bool:
+        """Whether one column stands for both."""
+        return self._taken.get(wanted) in self._mapping.columns.get(other, ())
+
+    def refuse(self, wanted: DealField, reason: str) -> None:
+        self.refusals.append(refusal(self.row, self._column(wanted), self.text(wanted) or "", reason))
+
+    def refuse_all(self, error: ValidationError) -> None:
+        """Refuse every field that a schema found something wrong with."""
+        for details in error.errors():
+            self.refuse(DealField(str(details["loc"][0])), _reason(details))
+
+    def _choose(
+        self,
+        wanted: DealField,
+        templates: list[Template],
+        cells: dict[str, str],
+        directory: Directory | None,
+    ) -> None:
+        """Take the first template that is filled with something known."""
+        unknown = self._mapping.unknown_words.get(wanted, ())
+        for template in templates:
+            text = template.filled(cells)
+            if text is None or normal(text) in unknown:
+                continue
+            found = text if directory is None else directory.find(text, self.row)
+            if found is not None:
+                self._texts[wanted] = found
+                self._taken[wanted] = template
+                return
+
+    def _column(self, wanted: DealField) -> str:
+        """The column or columns that the answer came from, or should have come from."""
+        taken = [self._taken[wanted]] if wanted in self._taken else self._fitting.get(wanted, [])
+        return " or ".join(", ".join(template.columns) for template in taken) or wanted
+
+
+def _reason(details: ErrorDetails) -> str:
+    """A schema's complaint as a sentence."""
+    if details["type"] == "string_too_long":
+        length, limit = len(details["input"]), details["ctx"]["max_length"]
+        return f"It is {length:,} characters long; at most {limit:,} fit."
+    return details["msg"].removeprefix("Value error, ")

@@ -1,0 +1,245 @@
+"""The mapping file: which columns of another program's export mean what (docs/importing.md)."""
+
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from crm_core.errors import InvalidInput
+from crm_core.importing.cells import normal
+from crm_core.importing.table import UnreadableFile, name_of, open_table
+from crm_core.models import OpportunityStage
+
+SHIPPED = Path(__file__).resolve().parent.parent / "mappings"
+
+COLUMN_IN_TEXT = re.compile(r"\{([^{}]+)\}")
+
+SOME_MOMENT = datetime(2021, 11, 30, 17, 45, tzinfo=UTC)
+"""To try date formats on."""
+
+
+class UnusableMapping(InvalidInput):
+    """The mapping file does not say what it must."""
+
+
+class MissingColumns(UnreadableFile):
+    """The file lacks columns that the mapping needs."""
+
+
+class DealField(StrEnum):
+    """What a column can tell about a deal."""
+
+    EXTERNAL_ID = "external_id"
+    NAME = "name"
+    COMPANY = "company"
+    CONTACT = "contact"
+    OWNER = "owner"
+    STAGE = "stage"
+    EXPECTED_VALUE = "expected_value"
+    PROBABILITY = "probability"
+    EXPECTED_CLOSE_DATE = "expected_close_date"
+    CREATED = "created"
+    CLOSED = "closed"
+    CLOSE_REASON = "close_reason"
+    SOURCE = "source"
+    NEXT_STEP = "next_step"
+    DESCRIPTION = "description"
+
+
+REQUIRED = {DealField.NAME, DealField.STAGE}
+
+
+@dataclass(frozen=True)
+class Template:
+    """One way to fill a field: the name of a column, or a text with columns in {braces}."""
+
+    text: str
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(COLUMN_IN_TEXT.findall(self.text)) or (self.text,)
+
+    def filled(self, cells: dict[str, str]) -> str | None:
+        """The field's text; None if one of the columns is blank."""
+        if not all(cells[column].strip() for column in self.columns):
+            return None
+        if self.columns == (self.text,):
+            return cells[self.text]
+        return COLUMN_IN_TEXT.sub(lambda found: cells[found[1]], self.text)
+
+
+def _as_templates(value: Any) -> Any:
+    texts = value if isinstance(value, list) else [value]
+    if not texts or not all(isinstance(text, str) and text for text in texts):
+        raise ValueError("it must be a column's name, or a list of them")
+    return tuple(map(Template, texts))
+
+
+def _date_format(layout: str) -> str:
+    try:
+        reads = datetime.strptime(SOME_MOMENT.strftime(layout), layout).date()  # noqa: DTZ007
+    except ValueError:
+        reads = date.min
+    if reads != SOME_MOMENT.date():
+        raise ValueError(f"“{layout}” is not a format of day, month and year such as %Y-%m-%d")
+    return layout
+
+
+def _plain_file_name(name: str) -> str:
+    if Path(name).name != name:
+        raise ValueError("the file must lie beside the imported one, so write its name without a folder")
+    return name
+
+
+def _open_stage(stage: OpportunityStage) -> OpportunityStage:
+    if stage.is_closed:
+        raise ValueError("a deal starts in an open stage")
+    return stage
+
+
+class Part(BaseModel):
+    """Base of the mapping file's tables: unknown keys are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Lookup(Part):
+    """A file beside the imported one that has a row for each `key`, and the wanted text as `value`."""
+
+    file: Annotated[str, Field(min_length=1), AfterValidator(_plain_file_name)]
+    key: str
+    value: str
+
+
+class Mapping(Part):
+    """What the columns and stage words of one program's export mean."""
+
+    source: Annotated[str, Field(min_length=1, max_length=50)]
+    columns: dict[DealField, Annotated[tuple[Template, ...], BeforeValidator(_as_templates)]]
+    stages: dict[str, OpportunityStage]
+    start_stage: Annotated[OpportunityStage, AfterValidator(_open_stage)] = OpportunityStage.QUALIFICATION
+    date_formats: Annotated[list[Annotated[str, AfterValidator(_date_format)]], Field(min_length=1)] = [
+        "%Y-%m-%d"
+    ]
+    decimal_comma: bool = False
+    delimiter: Literal[",", ";", "\t", "|"] | None = None
+    encoding: Literal["utf-8", "cp1252", "latin-1"] = "utf-8"
+    unescape: bool = False
+    start_no_later_than_close: bool = False
+    optional: frozenset[DealField] = frozenset()
+    unknown: dict[DealField, list[str]] = {}
+    lookups: dict[DealField, Lookup] = {}
+
+    @model_validator(mode="after")
+    def _is_complete(self) -> "Mapping":
+        if missing := sorted(REQUIRED - set(self.columns)):
+            raise ValueError(f"[columns] must say where to find {' and '.join(missing)}")
+        if unmapped := sorted((self.optional | set(self.unknown) | set(self.lookups)) - set(self.columns)):
+            raise ValueError(f"it speaks of {' and '.join(unmapped)}, which [columns] does not have")
+        return self
+
+    @cached_property
+    def stage_words(self) -> dict[str, OpportunityStage]:
+        """The stages by their words without regard to case."""
+        return {normal(word): stage for word, stage in self.stages.items()}
+
+    @cached_property
+    def unknown_words(self) -> dict[DealField, frozenset[str]]:
+        """The words that mean “not known”, without regard to case."""
+        return {where: frozenset(map(normal, words)) for where, words in self.unknown.items()}
+
+    def fit(self, header: Iterable[str]) -> dict[DealField, list[Template]]:
+        """For each field the templates whose columns the file has."""
+        there = set(header)
+        return {
+            wanted: [template for template in templates if there.issuperset(template.columns)]
+            for wanted, templates in self.columns.items()
+        }
+
+    def missing_columns(self, header: Iterable[str]) -> list[str]:
+        """What the file lacks to be read with this mapping."""
+        return [
+            " or ".join(", ".join(f"“{column}”" for column in one.columns) for one in self.columns[wanted])
+            for wanted, templates in self.fit(header).items()
+            if not templates and wanted not in self.optional
+        ]
+
+    def require_columns(self, header: list[str], name: str) -> None:
+        """Refuse a file that can't be read with this mapping."""
+        if missing := self.missing_columns(header):
+            has = ", ".join(column for column in header[:20] if column)
+            raise MissingColumns(
+                f"{name} lacks the column {', '.join(missing)} that the mapping {self.source} needs."
+                f" It has {has[:300]}. Choose another mapping, or export the file with that column."
+            )
+
+
+def shipped_names() -> list[str]:
+    """The mappings that come with the program."""
+    return sorted(file.stem for file in SHIPPED.glob("*.toml"))
+
+
+def find_mapping(wanted: str | None, file: Path | bytes) -> Mapping:
+    """The mapping of that name or path; None: the one shipped mapping whose columns the file has.
+
+    Raises `UnusableMapping`, and `UnreadableFile` when the file's header can't be read.
+    """
+    if wanted in shipped_names():
+        return read_mapping(SHIPPED / f"{wanted}.toml")
+    if wanted is not None:
+        return read_mapping(Path(wanted))
+    shipped = [read_mapping(SHIPPED / f"{name}.toml") for name in shipped_names()]
+    with open_table(file) as table:
+        fitting = [mapping for mapping in shipped if not mapping.missing_columns(table.header)]
+    if len(fitting) != 1:
+        raise UnusableMapping(
+            f"{name_of(file)} fits {'several' if fitting else 'none'} of the mappings that come with the"
+            f" program ({', '.join(shipped_names())}). Name one with --mapping, or write your own as"
+            " docs/importing.md shows."
+        )
+    return fitting[0]
+
+
+def read_mapping(file: Path) -> Mapping:
+    """The mapping in that TOML file. Raises `UnusableMapping`."""
+    name = name_of(file)
+    try:
+        return Mapping.model_validate(tomllib.loads(file.read_text("utf-8")))
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
+        raise UnusableMapping(
+            f"There is no mapping {name}. Name a TOML file, or one of those that come with the program:"
+            f" {', '.join(shipped_names())}."
+        ) from error
+    except OSError as error:
+        raise UnusableMapping(f"The mapping {name} can't be opened: {error.strerror}.") from error
+    except ValidationError as error:
+        raise UnusableMapping(f"The mapping {name} can't be used: {_in_plain_words(error)}.") from error
+    except ValueError as error:  # not UTF-8, or not TOML
+        raise UnusableMapping(f"The mapping {name} is not a TOML file: {error}.") from error
+
+
+def _in_plain_words(error: ValidationError) -> str:
+    """The first thing that is wrong."""
+    first = error.errors()[0]
+    place = ".".join(str(step) for step in first["loc"] if step != "[key]")
+    if first["type"] == "extra_forbidden":
+        return f"it has the key “{place}”, which mappings don't know"
+    if first["type"] == "missing":
+        return f"it lacks the key “{place}”"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"“{place}”: {message}" if place else message

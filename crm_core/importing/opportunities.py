@@ -1,0 +1,99 @@
+"""Imports deals: all or nothing, each from its start to its close, and none twice."""
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from crm_core import history
+from crm_core.database import Database
+from crm_core.importing.deals import Reading, read_deals
+from crm_core.importing.histories import process_of, states_of
+from crm_core.importing.mapping import Mapping
+from crm_core.importing.plan import Newcomer, Plan, make_plan
+from crm_core.importing.report import ImportReport
+from crm_core.importing.table import name_of
+from crm_core.models import Company, Contact, Opportunity, Record, Source, User
+from crm_core.services import settings_service
+
+BATCH = 5_000
+"""How many deals are built at once, so that memory does not grow with their states."""
+
+EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+def import_opportunities(
+    database: Database,
+    file: Path | bytes,
+    mapping: Mapping,
+    *,
+    at: datetime,
+    actor: int | None = None,
+    dry_run: bool = False,
+) -> ImportReport:
+    """Write the file's deals with their past, unless one row is refused; then nothing is written.
+
+    Rows whose key is there already are passed over, so a second import changes nothing. With `dry_run`
+    nothing is written and the report tells what would be. Raises `UnreadableFile`.
+    """
+    with database.read(at=at) as session:
+        workspace = settings_service.get_workspace(session)
+    reading = read_deals(file, mapping, workspace, at)
+    if dry_run or reading.refusals:
+        with database.read(at=at) as session:
+            plan = make_plan(session, mapping.source, reading.deals)
+    else:
+        with database.write(actor=actor, source=Source.IMPORT, at=at) as session:
+            plan = make_plan(session, mapping.source, reading.deals)
+            if plan.deals:
+                _write(session, plan, mapping, name_of(file) if isinstance(file, Path) else "a file")
+    return _report(name_of(file), reading, plan, dry_run=dry_run)
+
+
+def _write(session: Session, plan: Plan, mapping: Mapping, file: str) -> None:
+    history.transaction_of(session).note = f"Imported {file}: {len(plan.deals):,} opportunities"
+    _write_owners(session, plan.owners.newcomers.values())
+    _write_newcomers(session, Company, plan.companies.newcomers.values())
+    _write_newcomers(session, Contact, plan.contacts.newcomers.values())
+    process = process_of(session, mapping.source, mapping.start_stage)
+    first_id = history.next_id(session, Opportunity)
+    for start in range(0, len(plan.deals), BATCH):
+        batch = enumerate(plan.deals[start : start + BATCH], start=first_id + start)
+        histories = (list(states_of(deal_id, planned, process)) for deal_id, planned in batch)
+        history.insert_with_past(session, Opportunity, histories)
+
+
+def _write_owners(session: Session, owners: Iterable[Newcomer]) -> None:
+    for owner in owners:
+        email = owner.name.strip() if EMAIL.fullmatch(owner.name.strip()) else None
+        session.add(User(id=owner.id, name=owner.name, email=email))
+    session.flush()  # deals refer to them
+    history.catch_up_sequence(session, User.__table__)
+
+
+def _write_newcomers(session: Session, model: type[Record], newcomers: Iterable[Newcomer]) -> None:
+    """Companies and contacts, there since the first deal that names them began."""
+    columns = model.__table__.columns
+    histories = []
+    for newcomer in newcomers:
+        row = {"id": newcomer.id, "name": newcomer.name, "created_at": newcomer.since}
+        if "company_id" in columns:
+            row["company_id"] = newcomer.company_id
+        histories.append([(newcomer.since, row)])
+    history.insert_with_past(session, model, histories)
+
+
+def _report(file: str, reading: Reading, plan: Plan, *, dry_run: bool) -> ImportReport:
+    return ImportReport(
+        file=file,
+        dry_run=dry_run,
+        created=len(plan.deals),
+        already_there=plan.already_there,
+        companies=plan.companies.count,
+        contacts=plan.contacts.count,
+        owners=plan.owners.count,
+        refusals=reading.refusals,
+        warnings=reading.warnings,
+    )

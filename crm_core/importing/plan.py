@@ -1,0 +1,132 @@
+"""What an import will write: which deals are new, and which companies and people they name are."""
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm_core import history
+from crm_core.database import instant
+from crm_core.importing.cells import normal
+from crm_core.importing.deals import ImportedDeal
+from crm_core.importing.report import Count
+from crm_core.models import Company, Contact, Opportunity, User
+
+
+@dataclass
+class Newcomer:
+    """A record to be made, known from the first deal that names it."""
+
+    id: int
+    name: str
+    since: datetime
+    company_id: int | None = None
+
+
+class Register:
+    """Finds records by what people call them, and plans those that are missing."""
+
+    def __init__(self, known: Iterable[tuple[Hashable, int]], next_id: int) -> None:
+        self.newcomers: dict[Hashable, Newcomer] = {}
+        self._known: dict[Hashable, int] = {}
+        self._matched: set[int] = set()
+        self._next_id = next_id
+        for key, record_id in known:
+            self._known.setdefault(key, record_id)
+
+    @property
+    def count(self) -> Count:
+        return Count(created=len(self.newcomers), matched=len(self._matched))
+
+    def id_of(self, name: str, since: datetime, company_id: int | None = None) -> int:
+        """The id of the record with that name, within a company if one is given; it is there since then."""
+        key = (company_id, normal(name))
+        if key in self._known:
+            self._matched.add(self._known[key])
+            return self._known[key]
+        newcomer = self.newcomers.get(key)
+        if newcomer is None:
+            newcomer = Newcomer(self._next_id + len(self.newcomers), name, since, company_id)
+            self.newcomers[key] = newcomer
+        newcomer.since = min(newcomer.since, since)
+        return newcomer.id
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDeal:
+    """A new deal, with the ids of what it names."""
+
+    deal: ImportedDeal
+    start: datetime
+    company_id: int | None
+    contact_id: int | None
+    owner_id: int | None
+
+
+@dataclass
+class Plan:
+    """Everything that an import will write, and how many deals it passes over because they are there."""
+
+    companies: Register
+    contacts: Register
+    owners: Register
+    deals: list[PlannedDeal] = field(default_factory=list)
+    already_there: int = 0
+
+
+def make_plan(session: Session, source: str, deals: list[ImportedDeal]) -> Plan:
+    """Hold the deals against the database. Writes nothing."""
+    known_keys = set(
+        session.scalars(select(Opportunity.external_id).where(Opportunity.external_source == source))
+    )
+    plan = Plan(_companies(session), _contacts(session), _owners(session))
+    for deal in deals:
+        if deal.external_id is not None and deal.external_id in known_keys:
+            plan.already_there += 1
+        else:
+            plan.deals.append(_planned(plan, deal, deal.span.start or instant(session)))
+    return plan
+
+
+def _planned(plan: Plan, deal: ImportedDeal, start: datetime) -> PlannedDeal:
+    company_id = plan.companies.id_of(deal.company, start) if deal.company else None
+    contact_id = plan.contacts.id_of(deal.contact, start, company_id) if deal.contact else None
+    owner_id = plan.owners.id_of(deal.owner, start) if deal.owner else None
+    return PlannedDeal(deal, start, company_id, contact_id, owner_id)
+
+
+def _companies(session: Session) -> Register:
+    found = session.execute(
+        select(Company.id, Company.name).where(Company.deleted_at.is_(None)).order_by(Company.id)
+    )
+    return Register(
+        (((None, normal(name)), company_id) for company_id, name in found), history.next_id(session, Company)
+    )
+
+
+def _contacts(session: Session) -> Register:
+    found = session.execute(
+        select(Contact.id, Contact.name, Contact.company_id)
+        .where(Contact.deleted_at.is_(None))
+        .order_by(Contact.id)
+    )
+    return Register(
+        (((company_id, normal(name)), contact_id) for contact_id, name, company_id in found),
+        history.next_id(session, Contact),
+    )
+
+
+def _owners(session: Session) -> Register:
+    """Users by name and by e-mail address; of several with one name, the active and older one."""
+    found = session.execute(
+        select(User.id, User.name, User.email).order_by(User.is_active.desc(), User.id)
+    ).all()
+    known = [
+        ((None, normal(called)), user_id)
+        for user_id, name, email in found
+        for called in (email, name)
+        if called
+    ]
+    return Register(known, history.next_id(session, User))

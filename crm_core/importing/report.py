@@ -1,0 +1,75 @@
+"""What an import did, or would do, or why it did nothing."""
+
+from dataclasses import dataclass, field
+
+from crm_core.importing.cells import shortened
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a row can't be imported. `column` and `value` are empty where the row as a whole is meant."""
+
+    row: int
+    column: str
+    value: str
+    reason: str
+
+    def __str__(self) -> str:
+        place = f"Row {self.row}, {self.column}" if self.column else f"Row {self.row}"
+        return f"{place}, “{self.value}”: {self.reason}" if self.value else f"{place}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many records of a kind the deals name: made for them, or there before."""
+
+    created: int = 0
+    matched: int = 0
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What became of a file's rows; with `dry_run` or refusals, nothing was written."""
+
+    file: str
+    dry_run: bool
+    created: int
+    already_there: int
+    companies: Count = Count()
+    contacts: Count = Count()
+    owners: Count = Count()
+    refusals: list[Refusal] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{self.file}: {self._verdict()}"]
+        if self.dry_run or not self.refusals:
+            lines += self._counts()
+        lines += self.warnings
+        lines += [str(refusal) for refusal in self.refusals]
+        return "\n".join(lines)
+
+    def _verdict(self) -> str:
+        if self.refusals:
+            rows = len({refusal.row for refusal in self.refusals})
+            are = "1 row is refused" if rows == 1 else f"{rows:,} rows are refused"
+            return f"{are}, so nothing {'would be' if self.dry_run else 'was'} imported. Correct and repeat."
+        if not self.created:
+            return "there is nothing new to import."
+        return "this is what an import would do." if self.dry_run else "imported."
+
+    def _counts(self) -> list[str]:
+        named = {"Companies": self.companies, "Contacts": self.contacts, "Owners": self.owners}
+        return [
+            f"Opportunities: {self.created:,} created, {self.already_there:,} already there.",
+            *(
+                f"{noun}: {count.created:,} created, {count.matched:,} matched."
+                for noun, count in named.items()
+                if noun != "Contacts" or count != Count()
+            ),
+        ]
+
+
+def refusal(row: int, column: str, value: str, reason: str) -> Refusal:
+    """A refusal that shows no more of the value than a line can hold."""
+    return Refusal(row, column, shortened(value), reason)

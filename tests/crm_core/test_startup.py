@@ -1,0 +1,63 @@
+"""What happens before the first screen."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from crm_core import config, startup
+from crm_core.config import Config
+from crm_core.errors import DatabaseUnavailable
+from crm_core.models import Opportunity
+from crm_core.services import settings_service
+
+
+class Embedded(Config):
+    """The default installation, kept in a folder of the test's own."""
+
+    @property
+    def is_embedded(self) -> bool:
+        return True
+
+
+def embedded(folder: Path) -> Config:
+    return Embedded(database_url=f"sqlite:///{folder / 'new folder' / 'crm.db'}")
+
+
+def test_the_very_first_start_fills_in_demo_data_and_the_next_one_adds_nothing(tmp_path):
+    counts = []
+    for _ in range(2):
+        database = startup.open_database(embedded(tmp_path))
+        with database.read() as session:
+            counts.append(session.scalar(select(func.count()).select_from(Opportunity)))
+            assert settings_service.get_workspace(session).has_demo_data
+        database.dispose()
+
+    assert counts[0] > 100
+    assert counts[0] == counts[1]
+
+
+def test_another_database_gets_no_demo_data(sqlite_url):
+    database = startup.open_database(Config(database_url=sqlite_url))
+
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Opportunity)) == 0
+
+
+def test_another_database_is_not_migrated_by_itself(empty_sqlite_url):
+    with pytest.raises(DatabaseUnavailable, match="python -m crm_core migrate"):
+        startup.open_database(Config(database_url=empty_sqlite_url))
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(DatabaseUnavailable, match="can't be created"):
+        startup.open_database(Embedded(database_url=f"sqlite:///{tmp_path}/file/folder/crm.db"))
+
+
+def test_the_embedded_database_is_the_default(monkeypatch):
+    monkeypatch.delenv("CRM_DATABASE_URL", raising=False)
+
+    assert Config().is_embedded
+    assert Config().database_url.endswith(str(config.EMBEDDED))

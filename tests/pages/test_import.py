@@ -1,0 +1,70 @@
+"""Importing on screen: what would happen comes first, and nothing is written by looking."""
+
+from datetime import UTC, datetime
+
+from crm_core.services.opportunity_service import count_opportunities
+from crm_core.services.settings_service import get_settings
+
+IMPORT = "pages/data/import.py"
+
+HUBSPOT = (
+    b'"Record ID","Deal Name","Deal Stage","Close Date","Deal owner","Amount","Pipeline","Create Date"\n'
+    b'1,"Solar roof","Closed Won",2025-03-01,"Ada",1200,"Sales",2025-01-01\n'
+)
+
+
+def upload(page, content: bytes):
+    return page.file_uploader[0].upload("deals.csv", content, "text/csv").run()
+
+
+def stored(database) -> int:
+    with database.read(at=datetime.now(UTC)) as session:
+        return count_opportunities(session)
+
+
+def test_shows_what_would_happen_and_then_does_it(open_page, database):
+    page = upload(open_page(IMPORT), HUBSPOT)
+    assert page.metric[0].value == "1"
+    assert stored(database) == 0
+
+    page.button[0].click().run()
+
+    assert not page.exception
+    assert stored(database) == 1
+
+
+def test_a_bad_row_is_named_and_nothing_can_be_imported(open_page, database):
+    page = upload(open_page(IMPORT), HUBSPOT.replace(b"1200", b"1e400"))
+
+    assert list(page.dataframe[0].value["Row"]) == [2]
+    assert not page.button
+    assert stored(database) == 0
+
+
+def test_a_file_that_is_no_table_gets_a_sentence(open_page):
+    page = upload(open_page(IMPORT), b"")
+
+    assert page.error[0].value
+
+
+def test_demo_data_is_mentioned_before_it_is_mixed_with_ones_own(open_page, database):
+    with database.write() as session:
+        get_settings(session).has_demo_data = True
+
+    page = open_page(IMPORT)
+
+    assert "demo deals are still here" in page.warning[0].value
+
+
+def test_starting_empty_asks_first_and_then_clears_the_screens(open_page, given, database):
+    with given() as make:
+        make.opportunity()
+        get_settings(make.session).has_demo_data = True
+    page = open_page("pages/insight/dashboard.py")
+
+    page.button[0].click().run()
+    assert stored(database) == 1
+
+    page.button[1].click().run()
+    assert stored(database) == 0
+    assert "No opportunities yet" in page.run().markdown[0].value

@@ -1,0 +1,88 @@
+"""Importing deals on screen: first what would happen, then a button that does it."""
+
+import streamlit as st
+
+from crm_core import clock, importing
+from crm_core.errors import CrmError
+from crm_core.importing import ImportReport
+from crm_core.models import LOCAL_USER_ID
+from ui import words
+from ui.data import database, workspace
+
+REFUSALS_SHOWN = 200
+
+
+def mapping_choice() -> str | None:
+    """A mapping that comes with the program; None finds the one that fits the file's columns."""
+    return st.selectbox(
+        "Exported from",
+        importing.shipped_names(),
+        index=None,
+        format_func=str.capitalize,
+        placeholder="Tell by its columns",
+        key="import_mapping",
+        width=280,
+    )
+
+
+def preview(file: bytes, mapping: str | None) -> None:
+    """What an import of this file would do, and the button for it where nothing speaks against it."""
+    report = _import(file, mapping, dry_run=True)
+    if report is None:
+        return
+    _show(report)
+    if report.created and not report.refusals:
+        label = f"Import {words.deals(report.created, workspace())}"
+        st.button(label, type="primary", on_click=_import_and_tell, args=(file, mapping))
+
+
+def _import_and_tell(file: bytes, mapping: str | None) -> None:
+    report = _import(file, mapping, dry_run=False)
+    if report is not None and not report.refusals:
+        st.toast(f"{words.deals(report.created, workspace())} imported.", icon=":material/check:")
+
+
+def _import(file: bytes, mapping: str | None, *, dry_run: bool) -> ImportReport | None:
+    try:
+        return importing.import_opportunities(
+            database(),
+            file,
+            importing.find_mapping(mapping, file),
+            at=clock.now(),
+            actor=LOCAL_USER_ID,
+            dry_run=dry_run,
+        )
+    except CrmError as refusal:
+        st.error(words.literal(str(refusal), limit=1000), icon=":material/block:")
+        return None
+
+
+def _show(report: ImportReport) -> None:
+    space = workspace()
+    with st.grid(4, min_column_width=150):
+        st.metric("New deals", words.number(report.created, space), border=True)
+        st.metric("Already there", words.number(report.already_there, space), border=True)
+        st.metric("New companies", words.number(report.companies.created, space), border=True)
+        st.metric("New owners", words.number(report.owners.created, space), border=True)
+    for warning in report.warnings:
+        st.warning(words.literal(warning, limit=500))
+    if report.refusals:
+        st.error(
+            f"Problems: {words.number(len(report.refusals), space)}. Mend them first; nothing was imported.",
+            icon=":material/block:",
+        )
+        st.dataframe(
+            [
+                {
+                    "Row": refusal.row,
+                    "Column": words.one_line(refusal.column),
+                    "Value": words.one_line(refusal.value),
+                    "Reason": words.one_line(refusal.reason, limit=500),
+                }
+                for refusal in report.refusals[:REFUSALS_SHOWN]
+            ],
+            hide_index=True,
+            alt="Rows that can't be imported, and why",
+        )
+    elif not report.created:
+        st.info("There is nothing new in this file.")
