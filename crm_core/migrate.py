@@ -1,5 +1,6 @@
 """Brings a database's schema to what this code expects, and says where it stands."""
 
+import os
 from enum import StrEnum
 from itertools import count
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, inspect
 
 from crm_core.config import PROJECT
 from crm_core.database import Database
+from crm_core.engines import plain
 from crm_core.errors import DatabaseUnavailable
 
 
@@ -40,7 +42,9 @@ ADVICE = {
 
 
 def state(database: Database) -> SchemaState:
-    """Where the schema stands. Changes nothing."""
+    """Where the schema stands. Changes nothing, and makes no file where there is none."""
+    if _has_yet_to_be_made(database):
+        return SchemaState.EMPTY
     with database.read() as session:
         return _state(session.connection())
 
@@ -93,6 +97,12 @@ def _state(connection: Connection) -> SchemaState:
     return SchemaState.BEHIND if current in known else SchemaState.AHEAD
 
 
+def _has_yet_to_be_made(database: Database) -> bool:
+    """Whether an embedded database's file is missing from a folder it can be made in."""
+    file = Path(str(database.url.database))
+    return database.kind == "sqlite" and not file.exists() and os.access(file.parent, os.W_OK)
+
+
 def _alembic(connection: Connection | None = None) -> AlembicConfig:
     config = AlembicConfig(attributes={"connection": connection})
     config.set_main_option("script_location", str(PROJECT / "migrations"))
@@ -100,7 +110,7 @@ def _alembic(connection: Connection | None = None) -> AlembicConfig:
 
 
 def _advice(database: Database, found: SchemaState) -> str:
-    return ADVICE[found].format(url=database.url.render_as_string(hide_password=True))
+    return ADVICE[found].format(url=plain(database.url))
 
 
 def _backup_file(database: Database, connection: Connection) -> Path:

@@ -22,9 +22,9 @@ MONTHS_SHOWN = 12
 class Overview:
     """The default page's figures.
 
-    `elapsed` is what has gone by of the period. `before` and `before_period` are what to compare it with; None
-    for all time. `stages` is `pipeline.by_stage`; `months` is `outcomes.won_by_month` over the period, or over
-    the year that ends with it where the period is shorter.
+    `elapsed` is what has gone by of the period. `before` and `before_period` are what to compare it with;
+    None for all time. `stages` is `pipeline.by_stage`; `months` is `outcomes.won_by_month` over the period,
+    or over the year that ends with it where the period is shorter.
     """
 
     has_deals: bool

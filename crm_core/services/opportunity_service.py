@@ -258,7 +258,7 @@ def close_opportunity(
         )
     opportunity.stage = OpportunityStage.of(outcome)
     opportunity.probability = 100 if outcome is Outcome.WON else 0
-    opportunity.closed_at = now if on == today else calendar.last_second_of(on)
+    opportunity.closed_at = now if on == today else max(calendar.last_second_of(on), opportunity.created_at)
     opportunity.actual_close_date = on
     opportunity.close_reason_id, opportunity.close_note = reason_id, note
     opportunity.credited_owner_id = opportunity.owner_id

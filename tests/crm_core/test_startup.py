@@ -49,6 +49,13 @@ def test_another_database_is_not_migrated_by_itself(empty_sqlite_url):
         startup.open_database(Config(database_url=empty_sqlite_url))
 
 
+def test_a_mistyped_path_leaves_no_file_behind(tmp_path):
+    with pytest.raises(DatabaseUnavailable, match="is empty"):
+        startup.open_database(Config(database_url=f"sqlite:///{tmp_path / 'mistyped.db'}"))
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("in the way")
 

@@ -1,0 +1,184 @@
+"""Proves that the history adds up to the live tables, and names what does not.
+
+For leads, opportunities, companies and contacts it holds that every row has exactly one current version,
+equal to it in every column; that a record's versions count from one, each beginning where the one before
+ended; and that no version begins after the transaction that wrote it. So the state as of now is the live
+table, and there is exactly one state as of any earlier instant.
+"""
+
+from functools import reduce
+from operator import add
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    String,
+    Table,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+)
+from sqlalchemy import literal as words
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from crm_core.database import Database
+from crm_core.engines import embedded_version, is_safe_from_log_corruption
+from crm_core.models import VERSIONS, Base, Transaction
+
+LISTED = 50
+"""How many findings of one kind are named; the rest are counted."""
+
+Wrong = Select[str, str]
+"""Records that break a rule: which one it is, and what is wrong with it."""
+
+
+def findings(database: Database) -> list[str]:
+    """What does not hold, one sentence each; empty when everything does. Changes nothing."""
+    try:
+        with database.read() as session:
+            if damage := _damage(session):
+                return damage
+            found = _listed(session, Transaction.__table__, _instants_out_of_order())
+            for model, versions in VERSIONS.items():
+                live = model.__table__
+                found += _listed(session, live, _rows_without_current_version(live, versions))
+                found += _listed(session, live, _rows_unlike_their_version(live, versions))
+                found += _listed(session, versions, _versions_without_row(live, versions))
+                found += _listed(session, versions, _versions_out_of_line(versions))
+                found += _listed(session, versions, _versions_before_their_transaction(versions))
+            for table in Base.metadata.sorted_tables:
+                found += _listed(session, table, *_pointers_to_nothing(table))
+            return found
+    except DBAPIError as error:
+        return [f"The database can't be read to its end: {str(error.orig).splitlines()[0]}."]
+
+
+def verdict(findings: list[str]) -> str:
+    """The result in one sentence."""
+    if not findings:
+        return "The history adds up: as of now it equals the live tables."
+    return "The history does not add up. Restore a backup, or repair what is listed above."
+
+
+def engine(database: Database) -> str:
+    """Which database program runs, and a warning where it is known to damage files; that is no finding."""
+    if database.kind == "sqlite":
+        return about_sqlite(embedded_version())
+    with database.read() as session:
+        return f"Runs on PostgreSQL {session.scalar(text('SHOW server_version'))}."
+
+
+def about_sqlite(version: tuple[int, ...]) -> str:
+    """One sentence about that version of SQLite."""
+    name = f"SQLite {'.'.join(map(str, version))}"
+    if is_safe_from_log_corruption(version):
+        return f"Runs on {name}."
+    return (
+        f"Warning: runs on {name}, which in very rare cases damages a database under load."
+        " Install pysqlite3, or SQLite 3.51.3 or newer."
+    )
+
+
+def _listed(session: Session, table: Table, *kinds: Wrong) -> list[str]:
+    """A sentence for each record that is wrong, up to a limit."""
+    found = []
+    for wrong in kinds:
+        rows = session.execute(wrong.add_columns(func.count().over()).limit(LISTED)).all()
+        found += [f"{table.name} {record}: {problem}." for record, problem, _ in rows]
+        if rows and (more := rows[0][2] - LISTED) > 0:
+            found.append(f"{table.name}: and {more:,} more like the last one.")
+    return found
+
+
+def _damage(session: Session) -> list[str]:
+    """What SQLite itself finds wrong with its file; a server looks after its own."""
+    if session.get_bind().dialect.name != "sqlite":
+        return []
+    complaints = session.scalars(text(f"PRAGMA integrity_check({LISTED})"))
+    return [f"The database file is damaged: {complaint}." for complaint in complaints if complaint != "ok"]
+
+
+def _instants_out_of_order() -> Wrong:
+    before = func.lag(Transaction.at).over(order_by=Transaction.id).label("before")
+    each = select(Transaction.id, Transaction.at, before).subquery()
+    problem = words("it is not later than the transaction before it")
+    return select(_name(each), problem).where(each.c.at <= each.c.before)
+
+
+def _rows_without_current_version(live: Table, versions: Table) -> Wrong:
+    current = exists().where(versions.c.id == live.c.id, versions.c.valid_to.is_(None))
+    return select(_name(live), words("it has no current version")).where(~current)
+
+
+def _rows_unlike_their_version(live: Table, versions: Table) -> Wrong:
+    others = [column for column in live.columns if column.name != "id"]
+    differing = [column.is_distinct_from(versions.c[column.name]) for column in others]
+    names = [
+        case((differs, f", {column.name}"), else_="")
+        for column, differs in zip(others, differing, strict=True)
+    ]
+    problem = words("its current version differs in ") + func.substr(reduce(add, names), 3)
+    return (
+        select(_name(live), problem)
+        .join(versions, and_(versions.c.id == live.c.id, versions.c.valid_to.is_(None)))
+        .where(or_(*differing))
+    )
+
+
+def _versions_without_row(live: Table, versions: Table) -> Wrong:
+    orphan = ~exists().where(live.c.id == versions.c.id)
+    return select(_name(versions), words("there is no such record")).where(orphan)
+
+
+def _versions_out_of_line(versions: Table) -> Wrong:
+    """Versions that don't carry on where the one before them ended."""
+    record, start = versions.c.id, versions.c.valid_from
+    each = select(
+        *(versions.c[name] for name in ("id", "version", "updated_at", "valid_from")),
+        func.row_number().over(partition_by=record, order_by=start).label("position"),
+        func.lag(versions.c.valid_to).over(partition_by=record, order_by=start).label("end_before"),
+    ).subquery()
+    problem = case(
+        (each.c.version != each.c.position, words("in line it is number ") + cast(each.c.position, String)),
+        (and_(each.c.position > 1, each.c.end_before.is_(None)), words("the one before it never ended")),
+        (each.c.end_before > each.c.valid_from, words("it overlaps the one before it")),
+        (each.c.end_before < each.c.valid_from, words("there is a gap before it")),
+        (each.c.updated_at != each.c.valid_from, words("it does not begin when its record was changed")),
+    )
+    return select(_name(each), problem).where(problem.is_not(None))
+
+
+def _versions_before_their_transaction(versions: Table) -> Wrong:
+    problem = words("it begins after the transaction that wrote it")
+    written_by = Transaction.id == versions.c.transaction_id
+    return (
+        select(_name(versions), problem)
+        .join(Transaction, written_by)
+        .where(versions.c.valid_from > Transaction.at)
+    )
+
+
+def _pointers_to_nothing(table: Table) -> list[Wrong]:
+    """One query for each foreign key: the rows whose key is set, but leads nowhere."""
+    kinds = []
+    for pointer in sorted(table.foreign_keys, key=lambda pointer: pointer.parent.name):
+        target = pointer.column.table.alias("target")
+        nowhere = ~exists().where(target.c[pointer.column.name] == pointer.parent)
+        problem = words(f"its {pointer.parent.name} leads to no row of {pointer.column.table.name}")
+        kinds.append(select(_name(table), problem).where(pointer.parent.is_not(None), nowhere))
+    return kinds
+
+
+def _name(rows: FromClause) -> ColumnElement[str]:
+    """Names a version by its record and its number, any other row by its key."""
+    if "valid_from" in rows.c:
+        return cast(rows.c.id, String) + words(" version ") + cast(rows.c.version, String)
+    key = [cast(column, String) for column in rows.primary_key]
+    return reduce(lambda first, second: first + words("/") + second, key)

@@ -1,0 +1,198 @@
+"""How each kind of database is reached and set up, and what it says in plain words where it can't be."""
+
+import contextlib
+import random
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from crm_core.columns import LOWERED_ON_SQLITE
+from crm_core.errors import DatabaseUnavailable
+
+try:
+    from pysqlite3 import dbapi2 as embedded_sqlite  # newer than the system's; see RARE_CORRUPTION_FIXED
+except ImportError:
+    embedded_sqlite = sqlite3
+
+RARE_CORRUPTION_FIXED = ((3, 51, 3), (3, 50, 7), (3, 44, 6))
+"""SQLite versions from which on, within their line, the write-ahead log can't be corrupted by a reset."""
+
+DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+"""What an address may begin with, and the driver that is used for it."""
+
+BUSY = "The database is busy with a long change. Try again in a moment."
+
+EMBEDDED_SETTINGS = (
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "trusted_schema=OFF",
+    "cell_size_check=ON",
+    "mmap_size=0",
+    "journal_size_limit=67108864",
+)
+
+
+def address(url: str) -> URL:
+    """The address of a database, with our driver. Raises `DatabaseUnavailable` for one that can't be used."""
+    try:
+        given = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise DatabaseUnavailable(
+            "CRM_DATABASE_URL is not a database address. It looks like sqlite:///path/crm.db or"
+            " postgresql://user:password@host/name."
+        ) from error
+    kind = given.drivername.partition("+")[0]
+    if kind not in DRIVERS:
+        raise DatabaseUnavailable(
+            f"The CRM works on SQLite and PostgreSQL, not on {kind}. Check CRM_DATABASE_URL."
+        )
+    if kind == "sqlite" and given.database in (None, "", ":memory:"):
+        raise DatabaseUnavailable(
+            "The CRM keeps its data in a file, not in memory. Name one in CRM_DATABASE_URL."
+        )
+    return given.set(drivername=DRIVERS[kind])
+
+
+def plain(url: URL) -> str:
+    """The address as a person would write it, without the password."""
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+
+
+def open_engine(url: URL, *, pool_size: int, patience: float) -> Engine:
+    """The engine for an address, not connected yet. `patience`: how many seconds it waits for a lock."""
+    opened = _embedded_engine if url.get_backend_name() == "sqlite" else _server_engine
+    return opened(url, pool_size, patience)
+
+
+def reading(engine: Engine) -> Engine:
+    """The engine for read-only snapshots."""
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(crm="read")
+    return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def copy(url: URL, to: Path) -> None:
+    """Copy an embedded database, whole and as of now, into a new file."""
+    with contextlib.closing(embedded_sqlite.connect(url.database, isolation_level=None)) as connection:
+        connection.execute("VACUUM INTO ?", (str(to),))
+
+
+def is_safe_from_log_corruption(version: tuple[int, ...]) -> bool:
+    """Whether this SQLite has the fix of the rare write-ahead log corruption."""
+    newest, *backported = RARE_CORRUPTION_FIXED
+    return version >= newest or any(version[:2] == fixed[:2] and version >= fixed for fixed in backported)
+
+
+def embedded_version() -> tuple[int, ...]:
+    """The version of the SQLite library that is in use."""
+    version: tuple[int, ...] = embedded_sqlite.sqlite_version_info
+    return version
+
+
+@contextlib.contextmanager
+def foreign_keys_off(connection: Connection) -> Iterator[None]:
+    """SQLite rebuilds a table to change it; with foreign keys on, that would delete its children."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    raw: Any = connection.connection.dbapi_connection
+    raw.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield
+    finally:
+        raw.execute("PRAGMA foreign_keys=ON")
+
+
+@contextlib.contextmanager
+def in_plain_words(url: URL) -> Iterator[None]:
+    """Turn a driver's complaint about opening the database into one sentence."""
+    try:
+        yield
+    except PoolTimeout as error:
+        raise DatabaseUnavailable(BUSY) from error
+    except (DBAPIError, embedded_sqlite.Error) as error:
+        raise DatabaseUnavailable(_why_it_does_not_open(url, str(error))) from error
+
+
+def _why_it_does_not_open(url: URL, complaint: str) -> str:
+    if "locked" in complaint or "LockNotAvailable" in complaint:
+        return BUSY
+    if url.get_backend_name() == "postgresql":
+        return (
+            f"The database {plain(url)} can't be reached. Check CRM_DATABASE_URL, and that the server is"
+            " running and lets you in."
+        )
+    file = url.database
+    if "not a database" in complaint or "malformed" in complaint:
+        return f"{file} is not a CRM database, or it is damaged. Restore a backup, or move the file away."
+    if "readonly" in complaint or "unable to open" in complaint:
+        return f"{file} can't be opened for writing. Check that its folder exists and may be written to."
+    return f"{file} can't be opened: {complaint.splitlines()[0]}."
+
+
+def _embedded_engine(url: Any, pool_size: int, patience: float) -> Engine:
+    engine = create_engine(
+        url,
+        module=embedded_sqlite,
+        connect_args={"timeout": patience, "isolation_level": None},
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=patience,
+    )
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        for setting in EMBEDDED_SETTINGS:
+            cursor.execute(f"PRAGMA {setting}")
+        cursor.close()
+        connection.create_function(LOWERED_ON_SQLITE, 1, _lower, deterministic=True)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("crm") == "read"
+        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reading else 'OFF'}")
+        if not reading:
+            _switch_to_write_ahead_log(connection, patience)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _lower(value: str | None) -> str | None:
+    return None if value is None else value.lower()
+
+
+def _switch_to_write_ahead_log(connection: Connection, patience: float) -> None:
+    """Done once for a file; the switch needs an exclusive lock and does not heed the busy timeout."""
+    deadline = time.monotonic() + patience
+    while connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
+        try:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        except DBAPIError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(random.uniform(0.005, 0.05))  # noqa: S311
+
+
+def _server_engine(url: Any, pool_size: int, patience: float) -> Engine:
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=patience,
+        pool_pre_ping=True,
+        pool_recycle=1800,
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "crm",
+            "options": f"-c timezone=UTC -c lock_timeout={int(patience * 1000)}"
+            " -c idle_in_transaction_session_timeout=60000",
+        },
+    )

@@ -1,0 +1,205 @@
+"""Whatever is damaged behind the program's back is found and named."""
+
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from crm_core import check
+from crm_core.database import Database
+from crm_core.models import Opportunity, OpportunityStage, Outcome
+from crm_core.services.opportunity_service import close_opportunity, move_opportunity
+from tests.builders import Make
+from tests.conftest import NOW
+
+AN_HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def worked(database: Database) -> Database:
+    """A database with a deal in three versions, another in one, and a company, a contact and a lead."""
+    with database.write(at=NOW) as session:
+        make = Make(session)
+        company = make.company()
+        make.contact(company_id=company.id)
+        make.lead()
+        make.opportunity(company_id=company.id)
+        make.opportunity()
+    with database.write(at=NOW + AN_HOUR) as session:
+        move_opportunity(session, 1, to=OpportunityStage.PROPOSAL)
+    with database.write(at=NOW + 2 * AN_HOUR) as session:
+        close_opportunity(session, 1, outcome=Outcome.WON)
+    return database
+
+
+def damage(database: Database, statement: str) -> None:
+    """Change something behind the program's back, foreign keys unheeded."""
+    if database.kind == "sqlite":
+        with closing(sqlite3.connect(str(database.url.database))) as raw:
+            raw.execute(statement)
+            raw.commit()
+        return
+    with database.engine.begin() as connection:
+        connection.execute(text("SET LOCAL session_replication_role = replica"))
+        connection.execute(text(statement))
+
+
+def test_finds_nothing_where_nothing_is_wrong(worked):
+    found = check.findings(worked)
+
+    assert found == []
+    assert check.verdict(found) == "The history adds up: as of now it equals the live tables."
+
+
+DAMAGES = {
+    "UPDATE opportunities SET name = 'Other', expected_value = 5 WHERE id = 1": [
+        "opportunities 1: its current version differs in name, expected_value.",
+    ],
+    "UPDATE companies SET version = 2 WHERE id = 1": [
+        "companies 1: its current version differs in version.",
+    ],
+    "DELETE FROM contact_versions WHERE id = 1": [
+        "contacts 1: it has no current version.",
+    ],
+    "DELETE FROM leads WHERE id = 1": [
+        "lead_versions 1 version 1: there is no such record.",
+    ],
+    "UPDATE opportunity_versions SET valid_to = '2026-03-19 12:00:00.000000' WHERE id = 2": [
+        "opportunities 2: it has no current version.",
+    ],
+    "DELETE FROM opportunity_versions WHERE id = 1 AND version = 1": [
+        "opportunity_versions 1 version 2: in line it is number 1.",
+        "opportunity_versions 1 version 3: in line it is number 2.",
+    ],
+    "DELETE FROM opportunity_versions WHERE id = 1 AND version = 2": [
+        "opportunity_versions 1 version 3: in line it is number 2.",
+    ],
+    "DELETE FROM opportunity_versions WHERE id = 1 AND version = 3": [
+        "opportunities 1: it has no current version.",
+    ],
+    "UPDATE opportunity_versions SET valid_to = '2026-03-18 12:30:00.000000' WHERE id = 1 AND version = 1": [
+        "opportunity_versions 1 version 2: there is a gap before it.",
+    ],
+    "UPDATE opportunity_versions SET valid_to = '2026-03-18 13:30:00.000000' WHERE id = 1 AND version = 1": [
+        "opportunity_versions 1 version 2: it overlaps the one before it.",
+    ],
+    "UPDATE opportunity_versions SET version = 7 WHERE id = 1 AND version = 2": [
+        "opportunity_versions 1 version 7: in line it is number 2.",
+    ],
+    "UPDATE opportunity_versions SET updated_at = '2026-03-18 12:30:00.000000' WHERE version = 2": [
+        "opportunity_versions 1 version 2: it does not begin when its record was changed.",
+    ],
+    "UPDATE transactions SET at = '2026-03-18 12:59:00.000000' WHERE id = 2": [
+        "opportunity_versions 1 version 2: it begins after the transaction that wrote it.",
+    ],
+    "UPDATE transactions SET at = '2026-03-18 14:30:00.000000' WHERE id = 2": [
+        "transactions 3: it is not later than the transaction before it.",
+    ],
+    "DELETE FROM transactions WHERE id = 2": [
+        "opportunity_versions 1 version 2: its transaction_id leads to no row of transactions.",
+    ],
+    "DELETE FROM stage_settings": [],
+}
+
+
+@pytest.mark.parametrize(("statement", "expected"), DAMAGES.items())
+def test_names_what_is_wrong(worked, statement, expected):
+    damage(worked, statement)
+
+    found = check.findings(worked)
+
+    assert found == expected
+
+
+def test_a_version_that_never_ended_is_named(worked):
+    damage(worked, "DROP INDEX uq_opportunity_versions_current")
+    damage(worked, "UPDATE opportunity_versions SET valid_to = NULL WHERE id = 1 AND version = 2")
+
+    found = check.findings(worked)
+
+    assert "opportunity_versions 1 version 3: the one before it never ended." in found
+
+
+def test_a_pointer_to_nothing_is_named(worked):
+    damage(worked, "UPDATE companies SET owner_id = 99")
+    damage(worked, "UPDATE company_versions SET owner_id = 99")
+
+    found = check.findings(worked)
+
+    assert found == ["companies 1: its owner_id leads to no row of users."]
+
+
+def test_many_of_a_kind_are_counted(worked):
+    with worked.write(at=NOW + 3 * AN_HOUR) as session:
+        session.add_all([Opportunity(name="Deal", probability=10) for _ in range(1_200)])
+    damage(worked, "UPDATE opportunities SET name = 'Other'")
+
+    found = check.findings(worked)
+
+    assert len(found) == check.LISTED + 1
+    assert found[-1] == "opportunities: and 1,152 more like the last one."
+
+
+def test_findings_make_a_verdict_that_says_what_now():
+    verdict = check.verdict(["opportunities 1: it has no current version."])
+
+    assert verdict == "The history does not add up. Restore a backup, or repair what is listed above."
+
+
+def test_checking_changes_nothing(sqlite_url, tmp_path):
+    check.findings(Database(sqlite_url))
+    before = (tmp_path / "crm.db").read_bytes()
+
+    check.findings(Database(sqlite_url))
+
+    assert (tmp_path / "crm.db").read_bytes() == before
+
+
+def test_a_damaged_page_is_found(sqlite_url, tmp_path):
+    database = Database(sqlite_url)
+    with database.write(at=NOW) as session:
+        session.add_all([Opportunity(name=f"Deal {number}", probability=10) for number in range(2_000)])
+    copy = database.back_up(tmp_path / "copy.db")
+    overwrite(copy, at=copy.stat().st_size // 2, size=4_096)
+
+    found = check.findings(Database(f"sqlite:///{copy}"))
+
+    assert found
+    assert all(sentence.startswith("The database ") for sentence in found)
+
+
+def test_an_index_that_lies_is_found(sqlite_url, tmp_path):
+    database = Database(sqlite_url)
+    with database.write(at=NOW) as session:
+        Make(session).company("Acme Solar Roofs")
+    copy = database.back_up(tmp_path / "copy.db")
+    overwrite(copy, at=copy.read_bytes().index(b"Acme Solar Roofs"), size=4)
+
+    found = check.findings(Database(f"sqlite:///{copy}"))
+
+    assert found == ["The database file is damaged: row 1 missing from index ix_companies_name."]
+
+
+def overwrite(file: Path, *, at: int, size: int) -> None:
+    with file.open("r+b") as opened:
+        opened.seek(at)
+        opened.write(b"x" * size)
+
+
+def test_says_which_program_runs(database):
+    said = check.engine(database)
+
+    assert said.startswith("Runs on PostgreSQL 1" if database.kind == "postgresql" else "Runs on SQLite 3.")
+
+
+@pytest.mark.parametrize("version", [(3, 40, 1), (3, 44, 5), (3, 50, 6), (3, 51, 2)])
+def test_warns_of_a_sqlite_that_can_damage_files(version):
+    assert check.about_sqlite(version).startswith("Warning: ")
+
+
+@pytest.mark.parametrize("version", [(3, 44, 6), (3, 50, 7), (3, 51, 3), (3, 53, 0), (4, 0, 0)])
+def test_does_not_warn_of_one_that_was_mended(version):
+    assert check.about_sqlite(version) == f"Runs on SQLite {'.'.join(map(str, version))}."

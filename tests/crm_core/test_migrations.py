@@ -1,0 +1,279 @@
+"""Migrations build what the models say, once, and touch nothing that is not theirs."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from crm_core import migrate
+from crm_core.config import PROJECT
+from crm_core.database import Database
+from crm_core.errors import DatabaseUnavailable
+from crm_core.migrate import SchemaState
+from crm_core.models import LOCAL_USER_ID, Base, CloseReason, Opportunity, OpportunityStage, Outcome, User
+from crm_core.services import settings_service
+from tests.builders import Make
+from tests.conftest import NOW, Discard
+
+NEXT_MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "next"
+down_revision = "{head}"
+
+
+def upgrade() -> None:
+    op.create_table("novelties", sa.Column("id", sa.Integer(), primary_key=True))
+"""
+
+INDEXES = {
+    "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql > '' AND tbl_name = :table",
+    "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = :table",
+}
+
+
+def tables(database: Database) -> set[str]:
+    return set(inspect(database.engine).get_table_names())
+
+
+def test_up_builds_every_table(empty_database):
+    before = migrate.upgrade(empty_database)
+
+    assert before is SchemaState.EMPTY
+    assert migrate.state(empty_database) is SchemaState.CURRENT
+    assert tables(empty_database) == {*Base.metadata.tables, "alembic_version"}
+
+
+def test_down_removes_every_table(empty_database):
+    migrate.upgrade(empty_database)
+
+    migrate.downgrade(empty_database)
+
+    assert tables(empty_database) == {"alembic_version"}
+    assert migrate.state(empty_database) is SchemaState.EMPTY
+
+
+def test_up_again_after_down(empty_database):
+    migrate.upgrade(empty_database)
+    migrate.downgrade(empty_database)
+
+    migrate.upgrade(empty_database)
+
+    assert migrate.state(empty_database) is SchemaState.CURRENT
+
+
+def test_up_twice_does_nothing(database):
+    with database.write(at=NOW) as session:
+        Make(session).opportunity()
+
+    assert migrate.upgrade(database) is SchemaState.CURRENT
+    with database.read() as session:
+        assert session.get(Opportunity, 1) is not None
+
+
+def test_a_new_workspace_has_what_deals_need(database):
+    with database.read() as session:
+        chances = [settings_service.default_probability(session, stage) for stage in OpportunityStage]
+        assert chances == [10, 25, 50, 75, 100, 0]
+        assert settings_service.get_workspace(session).currency == "USD"
+        for outcome in Outcome:
+            assert any(reason.needs_note for reason in settings_service.get_close_reasons(session, outcome))
+        assert session.get_one(User, LOCAL_USER_ID).name == "Local user"
+        assert session.query(CloseReason).filter_by(counts=False).one().label == "Duplicate or test"
+
+
+def shape(connection: Connection) -> dict[str, Any]:
+    """Everything the database knows about its own tables."""
+    looked_at = inspect(connection)
+    dialect = connection.dialect
+    return {
+        table: {
+            "columns": {
+                column["name"]: (column["type"].compile(dialect), column["nullable"], column["default"])
+                for column in looked_at.get_columns(table)
+            },
+            "primary key": looked_at.get_pk_constraint(table),
+            "foreign keys": by_name(looked_at.get_foreign_keys(table)),
+            "unique": by_name(looked_at.get_unique_constraints(table)),
+            "checks": by_name(looked_at.get_check_constraints(table)),
+            "indexes": sorted(map(tuple, connection.execute(text(INDEXES[dialect.name]), {"table": table}))),
+        }
+        for table in looked_at.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def by_name(found: list[Any]) -> list[Any]:
+    return sorted(found, key=lambda each: str(each["name"]))
+
+
+def test_migrations_build_what_the_models_say(database, request):
+    other = Database(
+        request.getfixturevalue(f"empty_{'sqlite' if database.kind == 'sqlite' else 'postgres'}_url")
+    )
+    with other.migration() as connection:
+        Base.metadata.create_all(connection)
+        from_models = shape(connection)
+    other.dispose()
+
+    with database.migration() as connection:
+        from_migrations = shape(connection)
+
+    assert from_migrations == from_models
+    assert len(from_models) == len(Base.metadata.tables)
+
+
+def test_alembic_sees_no_difference(database):
+    with database.migration() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+CIRCLES = [("teams", "manager_id", "users"), ("leads", "opportunity_id", "opportunities")]
+
+
+@pytest.mark.parametrize(("table", "column", "target"), CIRCLES)
+def test_foreign_keys_that_close_a_circle_exist(database, table, column, target):
+    keys = inspect(database.engine).get_foreign_keys(table)
+
+    assert (target, [column]) in [(key["referred_table"], key["constrained_columns"]) for key in keys]
+
+
+@pytest.fixture
+def newer_program(tmp_path: Path) -> Path:
+    """A copy of the program that has one migration more."""
+    program = tmp_path / "newer"
+    for folder in ("crm_core", "migrations"):
+        shutil.copytree(PROJECT / folder, program / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (program / "migrations/versions/9999_next.py").write_text(NEXT_MIGRATION.format(head=migrate.head()))
+    return program
+
+
+def run(program: Path, database: Database, line: str) -> subprocess.CompletedProcess[str]:
+    """Let another program work on the database."""
+    url = database.url.render_as_string(hide_password=False)
+    start = (
+        f"from crm_core import migrate; from crm_core.database import Database; database = Database({url!r})"
+    )
+    command = [sys.executable, "-c", f"{start}\n{line}"]
+    return subprocess.run(command, cwd=program, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_an_older_database_is_refused_then_migrated(database, newer_program):
+    refused = run(newer_program, database, "migrate.require_current(database)")
+    assert "is older than this program. Make a backup, then run" in refused.stderr
+    assert migrate.state(database) is SchemaState.CURRENT
+
+    migrated = run(newer_program, database, "print(migrate.upgrade(database).value)")
+    assert (migrated.stdout, migrated.stderr) == ("behind\n", "")
+    assert "novelties" in tables(database)
+
+
+def test_a_newer_database_is_refused_and_left_as_it_is(database, newer_program):
+    run(newer_program, database, "migrate.upgrade(database)")
+    before = tables(database)
+
+    for refused in (migrate.require_current, migrate.upgrade):
+        with pytest.raises(DatabaseUnavailable, match=r"written by a newer version .* Update the program"):
+            refused(database)
+
+    assert migrate.state(database) is SchemaState.AHEAD
+    assert tables(database) == before
+
+
+def test_an_empty_database_is_refused_and_left_as_it_is(empty_database):
+    with pytest.raises(DatabaseUnavailable, match=r"is empty\. Run `python -m crm_core migrate`"):
+        migrate.require_current(empty_database)
+
+    assert tables(empty_database) == set()
+
+
+def test_a_foreign_database_is_refused_and_left_as_it_is(empty_database):
+    with empty_database.migration() as connection:
+        connection.execute(text("CREATE TABLE recipes (id INTEGER)"))
+
+    for refused in (migrate.require_current, migrate.upgrade):
+        with pytest.raises(DatabaseUnavailable, match="holds tables that are not the CRM's"):
+            refused(empty_database)
+
+    assert tables(empty_database) == {"recipes"}
+
+
+def test_not_a_byte_of_a_foreign_file_is_changed(tmp_path):
+    file = tmp_path / "recipes.db"
+    with closing(sqlite3.connect(file)) as raw:
+        raw.execute("CREATE TABLE recipes (id INTEGER)")
+    before = file.read_bytes()
+
+    with pytest.raises(DatabaseUnavailable):
+        migrate.upgrade(Database(f"sqlite:///{file}"))
+
+    assert file.read_bytes() == before
+
+
+def test_the_embedded_database_is_backed_up_before_it_is_migrated(sqlite_url, newer_program, tmp_path):
+    database = Database(sqlite_url)
+    with database.write(at=NOW) as session:
+        Make(session).opportunity(name="Solar roof")
+
+    run(newer_program, database, "migrate.upgrade(database)")
+
+    (backup,) = tmp_path.glob("crm.before-*.db")
+    copy = Database(f"sqlite:///{backup}")
+    assert migrate.state(copy) is SchemaState.CURRENT
+    with copy.read() as session:
+        assert session.get_one(Opportunity, 1).name == "Solar roof"
+
+
+def test_a_backup_never_takes_the_place_of_another(sqlite_url, newer_program, tmp_path):
+    (tmp_path / "crm.before-1-was-0001.db").write_text("an earlier backup")
+
+    run(newer_program, Database(sqlite_url), "migrate.upgrade(database)")
+
+    assert (tmp_path / "crm.before-1-was-0001.db").read_text() == "an earlier backup"
+    assert (tmp_path / "crm.before-2-was-0001.db").stat().st_size > 0
+
+
+def test_a_new_database_is_not_backed_up(tmp_path):
+    migrate.upgrade(Database(f"sqlite:///{tmp_path / 'new.db'}"))
+
+    assert [file.name for file in tmp_path.glob("*.db")] == ["new.db"]
+
+
+def test_two_programs_that_start_at_once_set_up_once(empty_database):
+    line = "migrate.upgrade(database); print(migrate.state(database).value)"
+
+    with ThreadPoolExecutor(2) as both:
+        runs = list(both.map(lambda _: run(PROJECT, empty_database, line), range(2)))
+
+    assert [(each.stdout, each.stderr) for each in runs] == [("current\n", "")] * 2
+    with empty_database.read() as session:
+        assert session.query(User).count() == 1
+
+
+def test_two_programs_that_start_at_once_migrate_once(database, newer_program, tmp_path):
+    line = "migrate.upgrade(database); print(migrate.state(database).value)"
+
+    with ThreadPoolExecutor(2) as both:
+        runs = list(both.map(lambda _: run(newer_program, database, line), range(2)))
+
+    assert [(each.stdout, each.stderr) for each in runs] == [("current\n", "")] * 2
+    assert len(list(tmp_path.glob("crm.before-*.db"))) == (1 if database.kind == "sqlite" else 0)
+
+
+def test_a_migration_that_fails_leaves_nothing(empty_database):
+    with suppress(Discard), empty_database.migration() as connection:
+        connection.execute(text("CREATE TABLE novelties (id INTEGER)"))
+        raise Discard
+
+    assert tables(empty_database) == set()

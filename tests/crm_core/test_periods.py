@@ -1,0 +1,117 @@
+"""Days begin and end where the workspace is, and periods are compared with their like."""
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from crm_core.models import Opportunity
+from crm_core.periods import Calendar, Period, PeriodKind
+from tests.conftest import NOW
+
+ZURICH = Calendar(ZoneInfo("Europe/Zurich"))
+ZONES = [
+    "UTC",
+    "Europe/Zurich",
+    "America/New_York",
+    "Pacific/Kiritimati",
+    "Asia/Kathmandu",
+    "America/Santiago",
+]
+MARCH = Period(date(2026, 3, 1), date(2026, 4, 1), PeriodKind.MONTH)
+
+
+def test_a_day_begins_at_midnight_of_the_workspace():
+    assert ZURICH.start_of(date(2026, 3, 18)) == datetime(2026, 3, 17, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("day", "hours"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25), (date(2026, 3, 18), 24)]
+)
+def test_days_on_which_the_clock_changes_are_shorter_or_longer(day, hours):
+    length = ZURICH.start_of(day + timedelta(days=1)) - ZURICH.start_of(day)
+
+    assert length == timedelta(hours=hours)
+
+
+@given(zone=st.sampled_from(ZONES), day=st.dates(date(2000, 1, 1), date(2050, 1, 1)))
+def test_the_first_and_the_last_instant_belong_to_the_day(zone, day):
+    calendar = Calendar(ZoneInfo(zone))
+
+    instants = [calendar.start_of(day), calendar.last_second_of(day), calendar.end_of(day)]
+
+    assert [calendar.day_of(instant) for instant in instants] == [day] * 3
+    assert calendar.day_of(calendar.start_of(day) - timedelta(microseconds=1)) == day - timedelta(days=1)
+
+
+KINDS = [
+    (PeriodKind.MONTH, 1, date(2026, 3, 1), date(2026, 4, 1)),
+    (PeriodKind.QUARTER, 1, date(2026, 1, 1), date(2026, 4, 1)),
+    (PeriodKind.YEAR, 1, date(2026, 1, 1), date(2027, 1, 1)),
+    (PeriodKind.YEAR, 4, date(2026, 1, 1), date(2027, 1, 1)),
+    (PeriodKind.FISCAL_YEAR, 1, date(2026, 1, 1), date(2027, 1, 1)),
+    (PeriodKind.FISCAL_YEAR, 4, date(2025, 4, 1), date(2026, 4, 1)),
+]
+
+
+@pytest.mark.parametrize(("kind", "fiscal_start", "start", "end"), KINDS)
+def test_a_day_lies_in_one_period_of_each_kind(kind, fiscal_start, start, end):
+    calendar = Calendar(ZoneInfo("UTC"), fiscal_start)
+
+    assert calendar.period(kind, date(2026, 3, 18)) == Period(start, end, kind)
+
+
+def test_the_period_before_is_of_the_same_kind():
+    assert MARCH.previous() == Period(date(2026, 2, 1), date(2026, 3, 1), PeriodKind.MONTH)
+
+
+def test_before_a_custom_period_come_as_many_days():
+    custom = Period(date(2026, 3, 10), date(2026, 3, 20))
+
+    assert custom.previous() == Period(date(2026, 2, 28), date(2026, 3, 10))
+
+
+@pytest.mark.parametrize(
+    ("today", "end"),
+    [
+        (date(2026, 3, 1), date(2026, 2, 2)),
+        (date(2026, 3, 18), date(2026, 2, 19)),
+        (date(2026, 3, 30), date(2026, 3, 1)),
+        (date(2026, 3, 31), date(2026, 3, 1)),
+        (date(2026, 5, 1), date(2026, 3, 1)),
+    ],
+)
+def test_a_running_period_is_compared_with_as_many_elapsed_days(today, end):
+    assert MARCH.compared_with(today) == Period(date(2026, 2, 1), end, PeriodKind.MONTH)
+
+
+def test_the_months_of_a_period_are_those_it_touches():
+    period = Period(date(2025, 12, 31), date(2026, 2, 1))
+
+    assert period.months() == [date(2025, 12, 1), date(2026, 1, 1)]
+    assert (period.days, period.last_day) == (32, date(2026, 1, 31))
+
+
+def test_a_period_takes_in_its_first_instant_and_not_the_next_ones(session, make):
+    begins, ends = ZURICH.start_of(MARCH.start), ZURICH.start_of(MARCH.end)
+    offsets = {"before": begins - timedelta(microseconds=1), "first": begins, "after": ends}
+    offsets["last"] = ends - timedelta(microseconds=1)
+    for name, at in offsets.items():
+        make.opportunity(name=name, created_at=at)
+
+    found = session.scalars(select(Opportunity.name).where(ZURICH.within(Opportunity.created_at, MARCH)))
+
+    assert set(found) == {"first", "last"}
+
+
+def test_instants_fall_into_the_span_that_holds_them(session, make):
+    firsts = [date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)]
+    for day in (date(2026, 1, 31), date(2026, 2, 1), date(2026, 3, 18)):
+        make.won(name=str(day), closed_at=ZURICH.start_of(day), created_at=NOW - timedelta(days=400))
+
+    bucket = ZURICH.bucket(Opportunity.closed_at, firsts)
+
+    assert session.scalars(select(bucket).order_by(Opportunity.id)).all() == [0, 1, 2]

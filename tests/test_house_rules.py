@@ -1,0 +1,120 @@
+"""Rules of the house that a reviewer should not have to look for."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+from click import Command, Group
+
+from crm_core.cli import app
+from crm_core.config import PROJECT
+
+FORBIDDEN = {
+    "pages": {"sqlalchemy", "pandas", "fastapi", "starlette", "api", "alembic"},
+    "ui": {"fastapi", "starlette", "api", "pages"},
+    "api": {"streamlit", "ui", "pages"},
+    "crm_core": {"streamlit", "fastapi", "starlette", "ui", "api", "pages"},
+}
+"""What a layer must not import: pages -> ui -> crm_core <- api."""
+
+REGISTRY_HOSTS = re.compile(
+    r"pypi\.(org|python)|pythonhosted|npmjs|yarnpkg|crates\.io|proxy\.golang|index-url"
+)
+PICTURES = {".png", ".ico", ".woff2"}
+OWN_FOLDERS = ("api", "bench", "crm_core", "docs", "migrations", "pages", "tests", "ui", ".ci", ".streamlit")
+
+
+def code(folder: str) -> list[Path]:
+    return sorted((PROJECT / folder).rglob("*.py"))
+
+
+def imported(file: Path) -> Iterator[str]:
+    """The packages that a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name.partition(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
+
+
+def called(file: Path) -> Iterator[str]:
+    """The names of the methods that a file calls."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node.func.attr
+
+
+def own_files() -> list[Path]:
+    """Every text file that belongs to the project."""
+    inside = [file for folder in OWN_FOLDERS for file in (PROJECT / folder).rglob("*") if file.is_file()]
+    beside = [file for file in PROJECT.iterdir() if file.is_file()]
+    written = [file for file in inside + beside if "__pycache__" not in file.parts]
+    return [
+        file for file in written if file.suffix not in {".png", ".db", ".woff2"} and file != Path(__file__)
+    ]
+
+
+@pytest.mark.parametrize("layer", FORBIDDEN)
+def test_a_layer_imports_only_what_lies_below_it(layer):
+    wrong = {
+        f"{file.relative_to(PROJECT)} imports {package}"
+        for file in code(layer)
+        for package in imported(file)
+        if package in FORBIDDEN[layer]
+    }
+
+    assert wrong == set()
+
+
+def test_migrations_import_only_alembic_and_sqlalchemy():
+    packages = {package for file in code("migrations/versions") for package in imported(file)}
+
+    assert packages <= {"alembic", "sqlalchemy"}
+
+
+def test_only_the_database_commits():
+    committing = {
+        str(file.relative_to(PROJECT))
+        for folder in FORBIDDEN
+        for file in code(folder)
+        if {"commit", "begin_nested"} & set(called(file))
+    }
+
+    assert committing == {"crm_core/database.py"}
+
+
+def test_nothing_writes_past_the_history():
+    legacy = {"bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"}
+    wrong = {str(file) for folder in FORBIDDEN for file in code(folder) if legacy & set(called(file))}
+
+    assert wrong == set()
+
+
+def test_no_screen_lies_directly_in_pages():
+    assert list((PROJECT / "pages").glob("*.py")) == []
+
+
+def commands(group: Command, path: str = "python -m crm_core") -> Iterator[str]:
+    if not isinstance(group, Group):
+        yield path
+        return
+    for name, command in group.commands.items():
+        yield from commands(command, f"{path} {name}")
+
+
+@pytest.mark.parametrize("command", commands(typer.main.get_command(app)))
+def test_every_command_is_in_the_readme(command):
+    assert command in (PROJECT / "README.md").read_text()
+
+
+def test_no_file_names_a_package_registry():
+    wrong = [
+        str(file.relative_to(PROJECT))
+        for file in own_files()
+        if REGISTRY_HOSTS.search(file.read_text(encoding="utf-8", errors="ignore"))
+    ]
+
+    assert wrong == []
