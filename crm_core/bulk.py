@@ -5,13 +5,14 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Table
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeEngine
 
 Converter = Callable[[Any], Any]
 
-REMEMBERED = 50_000
-"""Converted values of each type that are kept, as the states of a record share most of theirs."""
+REMEMBERED = 20_000
+"""Converted values of each type that a session keeps: the states of a record share most of theirs."""
 
 
 def insert_rows(session: Session, table: Table, rows: Sequence[dict[str, Any]]) -> None:
@@ -24,7 +25,7 @@ def insert_rows(session: Session, table: Table, rows: Sequence[dict[str, Any]]) 
     session.flush()  # these rows may point to what is still pending
     connection = session.connection()
     stored: dict[str, list[Any]] = {}
-    converters: dict[str, Converter | None] = {}
+    converters: dict[str, Converter | None] = session.info.setdefault("converters", {})
     for name in rows[0]:
         values = [row[name] for row in rows]
         if any(value is not None for value in values):
@@ -49,10 +50,19 @@ def _target(table: Table, names: Iterable[str], dialect: Dialect) -> str:
 
 def _write(connection: Connection, target: str, rows: Sequence[tuple[Any, ...]]) -> None:
     if connection.dialect.name == "postgresql":
-        driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as stream:
-            for row in rows:
-                stream.write_row(row)
+        _copy(connection, f"COPY {target} FROM STDIN", rows)
     else:
         marks = ", ".join("?" * len(rows[0]))
         connection.exec_driver_sql(f"INSERT INTO {target} VALUES ({marks})", rows)  # noqa: S608
+
+
+def _copy(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """What the driver refuses is raised as SQLAlchemy raises it everywhere else."""
+    driver: Any = connection.connection.driver_connection
+    refusal = connection.dialect.loaded_dbapi.Error
+    try:
+        with driver.cursor() as cursor, cursor.copy(statement) as stream:
+            for row in rows:
+                stream.write_row(row)
+    except refusal as error:
+        raise DBAPIError.instance(statement, None, error, refusal, dialect=connection.dialect) from error
