@@ -28,7 +28,7 @@ def health(response: Response) -> Health:
     try:
         database = Database(Config().database_url, pool_size=1)
         found = migrate.state(database)
-        database.dispose()
+        database.close()
     except DatabaseUnavailable as refusal:
         response.status_code = 503
         return Health(

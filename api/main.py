@@ -31,6 +31,6 @@ routes: list[BaseRoute] = [
 def start() -> None:
     """Make the database ready before anything is served; where it can't be, say why and end."""
     try:
-        startup.open_database(Config()).dispose()
+        startup.open_database(Config()).close()
     except CrmError as refusal:
         sys.exit(str(refusal))

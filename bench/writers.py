@@ -101,7 +101,7 @@ def measure(name: str, url: str, way: Callable[[str, int], Result]) -> None:
         f"| {name} | {len(waits) - errors - kept} | {errors} | {repeated} | {len(waits) / seconds:.0f}"
         f" | {waits[len(waits) // 2] * 1000:.0f} ms | {waits[-1]:.2f} s | {len(check.findings(database))} |"
     )
-    database.dispose()
+    database.close()
 
 
 def main() -> None:

@@ -20,11 +20,11 @@ from sqlalchemy import (
     cast,
     exists,
     func,
+    literal,
     or_,
     select,
     text,
 )
-from sqlalchemy import literal as words
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
@@ -108,13 +108,13 @@ def _damage(session: Session) -> list[str]:
 def _instants_out_of_order() -> Wrong:
     before = func.lag(Transaction.at).over(order_by=Transaction.id).label("before")
     each = select(Transaction.id, Transaction.at, before).subquery()
-    problem = words("it is not later than the transaction before it")
+    problem = literal("it is not later than the transaction before it")
     return select(_name(each), problem).where(each.c.at <= each.c.before)
 
 
 def _rows_without_current_version(live: Table, versions: Table) -> Wrong:
     current = exists().where(versions.c.id == live.c.id, versions.c.valid_to.is_(None))
-    return select(_name(live), words("it has no current version")).where(~current)
+    return select(_name(live), literal("it has no current version")).where(~current)
 
 
 def _rows_unlike_their_version(live: Table, versions: Table) -> Wrong:
@@ -124,7 +124,7 @@ def _rows_unlike_their_version(live: Table, versions: Table) -> Wrong:
         case((differs, f", {column.name}"), else_="")
         for column, differs in zip(others, differing, strict=True)
     ]
-    problem = words("its current version differs in ") + func.substr(reduce(add, names), 3)
+    problem = literal("its current version differs in ") + func.substr(reduce(add, names), 3)
     return (
         select(_name(live), problem)
         .join(versions, and_(versions.c.id == live.c.id, versions.c.valid_to.is_(None)))
@@ -134,7 +134,7 @@ def _rows_unlike_their_version(live: Table, versions: Table) -> Wrong:
 
 def _versions_without_row(live: Table, versions: Table) -> Wrong:
     orphan = ~exists().where(live.c.id == versions.c.id)
-    return select(_name(versions), words("there is no such record")).where(orphan)
+    return select(_name(versions), literal("there is no such record")).where(orphan)
 
 
 def _versions_out_of_line(versions: Table) -> Wrong:
@@ -146,17 +146,17 @@ def _versions_out_of_line(versions: Table) -> Wrong:
         func.lag(versions.c.valid_to).over(partition_by=record, order_by=start).label("end_before"),
     ).subquery()
     problem = case(
-        (each.c.version != each.c.position, words("in line it is number ") + cast(each.c.position, String)),
-        (and_(each.c.position > 1, each.c.end_before.is_(None)), words("the one before it never ended")),
-        (each.c.end_before > each.c.valid_from, words("it overlaps the one before it")),
-        (each.c.end_before < each.c.valid_from, words("there is a gap before it")),
-        (each.c.updated_at != each.c.valid_from, words("it does not begin when its record was changed")),
+        (each.c.version != each.c.position, literal("in line it is number ") + cast(each.c.position, String)),
+        (and_(each.c.position > 1, each.c.end_before.is_(None)), literal("the one before it never ended")),
+        (each.c.end_before > each.c.valid_from, literal("it overlaps the one before it")),
+        (each.c.end_before < each.c.valid_from, literal("there is a gap before it")),
+        (each.c.updated_at != each.c.valid_from, literal("it does not begin when its record was changed")),
     )
     return select(_name(each), problem).where(problem.is_not(None))
 
 
 def _versions_before_their_transaction(versions: Table) -> Wrong:
-    problem = words("it begins after the transaction that wrote it")
+    problem = literal("it begins after the transaction that wrote it")
     written_by = Transaction.id == versions.c.transaction_id
     return (
         select(_name(versions), problem)
@@ -171,7 +171,7 @@ def _pointers_to_nothing(table: Table) -> list[Wrong]:
     for pointer in sorted(table.foreign_keys, key=lambda pointer: pointer.parent.name):
         target = pointer.column.table.alias("target")
         nowhere = ~exists().where(target.c[pointer.column.name] == pointer.parent)
-        problem = words(f"its {pointer.parent.name} leads to no row of {pointer.column.table.name}")
+        problem = literal(f"its {pointer.parent.name} leads to no row of {pointer.column.table.name}")
         kinds.append(select(_name(table), problem).where(pointer.parent.is_not(None), nowhere))
     return kinds
 
@@ -179,6 +179,6 @@ def _pointers_to_nothing(table: Table) -> list[Wrong]:
 def _name(rows: FromClause) -> ColumnElement[str]:
     """Names a version by its record and its number, any other row by its key."""
     if "valid_from" in rows.c:
-        return cast(rows.c.id, String) + words(" version ") + cast(rows.c.version, String)
+        return cast(rows.c.id, String) + literal(" version ") + cast(rows.c.version, String)
     key = [cast(column, String) for column in rows.primary_key]
-    return reduce(lambda first, second: first + words("/") + second, key)
+    return reduce(lambda first, second: first + literal("/") + second, key)

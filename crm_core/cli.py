@@ -2,13 +2,13 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from crm_core import check, clock, demo, importing, migrate
+from crm_core import check, clock, demo, importing, migrate, startup
 from crm_core.config import Config
 from crm_core.database import Database
 from crm_core.errors import CrmError
@@ -26,7 +26,7 @@ app.add_typer(imports, name="import")
 @app.command("migrate")
 def migrate_command() -> None:
     """Bring the database's tables to what this program expects."""
-    with opened(expect_current=False) as database:
+    with in_plain_words(), closing(startup.open_as_it_is(Config())) as database:
         before = migrate.upgrade(database)
         typer.echo(
             "Nothing to do." if before is migrate.SchemaState.CURRENT else "The database is up to date."
@@ -82,17 +82,17 @@ def import_opportunities_command(
 
 
 @contextmanager
-def opened(*, expect_current: bool = True) -> Iterator[Database]:
-    """The configured database; a refusal ends the program with its sentence instead of a traceback."""
-    try:
-        config = Config()
-        database = Database(config.database_url)
-        if expect_current and config.is_embedded:
-            migrate.upgrade(database)
-        if expect_current:
-            migrate.require_current(database)
+def opened() -> Iterator[Database]:
+    """The configured database, ready to use."""
+    with in_plain_words(), closing(startup.open_database(Config(), with_demo=False)) as database:
         yield database
-        database.dispose()
+
+
+@contextmanager
+def in_plain_words() -> Iterator[None]:
+    """A refusal ends the program with its sentence instead of a traceback."""
+    try:
+        yield
     except CrmError as refusal:
         typer.echo(str(refusal), err=True)
         raise typer.Exit(1) from refusal

@@ -17,10 +17,10 @@ from crm_core.errors import InvalidInput
 MINOR_UNITS = 100
 
 LOWERED_ON_SQLITE = "lowered"
-"""Name under which `crm_core.database` registers Python's own `str.lower` with SQLite."""
+"""Name under which `crm_core.engines` registers Python's own `str.lower` with SQLite."""
 
 LARGEST_AMOUNT = Decimal("9999999999999.99")
-"""Ten trillion: 9,000 deals of it still add up exactly in a 64-bit sum of minor units."""
+"""Ten trillion: 9,000 deals of it still add up in a 64-bit sum of minor units."""
 
 
 def exact_amount(value: Decimal | int | str) -> Decimal:
@@ -29,7 +29,7 @@ def exact_amount(value: Decimal | int | str) -> Decimal:
         raise InvalidInput("An amount of money can't be a float: pass a Decimal, an int or a string.")
     try:
         amount = Decimal(value)
-    except InvalidOperation:
+    except (InvalidOperation, ValueError, TypeError):
         raise InvalidInput("This is not an amount of money.") from None
     if not amount.is_finite() or abs(amount) > LARGEST_AMOUNT:
         raise InvalidInput(f"An amount of money can't be more than {LARGEST_AMOUNT:,}.")
@@ -124,7 +124,8 @@ class lowered(GenericFunction[str]):  # noqa: N801  # reads as the SQL function 
 
 @compiles(lowered)
 def _lower_on_a_server(element: lowered, compiler: SQLCompiler, **options: Any) -> str:
-    return f"lower{compiler.function_argspec(element, **options)}"
+    text = compiler.process(element.clauses.clauses[0], **options)
+    return f'lower({text} COLLATE "und-x-icu")'  # whatever the database was created with
 
 
 @compiles(lowered, "sqlite")

@@ -11,13 +11,15 @@ import contextvars
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import count
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event, select, text
+from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Session
 
 from crm_core import clock, engines, history
-from crm_core.errors import DatabaseUnavailable, TransactionMisuse
+from crm_core.errors import DatabaseUnavailable, InvalidInput, TransactionMisuse
 from crm_core.models import Source, Transaction
 
 PATIENCE = 15.0
@@ -51,7 +53,7 @@ class Database:
         with self._transaction("read", engines.reading(self.engine)) as session:
             with engines.in_plain_words(self.url):
                 session.execute(text(TAKE_SNAPSHOT[self.kind]))
-            session.info["at"] = at or clock.now()
+            session.info["at"], session.info["opened_at"] = at, clock.now()
             yield session
             session.rollback()
 
@@ -89,13 +91,19 @@ class Database:
             if self.kind == "sqlite" and (orphans := list(connection.exec_driver_sql(ORPHANS))):
                 raise TransactionMisuse(f"The migration left orphans: {orphans[:5]}")
 
-    def back_up(self, to: Path) -> Path:
-        """Copy the embedded database, as of now and whole, into a new file."""
-        to.parent.mkdir(parents=True, exist_ok=True)
-        engines.copy(self.url, to)
+    def back_up(self, label: str) -> Path:
+        """Copy the embedded database, as of now and whole, into a new file beside it named after the label.
+
+        Raises `DatabaseUnavailable` where there is no room for it.
+        """
+        file = Path(str(self.url.database))
+        names = (f"{file.stem}.{label}-{number}{file.suffix}" for number in count(1))
+        to = next(file.with_name(name) for name in names if not file.with_name(name).exists())
+        with engines.in_plain_words(self.url):
+            engines.copy(self.url, to)
         return to
 
-    def dispose(self) -> None:
+    def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
 
@@ -134,6 +142,10 @@ class Database:
             session.rollback()
             if _is_escaped_control_flow(error):
                 raise TransactionMisuse("A rerun or stop escaped from inside a transaction.") from error
+            if isinstance(error, StatementError) and isinstance(error.orig, InvalidInput):
+                raise error.orig from error  # a column type refused the value
+            if engines.is_broken(error):
+                raise DatabaseUnavailable(engines.why_it_fails(self.url, str(error))) from error
             raise
         finally:
             session.close()
@@ -145,13 +157,20 @@ class Database:
 
 
 def instant(session: Session) -> datetime:
-    """The instant that the session's transaction belongs to."""
+    """The instant that the session's transaction belongs to: never before the last change that it sees."""
+    if session.info["at"] is None:
+        latest = _latest_instant(session)
+        session.info["at"] = max(session.info["opened_at"], latest or session.info["opened_at"])
     at: datetime = session.info["at"]
     return at
 
 
+def _latest_instant(session: Session) -> datetime | None:
+    return session.scalar(select(Transaction.at).order_by(Transaction.at.desc()).limit(1))
+
+
 def _next_instant(session: Session, at: datetime) -> datetime:
-    latest = session.scalar(select(Transaction.at).order_by(Transaction.at.desc()).limit(1))
+    latest = _latest_instant(session)
     if latest is None or latest < at:
         return at
     if latest - at > CLOCK_TOLERANCE:

@@ -28,6 +28,18 @@ DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "
 
 BUSY = "The database is busy with a long change. Try again in a moment."
 
+SIGNS_OF_FAILURE = (
+    "malformed",
+    "not a database",
+    "disk I/O error",
+    "disk is full",
+    "unable to open",
+    "No space left",
+    "terminating connection",
+    "server closed the connection",
+)
+"""What the drivers say when a file is damaged, a disk is full, or a server went away."""
+
 EMBEDDED_SETTINGS = (
     "synchronous=FULL",
     "foreign_keys=ON",
@@ -61,7 +73,8 @@ def address(url: str) -> URL:
 
 def plain(url: URL) -> str:
     """The address as a person would write it, without the password."""
-    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+    bare = url.set(drivername=url.get_backend_name(), query={})  # a query may name a password
+    return bare.render_as_string(hide_password=True)
 
 
 def open_engine(url: URL, *, pool_size: int, patience: float) -> Engine:
@@ -117,10 +130,18 @@ def in_plain_words(url: URL) -> Iterator[None]:
     except PoolTimeout as error:
         raise DatabaseUnavailable(BUSY) from error
     except (DBAPIError, embedded_sqlite.Error) as error:
-        raise DatabaseUnavailable(_why_it_does_not_open(url, str(error))) from error
+        raise DatabaseUnavailable(why_it_fails(url, str(error))) from error
 
 
-def _why_it_does_not_open(url: URL, complaint: str) -> str:
+def is_broken(error: BaseException) -> bool:
+    """Whether the database itself failed, rather than what was asked of it."""
+    if not isinstance(error, DBAPIError):
+        return False
+    return error.connection_invalidated or any(sign in str(error.orig) for sign in SIGNS_OF_FAILURE)
+
+
+def why_it_fails(url: URL, complaint: str) -> str:
+    """A driver's complaint in one sentence that says what to do."""
     if "locked" in complaint or "LockNotAvailable" in complaint:
         return BUSY
     if url.get_backend_name() == "postgresql":
@@ -131,6 +152,8 @@ def _why_it_does_not_open(url: URL, complaint: str) -> str:
     file = url.database
     if "not a database" in complaint or "malformed" in complaint:
         return f"{file} is not a CRM database, or it is damaged. Restore a backup, or move the file away."
+    if "full" in complaint:
+        return f"There is no room left to write {file}. Make some; nothing was saved."
     if "readonly" in complaint or "unable to open" in complaint:
         return f"{file} can't be opened for writing. Check that its folder exists and may be written to."
     return f"{file} can't be opened: {complaint.splitlines()[0]}."

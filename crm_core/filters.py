@@ -1,14 +1,25 @@
 """Which opportunities are meant: one object for the list, the chart, the export and the API."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
+from crm_core import history
 from crm_core.columns import lowered
-from crm_core.models import Company, Contact, Opportunity, OpportunityStage, Outcome, User
-from crm_core.periods import Calendar, Period
+from crm_core.models import (
+    CLOSED_STAGES,
+    Company,
+    Contact,
+    Opportunity,
+    OpportunityStage,
+    Outcome,
+    User,
+)
+from crm_core.periods import Calendar
+from crm_core.schemas.fields import StoredText
 
 
 class OpportunityFilter(BaseModel):
@@ -21,7 +32,7 @@ class OpportunityFilter(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    text: str = ""
+    text: StoredText = ""
     stages: frozenset[OpportunityStage] = frozenset()
     is_open: bool | None = None
     outcomes: frozenset[Outcome] = frozenset()
@@ -43,24 +54,39 @@ class OpportunityFilter(BaseModel):
     closed_to: date | None = None
 
     def conditions(
-        self, deal: type[Opportunity], *, calendar: Calendar, today: date
+        self, deal: type[Opportunity], *, calendar: Calendar, today: date, as_of: datetime | None = None
     ) -> list[ColumnElement[bool]]:
-        """The SQL conditions on `deal`: the model itself, or what `history.as_of` made of it."""
+        """The SQL conditions on `deal`, which is what `history.as_of` made of the model for that instant.
+
+        Names of companies and contacts are those of that instant too; members of a team are those of now.
+        """
         return [
             deal.deleted_at.is_(None),
+            *self._on_words(deal, as_of),
             *self._on_what(deal),
             *self._on_worth(deal),
             *self._on_when(deal, calendar, today),
         ]
 
+    def _on_words(self, deal: type[Opportunity], as_of: datetime | None) -> list[ColumnElement[bool]]:
+        """The text occurs in the deal's, its company's or its contact's name, in whatever case."""
+        if not (wanted := self.text.strip().lower()):
+            return []
+        company, contact = history.as_of(Company, as_of), history.as_of(Contact, as_of)
+        return [
+            or_(
+                _mentions(deal.name, wanted),
+                deal.company_id.in_(select(company.id).where(_mentions(company.name, wanted))),
+                deal.contact_id.in_(select(contact.id).where(_mentions(contact.name, wanted))),
+            )
+        ]
+
     def _on_what(self, deal: type[Opportunity]) -> list[ColumnElement[bool]]:
         found: list[ColumnElement[bool]] = []
-        if self.text.strip():
-            found.append(_mentions(deal, self.text.strip()))
         if self.stages:
             found.append(deal.stage.in_(self.stages))
         if self.is_open is not None:
-            found.append(deal.closed_at.is_(None) if self.is_open else deal.closed_at.is_not(None))
+            found.append(deal.stage.not_in(CLOSED_STAGES) if self.is_open else deal.stage.in_(CLOSED_STAGES))
         if self.outcomes:
             found.append(deal.stage.in_(OpportunityStage.of(outcome) for outcome in self.outcomes))
         if self.owners:
@@ -111,26 +137,9 @@ class OpportunityFilter(BaseModel):
         """Whether it lets anything less through than everything."""
         return self != EVERYTHING
 
-    def closed_in(self, period: Period, outcome: Outcome) -> "OpportunityFilter":
-        """This filter, narrowed to deals that ended like that in the period."""
-        changes = {
-            "outcomes": frozenset({outcome}),
-            "closed_from": period.start,
-            "closed_to": period.last_day,
-        }
-        return self.model_copy(update=changes)
-
 
 EVERYTHING = OpportunityFilter()
 
 
-def _mentions(deal: type[Opportunity], words: str) -> ColumnElement[bool]:
-    """The text occurs in the deal's, its company's or its contact's name, in whatever case."""
-    wanted = words.lower()
-    companies = select(Company.id).where(lowered(Company.name).contains(wanted, autoescape=True))
-    contacts = select(Contact.id).where(lowered(Contact.name).contains(wanted, autoescape=True))
-    return or_(
-        lowered(deal.name).contains(wanted, autoescape=True),
-        deal.company_id.in_(companies),
-        deal.contact_id.in_(contacts),
-    )
+def _mentions(name: InstrumentedAttribute[str], wanted: str) -> ColumnElement[bool]:
+    return lowered(name).contains(wanted, autoescape=True)

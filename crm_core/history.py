@@ -9,7 +9,20 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Table, and_, event, exists, func, insert, inspect, literal, or_, select, text, update
+from sqlalchemy import (
+    Table,
+    TextClause,
+    and_,
+    event,
+    exists,
+    func,
+    insert,
+    inspect,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, aliased
 
 from crm_core.bulk import insert_rows
@@ -20,7 +33,9 @@ R = TypeVar("R", bound=Record)
 
 IDS_PER_STATEMENT = 500
 THEN = "_then"
-WRITTEN_WITH_PAST = {"history": "written"}
+PAST_IS_SEEN_TO = {"past": "is seen to"}
+"""Execution options of a statement that leaves no trace, but whose caller sees to the past."""
+
 KEPT = {table.name for model, versions in VERSIONS.items() for table in (model.__table__, versions)}
 
 
@@ -115,10 +130,8 @@ def next_id(session: Session, model: type[Any]) -> int:
 def catch_up_sequence(session: Session, table: Table) -> None:
     """Let PostgreSQL go on counting after ids that were given by hand."""
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(
-            text("SELECT setval(pg_get_serial_sequence(:name, 'id'), :last)"),
-            {"name": table.name, "last": session.scalar(select(func.max(table.c.id)))},
-        )
+        last = select(func.max(table.c.id)).scalar_subquery()
+        session.execute(select(func.setval(func.pg_get_serial_sequence(table.name, "id"), last)))
 
 
 class _Log:
@@ -160,11 +173,14 @@ class _Log:
                 self.changed.add(record)
 
     def refuse_what_leaves_no_trace(self, state: ORMExecuteState) -> None:
+        if isinstance(state.statement, TextClause):
+            raise HistoryBypassed("SQL as text may leave no history: use the models.")
         if not (state.is_insert or state.is_update or state.is_delete):
             return
         self.is_worth_a_line = True
         table = getattr(state.statement, "table", None)
-        if table is not None and table.name in KEPT and state.execution_options.get("history") != "written":
+        is_seen_to = PAST_IS_SEEN_TO.items() <= state.execution_options.items()
+        if table is not None and table.name in KEPT and not is_seen_to:
             raise HistoryBypassed(
                 f"A bulk statement on {table} leaves no history: change the records through the session."
             )
@@ -191,7 +207,7 @@ class _Log:
                 exists().where(live.c.id == versions.c.id, live.c.updated_at == at),
             )
             .values(valid_to=at),
-            execution_options={**WRITTEN_WITH_PAST, "synchronize_session": False},
+            execution_options={**PAST_IS_SEEN_TO, "synchronize_session": False},
         )
         names = [column.name for column in live.columns]
         copied = select(
@@ -201,7 +217,7 @@ class _Log:
         ).where(now_changed)
         self.session.execute(
             insert(versions).from_select([*names, "valid_from", "transaction_id"], copied),
-            execution_options=WRITTEN_WITH_PAST,
+            execution_options=PAST_IS_SEEN_TO,
         )
 
 

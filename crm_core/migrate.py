@@ -2,7 +2,6 @@
 
 import os
 from enum import StrEnum
-from itertools import count
 from pathlib import Path
 
 from alembic import command
@@ -61,7 +60,7 @@ def upgrade(database: Database, to: str = "head") -> SchemaState:
         with database.migration() as connection:
             found = _state(connection)  # another process may have been faster
             if found is SchemaState.BEHIND and database.kind == "sqlite":
-                database.back_up(_backup_file(database, connection))
+                database.back_up(f"before-migrating-{_revision(connection)}")
             if found in (SchemaState.EMPTY, SchemaState.BEHIND):
                 command.upgrade(_alembic(connection), to)
     return before
@@ -87,7 +86,7 @@ def head() -> str:
 
 def _state(connection: Connection) -> SchemaState:
     tables = set(inspect(connection).get_table_names())
-    current = MigrationContext.configure(connection).get_current_revision()
+    current = _revision(connection)
     scripts = ScriptDirectory.from_config(_alembic())
     if current is None:
         return SchemaState.FOREIGN if tables - {"alembic_version"} else SchemaState.EMPTY
@@ -113,9 +112,6 @@ def _advice(database: Database, found: SchemaState) -> str:
     return ADVICE[found].format(url=plain(database.url))
 
 
-def _backup_file(database: Database, connection: Connection) -> Path:
-    """A new name beside the database, which says what it was."""
-    file = Path(str(database.url.database))
-    revision = MigrationContext.configure(connection).get_current_revision()
-    names = (f"{file.stem}.before-{number}-was-{revision}{file.suffix}" for number in count(1))
-    return next(file.with_name(name) for name in names if not file.with_name(name).exists())
+def _revision(connection: Connection) -> str | None:
+    """The number of the last migration that was applied."""
+    return MigrationContext.configure(connection).get_current_revision()

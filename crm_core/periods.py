@@ -53,7 +53,7 @@ class Period:
     def compared_with(self, today: date) -> "Period":
         """What to hold this period against: the previous one, cut to as many days as have elapsed of this."""
         before = self.previous()
-        if not self.start <= today < self.last_day:
+        if not self.start <= today < self.end:
             return before
         elapsed = (today - self.start).days + 1
         return replace(before, end=min(before.end, before.start + timedelta(days=elapsed)))

@@ -1,11 +1,15 @@
 """What happens before the first screen: the database is opened, and the embedded one made ready."""
 
+import contextlib
 from pathlib import Path
+
+from sqlalchemy import exists, select
 
 from crm_core import clock, demo, migrate
 from crm_core.config import Config
 from crm_core.database import Database
 from crm_core.errors import DatabaseUnavailable
+from crm_core.models import Transaction
 
 
 def open_database(config: Config, *, with_demo: bool = True) -> Database:
@@ -15,15 +19,32 @@ def open_database(config: Config, *, with_demo: bool = True) -> Database:
     Another is never written to here: one that is not as this program expects is refused with
     `DatabaseUnavailable`, whose sentence says what to do.
     """
-    database = Database(config.database_url)
+    database = open_as_it_is(config)
     if not config.is_embedded:
         migrate.require_current(database)
         return database
-    _make_folder(Path(str(database.url.database)).parent)
-    before = migrate.upgrade(database)
-    if before is migrate.SchemaState.EMPTY and with_demo:
-        demo.fill(database, opportunities=demo.DEFAULT_OPPORTUNITIES, seed=demo.DEFAULT_SEED, at=clock.now())
+    migrate.upgrade(database)
+    if with_demo and not _was_ever_used(database):
+        _fill_with_demo(database)
     return database
+
+
+def open_as_it_is(config: Config) -> Database:
+    """The configured database, whatever state its tables are in."""
+    database = Database(config.database_url)
+    if config.is_embedded:
+        _make_folder(Path(str(database.url.database)).parent)
+    return database
+
+
+def _was_ever_used(database: Database) -> bool:
+    with database.read() as session:
+        return session.scalar(select(exists().where(Transaction.id.is_not(None)))) or False
+
+
+def _fill_with_demo(database: Database) -> None:
+    with contextlib.suppress(demo.NotEmpty, demo.ChangedMeanwhile):  # another process was faster
+        demo.fill(database, opportunities=demo.DEFAULT_OPPORTUNITIES, seed=demo.DEFAULT_SEED, at=clock.now())
 
 
 def _make_folder(folder: Path) -> None:

@@ -29,7 +29,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("template") / "crm.db"
     database = Database(f"sqlite:///{file}")
     migrate.upgrade(database)
-    database.dispose()
+    database.close()
     return file
 
 
@@ -40,7 +40,7 @@ def server() -> Iterator[Database]:
         pytest.skip(f"{POSTGRES} is not set: no PostgreSQL to test on")
     server = Database(os.environ[POSTGRES])
     yield server
-    server.dispose()
+    server.close()
 
 
 def create_database(server: Database, template: str = "template1") -> str:
@@ -64,7 +64,7 @@ def migrated_template(server: Database) -> Iterator[str]:
     name = create_database(server)
     database = Database(url_of(name))
     migrate.upgrade(database)
-    database.dispose()
+    database.close()
     yield name
     drop_database(server, name)
 
@@ -99,7 +99,7 @@ def database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A fresh database, migrated; every test that takes it runs on both kinds."""
     database = Database(request.getfixturevalue(f"{request.param}_url"))
     yield database
-    database.dispose()
+    database.close()
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -107,7 +107,7 @@ def empty_database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """A database without a single table."""
     database = Database(request.getfixturevalue(f"empty_{request.param}_url"))
     yield database
-    database.dispose()
+    database.close()
 
 
 @pytest.fixture

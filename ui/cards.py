@@ -1,5 +1,8 @@
 """The pipeline as columns of cards, one column a stage."""
 
+from collections.abc import Hashable
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -20,20 +23,20 @@ def board(stages: pd.DataFrame, where: OpportunityFilter, workspace: Workspace) 
     """A column for each stage the filter asks for; `stages` is `pipeline.by_stage` over the same filter."""
     shown = stages[stages["stage"].isin(list(where.stages or OpportunityStage))]
     with st.grid(len(shown), min_column_width=COLUMN_WIDTH, wrap=False) as grid:
-        for stage, deals, value, without_value in zip(
-            shown["stage"], shown["deals"], shown["value"], shown["without_value"], strict=True
-        ):
-            worth = words.total(value, workspace, deals=deals, without_value=without_value)
+        for totals in shown.to_dict("records"):
             with grid.cell():
-                column(stage, where, deals=deals, worth=worth, workspace=workspace)
+                column(totals, where, workspace)
 
 
-def column(
-    stage: OpportunityStage, where: OpportunityFilter, *, deals: int, worth: str, workspace: Workspace
-) -> None:
-    """One stage: its name, how many deals it holds and what they are worth, and the most valuable ones."""
-    st.badge(stage.label, color=colors.BADGES[stage])  # type: ignore[arg-type]
-    st.markdown(f"**{words.literal(worth)}**  \n:gray[{words.deals(deals, workspace)}]")
+def column(totals: dict[Hashable, Any], where: OpportunityFilter, workspace: Workspace) -> None:
+    """One stage: its name, how many deals it holds and what they are worth, and the most valuable ones.
+
+    `totals` is a row of `pipeline.by_stage`.
+    """
+    stage, deals, without_value = totals["stage"], totals["deals"], totals["without_value"]
+    worth = words.total(totals["value"], workspace, deals=deals, without_value=without_value)
+    st.badge(stage.label, color=colors.BADGES[stage])
+    st.markdown(f"**{words.literal(worth)}**  \n:gray[{words.counted(deals, without_value, workspace)}]")
     inside = where.model_copy(update={"stages": frozenset({stage})})
     for row in load(opportunity_service.get_opportunities, inside, limit=CARDS) if deals else ():
         card(row, workspace)

@@ -20,19 +20,15 @@ def by_stage(stages: pd.DataFrame, workspace: Workspace) -> None:
         {
             "Stage": [stage.label for stage in shown["stage"]],
             "Deals": shown["deals"],
-            "Worth": [
-                words.total(value, workspace, deals=deals, without_value=without_value)
-                for deals, value, without_value in zip(
-                    shown["deals"], shown["value"], shown["without_value"], strict=True
-                )
-            ],
+            "Worth": _worth(shown, workspace),
+            "Without a value": shown["without_value"],
         }
     )
     data["Label"] = data["Deals"].map(lambda deals: words.deals(deals, workspace)) + " · " + data["Worth"]
     order = [stage.label for stage in OPEN_STAGES]
     base = alt.Chart(data).encode(
         y=alt.Y("Stage:N", sort=order, title=None, axis=alt.Axis(labelLimit=120)),
-        tooltip=["Stage", "Deals", alt.Tooltip("Worth", title="Value")],
+        tooltip=["Stage", "Deals", alt.Tooltip("Worth", title="Value"), "Without a value"],
     )
     bars = base.mark_bar(cornerRadiusEnd=3).encode(
         x=alt.X(
@@ -57,7 +53,8 @@ def won_by_month(months: pd.DataFrame, workspace: Workspace) -> None:
             "Month": [month.strftime("%Y-%m-01") for month in months["month"]],
             "Value": months["value"].astype(float),
             "Deals": months["deals"],
-            "Worth": [words.money(value, workspace) for value in months["value"]],
+            "Worth": _worth(months, workspace),
+            "Without a value": months["without_value"],
         }
     )
     chart = (
@@ -78,6 +75,7 @@ def won_by_month(months: pd.DataFrame, workspace: Workspace) -> None:
                 alt.Tooltip("yearmonth(Month):T", title="Month", format="%B %Y"),
                 "Deals",
                 alt.Tooltip("Worth", title="Value"),
+                "Without a value",
             ],
         )
         .properties(height=MONTHS_HEIGHT)
@@ -85,6 +83,16 @@ def won_by_month(months: pd.DataFrame, workspace: Workspace) -> None:
     st.altair_chart(
         chart, alt="Won value by month: " + "; ".join(data["Month"].str[:7] + " " + data["Worth"])
     )
+
+
+def _worth(rows: pd.DataFrame, workspace: Workspace) -> list[str]:
+    """What each row's deals are worth, as written."""
+    return [
+        words.total(value, workspace, deals=deals, without_value=without_value)
+        for deals, value, without_value in zip(
+            rows["deals"], rows["value"], rows["without_value"], strict=True
+        )
+    ]
 
 
 def _stage_colors() -> alt.Scale:

@@ -1,8 +1,12 @@
 """One colour for each stage, the same on every screen and legible in light and dark."""
 
+from typing import Literal
+
 from crm_core.models import OpportunityStage
 
-BADGES = {
+Badge = Literal["gray", "blue", "violet", "orange", "green", "red"]
+
+BADGES: dict[OpportunityStage, Badge] = {
     OpportunityStage.QUALIFICATION: "gray",
     OpportunityStage.DISCOVERY: "blue",
     OpportunityStage.PROPOSAL: "violet",

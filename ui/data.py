@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
 import streamlit as st
 from sqlalchemy.orm import Session
@@ -14,12 +14,14 @@ from crm_core.errors import CrmError, DatabaseUnavailable
 from crm_core.history import revision
 from crm_core.models import LOCAL_USER_ID, Source
 from crm_core.services.settings_service import Workspace, get_workspace
+from ui import words
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 KEPT_SECONDS = 600
 KEPT_ANSWERS = 500
+SENTENCE = 1000
 
 
 def database() -> Database:
@@ -27,8 +29,7 @@ def database() -> Database:
     try:
         return _opened(Config().database_url)
     except DatabaseUnavailable as refusal:
-        st.error(str(refusal), icon=":material/database_off:")
-        st.stop()
+        _unusable(refusal)
 
 
 def load(question: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -44,8 +45,7 @@ def load(question: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs
         key = f"{source.url} {question.__module__}.{question.__qualname__} {args!r} {kwargs!r}"
         return _answer(key, known_at, lambda session: question(session, *args, **kwargs))
     except DatabaseUnavailable as refusal:
-        st.error(str(refusal), icon=":material/database_off:")
-        st.stop()
+        _unusable(refusal)
 
 
 def workspace() -> Workspace:
@@ -60,9 +60,19 @@ def saving(done: str, *, note: str | None = None) -> Iterator[Session]:
         with database().write(actor=LOCAL_USER_ID, source=Source.UI, note=note) as session:
             yield session
     except CrmError as refusal:
-        st.error(str(refusal), icon=":material/block:")
+        refused(refusal)
     else:
         st.toast(done, icon=":material/check:")
+
+
+def refused(refusal: CrmError) -> None:
+    """A refusal's sentence; it may quote somebody's text."""
+    st.error(words.literal(str(refusal), limit=SENTENCE), icon=":material/block:")
+
+
+def _unusable(refusal: DatabaseUnavailable) -> NoReturn:
+    st.error(words.literal(str(refusal), limit=SENTENCE), icon=":material/database_off:")
+    st.stop()
 
 
 @st.cache_resource(show_spinner="Opening the database")

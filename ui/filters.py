@@ -103,9 +103,9 @@ def sort(key: str, *, on_change: Callable[[], None] | None = None) -> Opportunit
 
 
 def _labels(people: list[user_service.Owner]) -> dict[str, int]:
-    """A label for each owner that tells namesakes apart."""
-    names = [words.one_line(person.name) for person in people]
-    return {
-        name if names.count(name) == 1 else f"{name} ({person.id})": person.id
-        for name, person in zip(names, people, strict=True)
-    }
+    """A label for each owner. Later namesakes get their number, so that an older address stays true."""
+    labels: dict[str, int] = {}
+    for person in sorted(people, key=lambda person: person.id):
+        name = words.one_line(person.name)
+        labels[f"{name} ({person.id})" if name in labels else name] = person.id
+    return dict(sorted(labels.items(), key=lambda label: label[0].lower()))

@@ -7,7 +7,7 @@ from crm_core.errors import CrmError
 from crm_core.importing import ImportReport
 from crm_core.models import LOCAL_USER_ID
 from ui import words
-from ui.data import database, workspace
+from ui.data import database, refused, workspace
 
 REFUSALS_SHOWN = 200
 
@@ -53,7 +53,7 @@ def _import(file: bytes, mapping: str | None, *, dry_run: bool) -> ImportReport 
             dry_run=dry_run,
         )
     except CrmError as refusal:
-        st.error(words.literal(str(refusal), limit=1000), icon=":material/block:")
+        refused(refusal)
         return None
 
 

@@ -56,6 +56,12 @@ def total(amount: Decimal, workspace: Workspace, *, deals: int, without_value: i
     return NONE if deals and deals == without_value else money(amount, workspace)
 
 
+def counted(count: int, without_value: int, workspace: Workspace, kind: str = "") -> str:
+    """“1,234 open deals, 12 without a value”: over what a sum was made, and what it leaves out."""
+    left_out = f", {number(without_value, workspace)} without a value" if without_value else ""
+    return deals(count, workspace, kind) + left_out
+
+
 def number(count: int, workspace: Workspace) -> str:
     """A whole number with the locale's separators."""
     return format_decimal(count, locale=workspace.locale)
@@ -65,11 +71,6 @@ def deals(count: int, workspace: Workspace, kind: str = "") -> str:
     """“1 deal”, “1,234 open deals”."""
     noun = "deal" if count == 1 else "deals"
     return " ".join(filter(None, (number(count, workspace), kind, noun)))
-
-
-def unknown(count: int, workspace: Workspace) -> str:
-    """“12 without a value”: what a sum leaves out."""
-    return f"{number(count, workspace)} without a value"
 
 
 def percent(rate: Rate, workspace: Workspace) -> str:

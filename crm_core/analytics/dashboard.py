@@ -48,7 +48,7 @@ def overview(
     """The dashboard for a period and a filter. What is open is as of now, or as of `as_of`."""
     calendar = settings_service.get_calendar(session)
     today = calendar.day_of(as_of or instant(session))
-    first_day = outcomes.first_day(session)
+    first_day = outcomes.first_day(session, as_of=as_of)
     period = calendar.chosen(choice, today, first_day)
     compared = None if choice is PeriodChoice.ALL_TIME else period.compared_with(today)
     return Overview(

@@ -32,6 +32,11 @@ class Outcomes:
     not_counted: int
 
     @property
+    def known_won_value(self) -> Decimal | None:
+        """`won_value`, or None where deals were won but the value of none is known: unknown is not zero."""
+        return None if self.won and self.won == self.won_without_value else self.won_value
+
+    @property
     def win_rate(self) -> Rate:
         """Won ÷ (won + lost), by count."""
         return Rate(self.won, self.won + self.lost - self.not_counted)
@@ -79,25 +84,31 @@ def won_by_month(
 ) -> pd.DataFrame:
     """Deals won in each month that the period touches, quiet months included; cut to the period's days.
 
-    Columns: month (its first day), deals (count), value (Decimal, workspace currency).
+    Columns: month (its first day), deals (count), value (Decimal, workspace currency), without_value (count).
     """
     scope = scope_of(session, where, as_of)
     deal, months = scope.deal, period.months()
     position = scope.calendar.bucket(deal.closed_at, months)
     rows = session.execute(
-        select(position, func.count(), func.sum(deal.expected_value))
+        select(
+            position,
+            func.count(),
+            func.sum(deal.expected_value),
+            count_if(deal.expected_value.is_(None)),
+        )
         .where(deal.is_won, scope.calendar.within(deal.closed_at, period), *scope.conditions)
         .group_by(position)
     )
-    found = {months[number]: (deals, value or NOTHING) for number, deals, value in rows}
+    found = {months[row[0]]: (row[1], row[2] or NOTHING, row[3]) for row in rows}
     return pd.DataFrame(
-        [(month, *found.get(month, (0, NOTHING))) for month in months], columns=["month", "deals", "value"]
+        [(month, *found.get(month, (0, NOTHING, 0))) for month in months],
+        columns=["month", "deals", "value", "without_value"],
     )
 
 
-def first_day(session: Session) -> date | None:
+def first_day(session: Session, *, as_of: datetime | None = None) -> date | None:
     """The day the oldest deal was created; None without any."""
-    scope = scope_of(session, EVERYTHING, None)
+    scope = scope_of(session, EVERYTHING, as_of)
     oldest = session.scalar(select(func.min(scope.deal.created_at)).where(*scope.conditions))
     return None if oldest is None else scope.calendar.day_of(oldest)
 

@@ -1,20 +1,20 @@
 """What is open, and what it is worth."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
+from decimal import ROUND_HALF_UP, Decimal
 
 import pandas as pd
-from sqlalchemy import BigInteger, ColumnElement, ColumnExpressionArgument, case, func, select, type_coerce
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, case, func, select
 from sqlalchemy.orm import Session
 
 from crm_core.analytics.scope import scope_of
-from crm_core.columns import MINOR_UNITS
 from crm_core.filters import EVERYTHING, OpportunityFilter
-from crm_core.models import Opportunity, OpportunityStage
+from crm_core.models import OpportunityStage
 
 NOTHING = Decimal(0)
+CENT = Decimal("0.01")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,11 @@ class PipelineTotals:
     without_date: int
     overdue: int
 
+    @property
+    def is_unknown(self) -> bool:
+        """There are deals, but the value of none is known: unknown is not zero."""
+        return bool(self.deals) and self.deals == self.without_value
+
 
 def totals(
     session: Session, where: OpportunityFilter = EVERYTHING, *, as_of: datetime | None = None
@@ -35,18 +40,25 @@ def totals(
     """What is open in the filter: count, Σ value, Σ value × probability / 100, and what is unknown."""
     scope = scope_of(session, where, as_of)
     deal = scope.deal
-    deals, value, weighted, without_value, without_date, overdue = session.execute(
+    rows = session.execute(
         select(
+            deal.probability,
             func.count(),
             func.sum(deal.expected_value),
-            _weighted(deal),
             count_if(deal.expected_value.is_(None)),
             count_if(deal.expected_close_date.is_(None)),
             count_if(deal.overdue(scope.today)),
-        ).where(deal.is_open, *scope.conditions)
-    ).one()
+        )
+        .where(deal.is_open, *scope.conditions)
+        .group_by(deal.probability)
+    ).all()
     return PipelineTotals(
-        deals, value or NOTHING, _in_currency(weighted), without_value, without_date, overdue
+        deals=sum(row[1] for row in rows),
+        value=sum((row[2] or NOTHING for row in rows), NOTHING),
+        weighted=_weighted((row[0], row[2]) for row in rows),
+        without_value=sum(row[3] for row in rows),
+        without_date=sum(row[4] for row in rows),
+        overdue=sum(row[5] for row in rows),
     )
 
 
@@ -63,22 +75,22 @@ def by_stage(
     rows = session.execute(
         select(
             deal.stage,
+            deal.probability,
             func.count(),
             func.sum(deal.expected_value),
-            _weighted(deal),
             count_if(deal.expected_value.is_(None)),
         )
         .where(*scope.conditions)
-        .group_by(deal.stage)
-    )
-    found = {
-        stage: (deals, value or NOTHING, _in_currency(weighted), without_value)
-        for stage, deals, value, weighted, without_value in rows
-    }
-    empty = (0, NOTHING, NOTHING, 0)
+        .group_by(deal.stage, deal.probability)
+    ).all()
+    inside = {stage: [row for row in rows if row[0] is stage] for stage in OpportunityStage}
     frame = pd.DataFrame(
-        [found.get(stage, empty) for stage in OpportunityStage],
-        columns=["deals", "value", "weighted", "without_value"],
+        {
+            "deals": [sum(row[2] for row in found) for found in inside.values()],
+            "value": [sum((row[3] or NOTHING for row in found), NOTHING) for found in inside.values()],
+            "weighted": [_weighted((row[1], row[3]) for row in found) for found in inside.values()],
+            "without_value": [sum(row[4] for row in found) for found in inside.values()],
+        }
     )
     frame.insert(0, "stage", pd.Series(list(OpportunityStage), dtype=object))  # not mere text
     return frame
@@ -89,11 +101,10 @@ def count_if(condition: ColumnExpressionArgument[bool]) -> ColumnElement[int]:
     return func.count(case((condition, 1)))
 
 
-def _weighted(deal: type[Opportunity]) -> ColumnElement[Any]:
-    """Σ minor units × percent: whole numbers, so that nothing is rounded before the sum."""
-    return func.sum(type_coerce(deal.expected_value, BigInteger) * deal.probability)
+def _weighted(sums: Iterable[tuple[int, Decimal | None]]) -> Decimal:
+    """Σ probability × value / 100 over (probability, value) pairs, rounded once, half up, after summing.
 
-
-def _in_currency(weighted: Any) -> Decimal:
-    """Rounded once, after summing."""
-    return (Decimal(weighted or 0) / (100 * MINOR_UNITS)).quantize(Decimal("0.01"))
+    The products are made here, not in SQL: a 64-bit sum of them would overflow a hundred times earlier.
+    """
+    exact = sum((probability * (value or NOTHING) for probability, value in sums), NOTHING) / 100
+    return exact.quantize(CENT, ROUND_HALF_UP)

@@ -1,5 +1,12 @@
 """Demo data: two years of a made-up business, the same for the same seed."""
 
-from crm_core.demo.loading import DEFAULT_OPPORTUNITIES, DEFAULT_SEED, DemoSummary, NotEmpty, fill
+from crm_core.demo.loading import (
+    DEFAULT_OPPORTUNITIES,
+    DEFAULT_SEED,
+    ChangedMeanwhile,
+    DemoSummary,
+    NotEmpty,
+    fill,
+)
 
-__all__ = ["DEFAULT_OPPORTUNITIES", "DEFAULT_SEED", "DemoSummary", "NotEmpty", "fill"]
+__all__ = ["DEFAULT_OPPORTUNITIES", "DEFAULT_SEED", "ChangedMeanwhile", "DemoSummary", "NotEmpty", "fill"]

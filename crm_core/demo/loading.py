@@ -35,7 +35,7 @@ from crm_core.models import (
     Transaction,
     User,
 )
-from crm_core.services import settings_service
+from crm_core.services import settings_service, workspace_service
 
 DEFAULT_OPPORTUNITIES = 400
 DEFAULT_SEED = 1
@@ -109,7 +109,7 @@ def fill(
     workdays, staff = plan.business.workdays, plan.business.staff
     with _without_search_for_cycles():
         ledger = Ledger(workdays, quotas.counting(chapters(plan), won), first_id=first_action_id)
-    with _without_search_for_cycles(), database.write(at=at, note="Demo data") as session:
+    with _without_search_for_cycles(), database.write(at=at, note=workspace_service.DEMO) as session:
         if history.next_id(session, Transaction) != first_action_id:
             raise ChangedMeanwhile
         settings_service.get_settings(session).has_demo_data = True
@@ -230,4 +230,4 @@ def _link_leads(session: Session, chapter: Chapter) -> None:
     table = Opportunity.__table__
     learn = update(table).where(table.c.id == bindparam("deal")).values(lead_id=bindparam("lead"))
     if links:
-        session.execute(learn, links, execution_options=history.WRITTEN_WITH_PAST)
+        session.execute(learn, links, execution_options=history.PAST_IS_SEEN_TO)

@@ -1,7 +1,7 @@
 """What the text of one cell means: a moment, an amount, a percentage. Each refuses with a sentence."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -23,9 +23,16 @@ PLAIN_AMOUNT = re.compile(r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]*)?|\.[
 
 AMOUNT_PARTS = re.compile(r"(?P<before>[^\d\s.,+-]*)\s*(?P<number>[\d.,+-]+)\s*(?P<after>[^\d\s.,+-]*)")
 
+PERHAPS_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
+"""What reads as 1234 to some and as 1.234 to others."""
+
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 SHORT = 40
+"""Characters of a cell that a sentence shows."""
+
+LONGEST_NAME = 200
+"""Characters of a file's or a column's name that a sentence shows."""
 
 
 def moment(text: str, formats: Sequence[str], zone: ZoneInfo) -> date | datetime:
@@ -50,7 +57,7 @@ def tells_time(layout: str) -> bool:
 
 
 def amount(text: str, *, currency: str, decimal_comma: bool = False) -> Decimal:
-    """The amount: digits, with thousands separators and the workspace's currency if you like."""
+    """Exactly the amount: digits, with thousands separators and the workspace's currency if you like."""
     parts = AMOUNT_PARTS.fullmatch(text.strip())
     number = parts["number"] if parts else ""
     if decimal_comma:
@@ -64,7 +71,22 @@ def amount(text: str, *, currency: str, decimal_comma: bool = False) -> Decimal:
     for word in (parts["before"], parts["after"]):
         if word and word != currency and not symbol.endswith(word):
             raise InvalidInput(f"This is not in {currency}, the workspace's currency.")
+    _refuse_what_would_be_rounded(number, decimal_comma)
     return exact_amount(number.replace(",", ""))
+
+
+def _refuse_what_would_be_rounded(number: str, decimal_comma: bool) -> None:
+    """More than two decimals are fine only if the rest is zeros, and not three: those may be thousands."""
+    decimals = number.partition(".")[2]
+    if len(decimals) <= 2 or (len(decimals) > 3 and not decimals[2:].strip("0")):
+        return
+    if PERHAPS_THOUSANDS.fullmatch(number):
+        mark, setting = ("comma", "false") if decimal_comma else ("point", "true")
+        raise InvalidInput(
+            f"If the {mark} separates thousands, set decimal_comma = {setting} in the mapping; otherwise more"
+            " than two decimals can't be kept."
+        )
+    raise InvalidInput("More than two decimals can't be kept.")
 
 
 def percent(text: str) -> int:
@@ -88,10 +110,24 @@ def normal(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
+def harmless(text: str) -> str:
+    """The text with everything spelt out that a terminal would obey instead of showing it."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
 def shortened(text: str, limit: int = SHORT) -> str:
     """The beginning of the text, harmless on a terminal."""
-    shown = "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text[:limit]
-    )
-    return shown + "…" if len(text) > limit else shown
+    return harmless(text[:limit]) + ("…" if len(text) > limit else "")
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names in quotation marks, harmless on a terminal."""
+    return ", ".join(f"“{shortened(name, LONGEST_NAME)}”" for name in names)
+
+
+def numbered(rows: Sequence[int], most: int) -> str:
+    """The first rows by their numbers, as many as a sentence should name."""
+    return ", ".join(map(str, rows[:most])) + (", …" if len(rows) > most else "")

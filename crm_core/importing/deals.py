@@ -25,6 +25,11 @@ NAME: TypeAdapter[str] = TypeAdapter(Name)
 TEXT: TypeAdapter[str] = TypeAdapter(Text)
 COMPANY, CONTACT, OWNER = DealField.COMPANY, DealField.CONTACT, DealField.OWNER
 
+DEMO_DATA_IS_THERE = (
+    "The demo deals are still there and are counted along with the imported ones; to have only yours, start"
+    " empty in the app and import again."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -40,6 +45,7 @@ class Span:
 class ImportedDeal:
     """One row of the file, checked; companies and people still by their names."""
 
+    row: int
     external_id: str | None
     draft: OpportunityCreate
     company: str | None
@@ -51,8 +57,12 @@ class ImportedDeal:
 
 @dataclass
 class Reading:
-    """What a file says: its deals, what is wrong with its other rows, what else is worth knowing."""
+    """What a file says: its deals, what is wrong with its other rows, what else is worth knowing.
 
+    `tells_values` is whether it has a column for them.
+    """
+
+    tells_values: bool = False
     deals: list[ImportedDeal] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -66,6 +76,7 @@ def read_deals(file: Path | bytes, mapping: Mapping, workspace: Workspace, at: d
     with open_table(file, encoding=mapping.encoding, delimiter=mapping.delimiter) as table:
         mapping.require_columns(table.header, name_of(file))
         fitting = mapping.fit(table.header)
+        reading.tells_values = bool(fitting.get(DealField.EXPECTED_VALUE))
         for row in table.rows:
             if not isinstance(row, Row):
                 reading.refusals.append(refusal(row.number, "", "", row.reason))
@@ -77,6 +88,8 @@ def read_deals(file: Path | bytes, mapping: Mapping, workspace: Workspace, at: d
             reading.refusals += answers.refusals
     reading.warnings += _warnings(reading, mapping, fitting)
     reading.warnings += filter(None, (one.warning(wanted) for wanted, one in directories.items()))
+    if workspace.has_demo_data:
+        reading.warnings.append(DEMO_DATA_IS_THERE)
     return reading
 
 
@@ -92,7 +105,7 @@ def _deal(
     draft = _draft(answers, stage, mapping, workspace)
     if draft is None or answers.refusals:
         return None
-    return ImportedDeal(key, draft, named[COMPANY], named[CONTACT], named[OWNER], reason, span)
+    return ImportedDeal(answers.row, key, draft, named[COMPANY], named[CONTACT], named[OWNER], reason, span)
 
 
 def _key(answers: Answers, row_of_key: dict[str, int]) -> str | None:

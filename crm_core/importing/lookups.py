@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from crm_core.importing.cells import numbered, quoted
 from crm_core.importing.mapping import DealField, Lookup, Mapping
-from crm_core.importing.table import Row, UnreadableFile, open_table
+from crm_core.importing.table import Row, UnreadableFile, name_of, open_table
 
 
 @dataclass
@@ -25,14 +26,14 @@ class Directory:
         """What somebody who reads the report should know about the keys without answer."""
         if not self.rows_without_answer:
             return None
+        name = name_of(Path(self.lookup.file))
         if self.texts is None:
             return (
-                f"{self.lookup.file} is not beside the imported file: {len(self.rows_without_answer):,} deals"
+                f"{name} is not beside the imported file: {len(self.rows_without_answer):,} deals"
                 f" have no {wanted}."
             )
-        rows = ", ".join(map(str, self.rows_without_answer[:10]))
-        more = ", …" if len(self.rows_without_answer) > 10 else ""
-        return f"{self.lookup.file} does not know the {wanted} of rows {rows}{more}: those deals have none."
+        rows = numbered(self.rows_without_answer, 10)
+        return f"{name} does not know the {wanted} of rows {rows}: those deals have none."
 
 
 def open_directories(file: Path | bytes, mapping: Mapping) -> dict[DealField, Directory]:
@@ -54,11 +55,13 @@ def _texts(file: Path, lookup: Lookup, encoding: str) -> dict[str, str] | None:
     with open_table(file, encoding=encoding) as table:
         for column in (lookup.key, lookup.value):
             if column not in table.header:
-                raise UnreadableFile(f"{lookup.file} lacks the column “{column}”. Export it again with it.")
+                raise UnreadableFile(
+                    f"{name_of(file)} lacks the column {quoted([column])}. Export it again with it."
+                )
         texts = {}
         for row in table.rows:
             if not isinstance(row, Row):
-                raise UnreadableFile(f"Row {row.number} of {lookup.file} can't be read: {row.reason}")
+                raise UnreadableFile(f"Row {row.number} of {name_of(file)} can't be read: {row.reason}")
             if row.cells[lookup.value].strip():
                 texts[row.cells[lookup.key].strip()] = row.cells[lookup.value]
     return texts

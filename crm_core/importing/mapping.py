@@ -21,7 +21,7 @@ from pydantic import (
 )
 
 from crm_core.errors import InvalidInput
-from crm_core.importing.cells import normal
+from crm_core.importing.cells import harmless, normal, quoted, shortened
 from crm_core.importing.table import UnreadableFile, name_of, open_table
 from crm_core.models import OpportunityStage
 
@@ -174,7 +174,7 @@ class Mapping(Part):
     def missing_columns(self, header: Iterable[str]) -> list[str]:
         """What the file lacks to be read with this mapping."""
         return [
-            " or ".join(", ".join(f"“{column}”" for column in one.columns) for one in self.columns[wanted])
+            " or ".join(quoted(one.columns) for one in self.columns[wanted])
             for wanted, templates in self.fit(header).items()
             if not templates and wanted not in self.optional
         ]
@@ -182,10 +182,10 @@ class Mapping(Part):
     def require_columns(self, header: list[str], name: str) -> None:
         """Refuse a file that can't be read with this mapping."""
         if missing := self.missing_columns(header):
-            has = ", ".join(column for column in header[:20] if column)
+            has = ", ".join(shortened(column) for column in header[:20] if column)
             raise MissingColumns(
-                f"{name} lacks the column {', '.join(missing)} that the mapping {self.source} needs."
-                f" It has {has[:300]}. Choose another mapping, or export the file with that column."
+                f"{name} lacks the column {', '.join(missing)} that the mapping {shortened(self.source)}"
+                f" needs. It has {has[:300]}. Choose another mapping, or export the file with that column."
             )
 
 
@@ -228,9 +228,11 @@ def read_mapping(file: Path) -> Mapping:
     except OSError as error:
         raise UnusableMapping(f"The mapping {name} can't be opened: {error.strerror}.") from error
     except ValidationError as error:
-        raise UnusableMapping(f"The mapping {name} can't be used: {_in_plain_words(error)}.") from error
+        raise UnusableMapping(
+            f"The mapping {name} can't be used: {harmless(_in_plain_words(error))}."
+        ) from error
     except ValueError as error:  # not UTF-8, or not TOML
-        raise UnusableMapping(f"The mapping {name} is not a TOML file: {error}.") from error
+        raise UnusableMapping(f"The mapping {name} is not a TOML file: {harmless(str(error))}.") from error
 
 
 def _in_plain_words(error: ValidationError) -> str:

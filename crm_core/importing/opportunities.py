@@ -35,18 +35,19 @@ def import_opportunities(
 ) -> ImportReport:
     """Write the file's deals with their past, unless one row is refused; then nothing is written.
 
-    Rows whose key is there already are passed over, so a second import changes nothing. With `dry_run`
-    nothing is written and the report tells what would be. Raises `UnreadableFile`.
+    Rows whose key is there already are passed over, so a second import changes nothing; the report warns of
+    those that differ from the CRM. With `dry_run` nothing is written and the report tells what would be.
+    Raises `UnreadableFile`.
     """
     with database.read(at=at) as session:
         workspace = settings_service.get_workspace(session)
     reading = read_deals(file, mapping, workspace, at)
     if dry_run or reading.refusals:
         with database.read(at=at) as session:
-            plan = make_plan(session, mapping.source, reading.deals)
+            plan = make_plan(session, mapping.source, reading)
     else:
         with database.write(actor=actor, source=Source.IMPORT, at=at) as session:
-            plan = make_plan(session, mapping.source, reading.deals)
+            plan = make_plan(session, mapping.source, reading)
             if plan.deals:
                 _write(session, plan, mapping, name_of(file) if isinstance(file, Path) else "a file")
     return _report(name_of(file), reading, plan, dry_run=dry_run)
@@ -95,5 +96,5 @@ def _report(file: str, reading: Reading, plan: Plan, *, dry_run: bool) -> Import
         contacts=plan.contacts.count,
         owners=plan.owners.count,
         refusals=reading.refusals,
-        warnings=reading.warnings,
+        warnings=[*reading.warnings, *plan.warnings()],
     )

@@ -1,18 +1,22 @@
 """What an import will write: which deals are new, and which companies and people they name are."""
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core import history
 from crm_core.database import instant
-from crm_core.importing.cells import normal
-from crm_core.importing.deals import ImportedDeal
+from crm_core.importing.cells import normal, numbered
+from crm_core.importing.deals import ImportedDeal, Reading
 from crm_core.importing.report import Count
-from crm_core.models import Company, Contact, Opportunity, User
+from crm_core.models import Company, Contact, Opportunity, OpportunityStage, User
+
+ROWS_NAMED = 3
+"""How many of the rows that differ a sentence names."""
 
 
 @dataclass
@@ -65,29 +69,79 @@ class PlannedDeal:
     owner_id: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a deal that is there already stands in the CRM now."""
+
+    stage: OpportunityStage
+    value: Decimal | None
+    closed_on: date | None
+    is_deleted: bool
+
+    def differs_from(self, deal: ImportedDeal, *, by_value: bool) -> bool:
+        """Whether the file tells another story; of values only if it speaks of them."""
+        return (
+            self.is_deleted
+            or self.stage != deal.draft.stage
+            or self.closed_on != deal.span.closed_on
+            or (by_value and self.value != deal.draft.expected_value)
+        )
+
+
 @dataclass
 class Plan:
-    """Everything that an import will write, and how many deals it passes over because they are there."""
+    """Everything that an import will write, and the deals it passes over because they are there.
+
+    `differing_rows` are those of the file that tell something else of such a deal than the CRM.
+    """
 
     companies: Register
     contacts: Register
     owners: Register
     deals: list[PlannedDeal] = field(default_factory=list)
     already_there: int = 0
+    differing_rows: list[int] = field(default_factory=list)
+
+    def warnings(self) -> Iterator[str]:
+        """What somebody who takes a newer file for an update should know."""
+        if rows := self.differing_rows:
+            yield (
+                "Rows that say another stage, value or closing day than the CRM does now, or whose deal was"
+                f" deleted there: {numbered(rows, ROWS_NAMED)} ({len(rows):,} in all); an import leaves such"
+                " deals as they are, so change them in the CRM if the file is right."
+            )
 
 
-def make_plan(session: Session, source: str, deals: list[ImportedDeal]) -> Plan:
+def make_plan(session: Session, source: str, reading: Reading) -> Plan:
     """Hold the deals against the database. Writes nothing."""
-    known_keys = set(
-        session.scalars(select(Opportunity.external_id).where(Opportunity.external_source == source))
-    )
+    there = _deals_there(session, source)
     plan = Plan(_companies(session), _contacts(session), _owners(session))
-    for deal in deals:
-        if deal.external_id is not None and deal.external_id in known_keys:
-            plan.already_there += 1
-        else:
+    for deal in reading.deals:
+        standing = there.get(deal.external_id)
+        if standing is None:
             plan.deals.append(_planned(plan, deal, deal.span.start or instant(session)))
+            continue
+        plan.already_there += 1
+        if standing.differs_from(deal, by_value=reading.tells_values):
+            plan.differing_rows.append(deal.row)
     return plan
+
+
+def _deals_there(session: Session, source: str) -> dict[str | None, Standing]:
+    """The source's deals by their keys, deleted ones too."""
+    found = session.execute(
+        select(
+            Opportunity.external_id,
+            Opportunity.stage,
+            Opportunity.expected_value,
+            Opportunity.actual_close_date,
+            Opportunity.deleted_at.is_not(None),
+        ).where(Opportunity.external_source == source)
+    )
+    return {
+        key: Standing(stage, value, closed_on, is_deleted)
+        for key, stage, value, closed_on, is_deleted in found
+    }
 
 
 def _planned(plan: Plan, deal: ImportedDeal, start: datetime) -> PlannedDeal:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from crm_core.importing.cells import shortened
+from crm_core.importing.cells import harmless, shortened
 
 
 @dataclass(frozen=True)
@@ -71,5 +71,5 @@ class ImportReport:
 
 
 def refusal(row: int, column: str, value: str, reason: str) -> Refusal:
-    """A refusal that shows no more of the value than a line can hold."""
-    return Refusal(row, column, shortened(value), reason)
+    """A refusal that shows no more of the value than a line can hold, and nothing a terminal would obey."""
+    return Refusal(row, harmless(column), shortened(value), harmless(reason))

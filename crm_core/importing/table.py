@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from crm_core.errors import InvalidInput
-from crm_core.importing.cells import shortened
+from crm_core.importing.cells import LONGEST_NAME, quoted, shortened
 
 LARGEST_FILE = 100_000_000
 """Bytes."""
@@ -19,9 +19,6 @@ LONGEST_LINE = 1_000_000
 """Characters; a line of a million commas would otherwise become a million cells."""
 
 MOST_COLUMNS = 500
-
-LONGEST_NAME = 200
-"""Characters of a file's name that a sentence shows."""
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
@@ -158,7 +155,7 @@ def _header(reader: Iterator[list[str]], name: str) -> list[str]:
         raise UnreadableFile(f"{name} has {len(header):,} columns; at most {MOST_COLUMNS} can be read.")
     named = [cell for cell in header if cell]
     if twice := sorted({cell for cell in named if named.count(cell) > 1}):
-        raise UnreadableFile(f"{name} has two columns named {_listed(twice)}. Rename or remove one.")
+        raise UnreadableFile(f"{name} has two columns named {quoted(twice[:5])}. Rename or remove one.")
     return header
 
 
@@ -196,7 +193,3 @@ def _in_plain_words(error: csv.Error) -> str:
     if "field limit" in complaint:
         return f"A cell has more than {csv.field_size_limit():,} characters."
     return f"It can't be split into cells ({complaint})."
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(f"“{name}”" for name in names)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from crm_core.columns import exact_amount, storable_text
+from crm_core.errors import InvalidInput
 
 INVISIBLE = ("C", "Z")
 """Unicode categories of control, format and space characters."""
@@ -21,7 +22,7 @@ class Schema(BaseModel):
 def _storable(value: str) -> str:
     try:
         return storable_text(value)
-    except Exception as refusal:
+    except InvalidInput as refusal:
         raise ValueError(str(refusal)) from refusal
 
 
@@ -38,10 +39,11 @@ def _amount(value: Any) -> Any:
         raise ValueError("This is not an amount of money.")
     try:
         return exact_amount(str(value) if isinstance(value, float) else value)
-    except Exception as refusal:
+    except InvalidInput as refusal:
         raise ValueError(str(refusal)) from refusal
 
 
+StoredText = Annotated[str, AfterValidator(_storable)]
 ShortText = Annotated[str, Field(max_length=500), AfterValidator(_storable)]
 Text = Annotated[str, Field(max_length=100_000), AfterValidator(_storable)]
 Name = Annotated[

@@ -8,7 +8,7 @@ from pydantic import MISSING
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
-from crm_core.columns import lowered
+from crm_core.columns import lowered, storable_text
 from crm_core.database import instant
 from crm_core.errors import InvalidInput, NotFound, RuleBroken
 from crm_core.filters import EVERYTHING, OpportunityFilter
@@ -260,7 +260,8 @@ def close_opportunity(
     opportunity.probability = 100 if outcome is Outcome.WON else 0
     opportunity.closed_at = now if on == today else max(calendar.last_second_of(on), opportunity.created_at)
     opportunity.actual_close_date = on
-    opportunity.close_reason_id, opportunity.close_note = reason_id, note
+    opportunity.close_reason_id = reason_id
+    opportunity.close_note = None if note is None else storable_text(note)
     opportunity.credited_owner_id = opportunity.owner_id
     return opportunity
 

@@ -1,17 +1,29 @@
 """The workspace as a whole."""
 
-from pathlib import Path
-
-from sqlalchemy import delete, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from crm_core.database import Database
 from crm_core.errors import RuleBroken
-from crm_core.history import WRITTEN_WITH_PAST
-from crm_core.models import LOCAL_USER_ID, Base, CloseReason, Lead, Settings, StageSettings, Team, User
+from crm_core.history import PAST_IS_SEEN_TO
+from crm_core.models import (
+    LOCAL_USER_ID,
+    Base,
+    CloseReason,
+    Lead,
+    LeadStatus,
+    OpportunityVersion,
+    Settings,
+    StageSettings,
+    Team,
+    Transaction,
+    User,
+)
 from crm_core.services import settings_service
 
-KEPT = (Settings, StageSettings, CloseReason)
+DEMO = "Demo data"
+"""The note of the transaction that wrote the demo data."""
+
+SETTINGS = (Settings, StageSettings, CloseReason)
 
 
 class WorkspaceIsInUse(RuleBroken):
@@ -19,33 +31,40 @@ class WorkspaceIsInUse(RuleBroken):
         super().__init__("Only demo data can be deleted as a whole; this workspace holds your own.")
 
 
-def back_up(database: Database) -> Path | None:
-    """Copy an embedded database into a file beside it; None for one on a server, which has its own ways."""
-    if database.kind != "sqlite":
-        return None
-    file = Path(str(database.url.database))
-    number = len(list(file.parent.glob(f"{file.stem}.copy-*{file.suffix}"))) + 1
-    return database.back_up(file.with_name(f"{file.stem}.copy-{number}{file.suffix}"))
+def count_own_deals(session: Session) -> int:
+    """How many deals came after the demo data: imported, or created by somebody."""
+    versions = OpportunityVersion.__table__.c
+    written = select(func.max(Transaction.id)).where(Transaction.note == DEMO).scalar_subquery()
+    since_then = versions.transaction_id > func.coalesce(written, 0)
+    return session.scalar(select(func.count()).where(versions.version == 1, since_then)) or 0
 
 
-def start_empty(session: Session) -> None:
+def start_empty(session: Session, *, with_own_deals: bool = False) -> None:
     """Delete demo data with its history and the people in it; settings and the local user stay.
 
-    Raises `WorkspaceIsInUse` where the workspace was never filled with demo data.
+    Raises `WorkspaceIsInUse` where there is no demo data, and where there are deals of one's own beside it
+    unless they are meant to go as well.
     """
     settings = settings_service.get_settings(session)
-    if not settings.has_demo_data:
+    if not settings.has_demo_data or (count_own_deals(session) and not with_own_deals):
         raise WorkspaceIsInUse
     settings.has_demo_data = False
     session.flush()  # before the rows below go, in statements of their own
-    forget = {**WRITTEN_WITH_PAST, "synchronize_session": False}
-    session.execute(update(Team).values(manager_id=None), execution_options=forget)
-    session.execute(
-        update(Lead).values(opportunity_id=None, converted_at=None, status="new"), execution_options=forget
-    )
-    session.execute(update(User).values(team_id=None), execution_options=forget)
-    kept = {model.__table__ for model in KEPT}
+    forget = {**PAST_IS_SEEN_TO, "synchronize_session": False}
+    _untie_circles(session, forget)
+    settings_tables = {model.__table__ for model in SETTINGS}
     for table in reversed(Base.metadata.sorted_tables):
-        if table not in kept and table is not User.__table__:
+        if table not in settings_tables and table is not User.__table__:
             session.execute(delete(table), execution_options=forget)
     session.execute(delete(User).where(User.id != LOCAL_USER_ID), execution_options=forget)
+
+
+def _untie_circles(session: Session, forget: dict[str, object]) -> None:
+    """Let go of what points back: a team at its manager, a lead at its deal, a user at the team."""
+    untied = (
+        update(Team).values(manager_id=None),
+        update(User).values(team_id=None),
+        update(Lead).values(opportunity_id=None, converted_at=None, status=LeadStatus.NEW),
+    )
+    for statement in untied:
+        session.execute(statement, execution_options=forget)

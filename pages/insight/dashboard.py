@@ -1,7 +1,5 @@
 """Dashboard: what is open, what it is worth, and what was won."""
 
-from decimal import Decimal
-
 import streamlit as st
 
 from crm_core.analytics import dashboard
@@ -38,31 +36,26 @@ with st.grid(4, min_column_width=190):
     figures.show(
         "Total pipeline value",
         words.total(pipeline.value, space, deals=pipeline.deals, without_value=pipeline.without_value),
-        note=f"{words.deals(pipeline.deals, space, 'open')}, {words.unknown(pipeline.without_value, space)}",
+        note=words.counted(pipeline.deals, pipeline.without_value, space, "open"),
         meaning="The values of all open deals, as of now. Deals without a value are left out.",
     )
     figures.show(
         "Weighted value",
-        words.total(
-            pipeline.weighted.quantize(Decimal(1)),
-            space,
-            deals=pipeline.deals,
-            without_value=pipeline.without_value,
-        ),
+        words.total(pipeline.weighted, space, deals=pipeline.deals, without_value=pipeline.without_value),
         note=f"{words.number(pipeline.overdue, space)} overdue",
         meaning="Value × probability of each open deal, added up. Won and lost deals are never inside.",
     )
     figures.show(
         "Win rate",
         figures.rate(rate, space),
-        note=f"{words.number(rate.hits, space)} won, {words.number(rate.n - rate.hits, space)} lost",
+        note=figures.won_and_lost(closed, space),
         meaning=f"Won ÷ (won + lost), by count, closed in the period. {figures.certainty(rate, space)}",
     )
     figures.show(
         "Won in the period",
         words.total(closed.won_value, space, deals=closed.won, without_value=closed.won_without_value),
-        change=figures.change(closed.won_value, before.won_value, space) if before else None,
-        note=f"{words.deals(closed.won, space)}, {words.unknown(closed.won_without_value, space)}",
+        change=figures.change(closed.known_won_value, before.known_won_value, space) if before else None,
+        note=words.counted(closed.won, closed.won_without_value, space),
         meaning="The values of the deals won in the period, by the day they were closed.",
     )
 

@@ -162,7 +162,7 @@ def test_a_damaged_page_is_found(sqlite_url, tmp_path):
     database = Database(sqlite_url)
     with database.write(at=NOW) as session:
         session.add_all([Opportunity(name=f"Deal {number}", probability=10) for number in range(2_000)])
-    copy = database.back_up(tmp_path / "copy.db")
+    copy = database.back_up("copy")
     overwrite(copy, at=copy.stat().st_size // 2, size=4_096)
 
     found = check.findings(Database(f"sqlite:///{copy}"))
@@ -175,7 +175,7 @@ def test_an_index_that_lies_is_found(sqlite_url, tmp_path):
     database = Database(sqlite_url)
     with database.write(at=NOW) as session:
         Make(session).company("Acme Solar Roofs")
-    copy = database.back_up(tmp_path / "copy.db")
+    copy = database.back_up("copy")
     overwrite(copy, at=copy.read_bytes().index(b"Acme Solar Roofs"), size=4)
 
     found = check.findings(Database(f"sqlite:///{copy}"))

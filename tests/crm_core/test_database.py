@@ -152,7 +152,7 @@ def hurried(deals) -> Iterator[Database]:
     """The same database, opened by somebody with little patience."""
     database = Database(deals.url.render_as_string(hide_password=False), patience=0.2)
     yield database
-    database.dispose()
+    database.close()
 
 
 def test_who_waits_too_long_for_another_process_is_told(deals, hurried):
@@ -183,7 +183,7 @@ def test_a_backup_is_whole_and_as_of_now(sqlite_url, tmp_path):
     with database.write() as session:
         Make(session).opportunity(name="Solar roof")
 
-    copy = Database(f"sqlite:///{database.back_up(tmp_path / 'new' / 'copy.db')}")
+    copy = Database(f"sqlite:///{database.back_up('copy')}")
 
     with copy.read() as session:
         assert session.get_one(Opportunity, 1).name == "Solar roof"

@@ -95,14 +95,14 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         database = Database(f"sqlite:///{file}")
         fill(database, demo.DEFAULT_OPPORTUNITIES)
         yield database
-        database.dispose()
+        database.close()
     else:
         server = request.getfixturevalue("server")
         name = create_database(server, request.getfixturevalue("migrated_template"))
         database = Database(url_of(name))
         fill(database, demo.DEFAULT_OPPORTUNITIES)
         yield database
-        database.dispose()
+        database.close()
         drop_database(server, name)
 
 
@@ -117,8 +117,8 @@ def test_the_same_seed_gives_the_same_rows_on_both_databases(sqlite_url: str, po
     assert str(fill(embedded, 60)) == str(fill(server, 60))
 
     assert everything(embedded).of == everything(server).of
-    embedded.dispose()
-    server.dispose()
+    embedded.close()
+    server.close()
 
 
 def test_another_seed_gives_other_rows(migrated_file: Path, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_another_seed_gives_other_rows(migrated_file: Path, tmp_path: Path) -> N
         database = Database(f"sqlite:///{file}")
         fill(database, 30, seed=seed)
         names.append([row["name"] for row in rows_of(database, Opportunity.__table__)])
-        database.dispose()
+        database.close()
 
     first, again, other = names
     assert first == again
@@ -164,7 +164,7 @@ def test_every_seed_adds_up(sqlite_url: str, seed: int) -> None:
     fill(database, 80, seed=seed, at=datetime.fromisoformat(f"{instants[seed % 5]}+00:00"))
 
     assert check.findings(database) == []
-    database.dispose()
+    database.close()
 
 
 @pytest.mark.parametrize("model", [Company, Contact, Lead, Opportunity])

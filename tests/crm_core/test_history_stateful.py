@@ -294,7 +294,7 @@ def fresh_sqlite(migrated_file, tmp_path) -> Fresh:
         shutil.copy(migrated_file, tmp_path / "crm.db")
         database = Database(f"sqlite:///{tmp_path / 'crm.db'}")
         yield database
-        database.dispose()
+        database.close()
 
     return fresh
 
@@ -306,7 +306,7 @@ def fresh_postgres(server, migrated_template) -> Fresh:
         name = create_database(server, migrated_template)
         database = Database(url_of(name))
         yield database
-        database.dispose()
+        database.close()
         drop_database(server, name)
 
     return fresh

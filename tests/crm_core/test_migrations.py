@@ -124,7 +124,7 @@ def test_migrations_build_what_the_models_say(database, request):
     with other.migration() as connection:
         Base.metadata.create_all(connection)
         from_models = shape(connection)
-    other.dispose()
+    other.close()
 
     with database.migration() as connection:
         from_migrations = shape(connection)
@@ -236,12 +236,12 @@ def test_the_embedded_database_is_backed_up_before_it_is_migrated(sqlite_url, ne
 
 
 def test_a_backup_never_takes_the_place_of_another(sqlite_url, newer_program, tmp_path):
-    (tmp_path / "crm.before-1-was-0001.db").write_text("an earlier backup")
+    (tmp_path / "crm.before-migrating-0001-1.db").write_text("an earlier backup")
 
     run(newer_program, Database(sqlite_url), "migrate.upgrade(database)")
 
-    assert (tmp_path / "crm.before-1-was-0001.db").read_text() == "an earlier backup"
-    assert (tmp_path / "crm.before-2-was-0001.db").stat().st_size > 0
+    assert (tmp_path / "crm.before-migrating-0001-1.db").read_text() == "an earlier backup"
+    assert (tmp_path / "crm.before-migrating-0001-2.db").stat().st_size > 0
 
 
 def test_a_new_database_is_not_backed_up(tmp_path):

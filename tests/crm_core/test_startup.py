@@ -1,15 +1,17 @@
 """What happens before the first screen."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
-from crm_core import config, startup
+from crm_core import check, config, demo, migrate, startup
 from crm_core.config import Config
 from crm_core.errors import DatabaseUnavailable
 from crm_core.models import Opportunity
 from crm_core.services import settings_service
+from crm_core.services.opportunity_service import count_opportunities
 
 
 class Embedded(Config):
@@ -31,10 +33,28 @@ def test_the_very_first_start_fills_in_demo_data_and_the_next_one_adds_nothing(t
         with database.read() as session:
             counts.append(session.scalar(select(func.count()).select_from(Opportunity)))
             assert settings_service.get_workspace(session).has_demo_data
-        database.dispose()
+        database.close()
 
     assert counts[0] > 100
     assert counts[0] == counts[1]
+
+
+def test_a_start_that_was_cut_short_is_made_up_for(tmp_path):
+    migrate.upgrade(startup.open_as_it_is(embedded(tmp_path)))
+
+    database = startup.open_database(embedded(tmp_path))
+
+    with database.read() as session:
+        assert count_opportunities(session) > 100
+
+
+def test_three_first_starts_at_once_fill_in_demo_data_once(tmp_path):
+    with ThreadPoolExecutor(3) as starts:
+        databases = list(starts.map(lambda _: startup.open_database(embedded(tmp_path)), range(3)))
+
+    with databases[0].read() as session:
+        assert count_opportunities(session) == demo.DEFAULT_OPPORTUNITIES
+    assert check.findings(databases[0]) == []
 
 
 def test_another_database_gets_no_demo_data(sqlite_url):

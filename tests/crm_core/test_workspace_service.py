@@ -12,7 +12,7 @@ from tests.builders import Make
 
 
 def test_starting_empty_leaves_settings_and_the_local_user(database):
-    with database.write() as session:
+    with database.write(note=workspace_service.DEMO) as session:
         make = Make(session)
         team = make.team()
         team.manager_id = make.user(team_id=team.id).id
@@ -48,13 +48,33 @@ def test_a_workspace_of_ones_own_is_not_emptied(session, make):
         workspace_service.start_empty(session)
 
 
-def test_a_copy_lies_beside_the_embedded_database_before_it_is_emptied(sqlite_url):
+def test_deals_of_ones_own_beside_the_demo_go_only_if_they_are_meant_to(database):
+    with database.write(note=workspace_service.DEMO) as session:
+        Make(session).opportunity(name="Made up")
+        settings_service.get_settings(session).has_demo_data = True
+    with database.write() as session:
+        Make(session).opportunity(name="My own")
+
+    with database.read() as session:
+        assert workspace_service.count_own_deals(session) == 1
+    with pytest.raises(WorkspaceIsInUse), database.write() as session:
+        workspace_service.start_empty(session)
+    with database.write() as session:
+        workspace_service.start_empty(session, with_own_deals=True)
+
+    with database.read() as session:
+        assert session.scalar(select(func.count()).select_from(Base.metadata.tables["opportunities"])) == 0
+
+
+def test_copies_of_the_embedded_database_never_replace_each_other(sqlite_url):
     database = Database(sqlite_url)
     with database.write() as session:
         Make(session).opportunity(name="Kept in the copy")
 
-    copies = [workspace_service.back_up(database) for _ in range(2)]
+    first, second = database.back_up("copy"), database.back_up("copy")
+    first.unlink()
+    third = database.back_up("copy")
 
-    assert len(set(copies)) == 2
-    with Database(f"sqlite:///{copies[0]}").read() as session:
+    assert second != third
+    with Database(f"sqlite:///{third}").read() as session:
         assert session.scalar(select(func.count()).select_from(Base.metadata.tables["opportunities"])) == 1

@@ -2,8 +2,10 @@
 
 from datetime import UTC, datetime
 
+from crm_core.services import workspace_service
 from crm_core.services.opportunity_service import count_opportunities
 from crm_core.services.settings_service import get_settings
+from tests.builders import Make
 
 IMPORT = "pages/data/import.py"
 
@@ -56,10 +58,10 @@ def test_demo_data_is_mentioned_before_it_is_mixed_with_ones_own(open_page, data
     assert "demo deals are still here" in page.warning[0].value
 
 
-def test_starting_empty_asks_first_and_then_clears_the_screens(open_page, given, database):
-    with given() as make:
-        make.opportunity()
-        get_settings(make.session).has_demo_data = True
+def test_starting_empty_asks_first_and_then_clears_the_screens(open_page, database):
+    with database.write(note=workspace_service.DEMO) as session:
+        Make(session).opportunity()
+        get_settings(session).has_demo_data = True
     page = open_page("pages/insight/dashboard.py")
 
     page.button[0].click().run()

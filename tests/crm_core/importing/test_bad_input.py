@@ -38,7 +38,7 @@ def embedded(sqlite_url: str) -> Iterator[Database]:
     """For what never gets as far as the database: one kind is enough."""
     database = Database(sqlite_url)
     yield database
-    database.dispose()
+    database.close()
 
 
 @pytest.mark.parametrize(

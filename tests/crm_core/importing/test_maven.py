@@ -56,7 +56,7 @@ def test_again_changes_nothing(database: Database, file: Path, report: ImportRep
 
     again = import_opportunities(database, file, find_mapping("maven", file), at=AT)
 
-    assert (again.created, again.already_there) == (0, 8800)
+    assert (again.created, again.already_there, again.warnings) == (0, 8800, [])
     assert every_row(database) == before
 
 

@@ -42,6 +42,12 @@ def test_takes_the_simulated_dates_and_the_accounts_names(database: Database, fi
     ]
 
 
+def test_again_has_nothing_new_to_say(database: Database, file: Path) -> None:
+    first, again = (import_opportunities(database, file, find_mapping(None, file), at=AT) for _ in range(2))
+
+    assert (again.created, again.already_there, again.warnings) == (0, 36, first.warnings)
+
+
 def test_an_ordinary_export_has_no_simulated_dates(database: Database, file: Path) -> None:
     with file.open(newline="") as lines:
         rows = list(csv.reader(lines))

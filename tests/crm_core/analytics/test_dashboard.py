@@ -1,0 +1,306 @@
+"""The dashboard's answers, recounted in plain Python over the rows of then, for every period and several days."""
+
+import random
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from dateutil.relativedelta import relativedelta
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm_core.analytics import dashboard
+from crm_core.analytics.dashboard import Overview
+from crm_core.analytics.outcomes import Outcomes
+from crm_core.database import Database
+from crm_core.filters import EVERYTHING, OpportunityFilter
+from crm_core.models import OPEN_STAGES, Opportunity, OpportunityStage
+from crm_core.periods import ONE_DAY, Period, PeriodChoice
+from crm_core.services import opportunity_service, settings_service
+from tests.builders import Make
+
+WON, LOST = OpportunityStage.CLOSED_WON, OpportunityStage.CLOSED_LOST
+A_MOMENT = timedelta(microseconds=1)
+BEGINNING, END = date(2024, 1, 1), date(2026, 5, 20)
+MIDDLE_OF_A_QUARTER, LAST_OF_A_QUARTER, LAST_OF_A_MONTH = (
+    date(2026, 2, 18),
+    date(2026, 3, 31),
+    date(2026, 4, 30),
+)
+ASKED_ON = (MIDDLE_OF_A_QUARTER, LAST_OF_A_QUARTER, LAST_OF_A_MONTH)
+EDGES_OF_A_DAY = {"Pacific/Kiritimati": time(0, 30), "America/New_York": time(23, 30)}
+"""Times at which it is another day in UTC."""
+
+Row = dict[str, Any]
+Days = tuple[date, date]
+
+PERIODS: dict[tuple[date, PeriodChoice], tuple[Days, Days]] = {
+    (MIDDLE_OF_A_QUARTER, PeriodChoice.THIS_MONTH): (
+        (date(2026, 2, 1), date(2026, 2, 28)),
+        (date(2026, 1, 1), date(2026, 1, 18)),
+    ),
+    (MIDDLE_OF_A_QUARTER, PeriodChoice.LAST_MONTH): (
+        (date(2026, 1, 1), date(2026, 1, 31)),
+        (date(2025, 12, 1), date(2025, 12, 31)),
+    ),
+    (MIDDLE_OF_A_QUARTER, PeriodChoice.THIS_QUARTER): (
+        (date(2026, 1, 1), date(2026, 3, 31)),
+        (date(2025, 10, 1), date(2025, 11, 18)),
+    ),
+    (MIDDLE_OF_A_QUARTER, PeriodChoice.LAST_QUARTER): (
+        (date(2025, 10, 1), date(2025, 12, 31)),
+        (date(2025, 7, 1), date(2025, 9, 30)),
+    ),
+    (MIDDLE_OF_A_QUARTER, PeriodChoice.THIS_YEAR): (
+        (date(2026, 1, 1), date(2026, 12, 31)),
+        (date(2025, 1, 1), date(2025, 2, 18)),
+    ),
+    (MIDDLE_OF_A_QUARTER, PeriodChoice.LAST_YEAR): (
+        (date(2025, 1, 1), date(2025, 12, 31)),
+        (date(2024, 1, 1), date(2024, 12, 31)),
+    ),
+    (LAST_OF_A_QUARTER, PeriodChoice.THIS_MONTH): (
+        (date(2026, 3, 1), date(2026, 3, 31)),
+        (date(2026, 2, 1), date(2026, 2, 28)),
+    ),
+    (LAST_OF_A_QUARTER, PeriodChoice.THIS_QUARTER): (
+        (date(2026, 1, 1), date(2026, 3, 31)),
+        (date(2025, 10, 1), date(2025, 12, 29)),
+    ),
+    (LAST_OF_A_MONTH, PeriodChoice.THIS_MONTH): (
+        (date(2026, 4, 1), date(2026, 4, 30)),
+        (date(2026, 3, 1), date(2026, 3, 30)),
+    ),
+}
+"""On that day the choice means these days, first and last, compared with those."""
+
+
+class Past:
+    """A database after two years of work, with plain copies of its rows at the moments that are asked about."""
+
+    def __init__(self, database: Database, zone: ZoneInfo) -> None:
+        self.database = database
+        self.zone = zone
+        self.rows: dict[datetime, list[Row]] = {}
+        self.owner = 0
+
+    def day_of(self, at: datetime) -> date:
+        return at.astimezone(self.zone).date()
+
+    def asked_at(self, day: date) -> datetime:
+        return datetime.combine(day, EDGES_OF_A_DAY[self.zone.key], self.zone)
+
+    def overview(self, choice: PeriodChoice, at: datetime, where: OpportunityFilter = EVERYTHING) -> Overview:
+        with self.database.read() as session:
+            return dashboard.overview(session, choice, where, as_of=at)
+
+    def kept(self, at: datetime) -> list[Row]:
+        return [row for row in self.rows[at] if row["deleted_at"] is None]
+
+    def closed(self, rows: list[Row], stage: OpportunityStage, first: date, last: date) -> list[Row]:
+        return [
+            row for row in rows if row["stage"] is stage and first <= self.day_of(row["closed_at"]) <= last
+        ]
+
+
+@pytest.fixture(params=EDGES_OF_A_DAY)
+def past(request: pytest.FixtureRequest, database: Database) -> Past:
+    past, chance = Past(database, ZoneInfo(request.param)), random.Random(request.param)
+    asked = {past.asked_at(day) for day in ASKED_ON}
+    rounds = {datetime.combine(BEGINNING + timedelta(days), time(9), UTC) for days in range(0, 870, 29)}
+    since = datetime.combine(BEGINNING, time(), past.zone)
+    with database.write(at=min(rounds)) as session:
+        settings_service.get_settings(session).time_zone = request.param
+        past.owner = Make(session).user("Ada").id
+    for at in sorted(asked | rounds):
+        with database.write(at=at) as session:
+            work_a_while(session, chance, past, since, at)
+        since = at
+        if at in asked:
+            past.rows[at] = rows_of(database)
+    return past
+
+
+def work_a_while(session: Session, chance: random.Random, past: Past, since: datetime, at: datetime) -> None:
+    """Deals end, some at the edge of a month; others are opened, and earlier ones turn out different."""
+    make = Make(session)
+    instants = [since + (at - since) * chance.random() for _ in range(6)]
+    for day in (since.date() + timedelta(days) for days in range((at - since).days + 2)):
+        midnight = datetime.combine(day, time(), past.zone)
+        if day.day in (1, 30, 31) and since < midnight <= at:
+            instants += [midnight - A_MOMENT, midnight]
+    for closed_at in instants:
+        lost = chance.random() < 0.3
+        answers = {"closed_at": closed_at, "owner_id": chance.choice([None, past.owner])}
+        (make.lost if lost else make.won)(some_value(chance), **answers)
+    for _ in range(3):
+        make.opportunity(
+            stage=chance.choice(OPEN_STAGES),
+            expected_value=some_value(chance),
+            expected_close_date=chance.choice([None, past.day_of(at), past.day_of(at) - ONE_DAY]),
+            owner_id=chance.choice([None, past.owner]),
+        )
+    turn_round(session, chance)
+
+
+def turn_round(session: Session, chance: random.Random) -> None:
+    deals = list(session.scalars(select(Opportunity).where(Opportunity.deleted_at.is_(None))))
+    for deal in chance.sample(deals, len(deals) // 8):
+        action = chance.random()
+        if action < 0.3:
+            opportunity_service.delete_opportunity(session, deal.id)
+        elif action < 0.6 and not deal.is_open:
+            opportunity_service.reopen_opportunity(session, deal.id, to=OpportunityStage.PROPOSAL)
+        else:
+            deal.expected_value = some_value(chance)
+
+
+def some_value(chance: random.Random) -> Decimal | None:
+    return None if chance.random() < 0.2 else Decimal(chance.randint(0, 10**6)) / 100
+
+
+def rows_of(database: Database) -> list[Row]:
+    columns = [column.name for column in Opportunity.__table__.columns]
+    with database.read() as session:
+        return [
+            {name: getattr(deal, name) for name in columns} for deal in session.scalars(select(Opportunity))
+        ]
+
+
+def total(rows: list[Row]) -> Decimal:
+    return sum((row["expected_value"] or Decimal(0) for row in rows), Decimal(0))
+
+
+def unknown(rows: list[Row]) -> int:
+    return sum(row["expected_value"] is None for row in rows)
+
+
+def assert_closed(figures: Outcomes, past: Past, rows: list[Row], days: Days) -> None:
+    won, lost = (past.closed(rows, stage, *days) for stage in (WON, LOST))
+    assert (figures.won, figures.won_value, figures.won_without_value) == (len(won), total(won), unknown(won))
+    assert (figures.lost, figures.lost_value, figures.lost_without_value) == (
+        len(lost),
+        total(lost),
+        unknown(lost),
+    )
+
+
+def assert_open(board: Overview, rows: list[Row], today: date) -> None:
+    open_ = [row for row in rows if row["stage"] in OPEN_STAGES]
+    late = [row for row in open_ if row["expected_close_date"] and row["expected_close_date"] < today]
+    assert (board.open.deals, board.open.value) == (len(open_), total(open_))
+    assert (board.open.without_value, board.open.overdue) == (unknown(open_), len(late))
+    for line in board.stages.itertuples():
+        inside = [row for row in rows if row["stage"] is line.stage]
+        assert (line.deals, line.value) == (len(inside), total(inside))
+
+
+def assert_months(board: Overview, past: Past, rows: list[Row], first: date, last: date) -> None:
+    """Every month from the first to the last, with what was won in it."""
+    assert (board.months["month"].iloc[0], board.months["month"].iloc[-1]) == (first, last)
+    for line in board.months.itertuples():
+        assert line.month == first
+        first += relativedelta(months=1)
+        won = past.closed(rows, WON, line.month, first - ONE_DAY)
+        assert (line.deals, line.value) == (len(won), total(won))
+
+
+def test_each_period_is_counted_beside_the_one_before_it(past):
+    for (today, choice), (days, days_before) in PERIODS.items():
+        at = past.asked_at(today)
+        for where, counts in whose(past):
+            board, rows = past.overview(choice, at, where), list(filter(counts, past.kept(at)))
+
+            assert (board.period.start, board.period.last_day) == days
+            assert (board.elapsed.start, board.elapsed.last_day) == (days[0], min(days[1], today))
+            assert_closed(board.closed, past, rows, days)
+            assert (board.before_period.start, board.before_period.last_day) == days_before
+            assert_closed(board.before, past, rows, days_before)
+            assert_open(board, rows, today)
+            last_month = min(days[1], today).replace(day=1)
+            assert_months(board, past, rows, last_month - relativedelta(months=11), last_month)
+            assert board.has_deals
+
+
+def whose(past: Past) -> list[tuple[OpportunityFilter, Callable[[Row], bool]]]:
+    """Everybody's deals, and those that count for one owner."""
+
+    def is_hers(row: Row) -> bool:
+        column = "owner_id" if row["stage"] in OPEN_STAGES else "credited_owner_id"
+        return bool(row[column] == past.owner)
+
+    return [(EVERYTHING, lambda _: True), (OpportunityFilter(owners={past.owner}), is_hers)]
+
+
+@pytest.mark.parametrize("today", ASKED_ON)
+def test_all_time_is_every_day_up_to_today_and_has_nothing_before_it(past, today):
+    at = past.asked_at(today)
+    rows = past.kept(at)
+    first_day = min(past.day_of(row["created_at"]) for row in rows)
+
+    board = past.overview(PeriodChoice.ALL_TIME, at)
+
+    assert (board.period.start, board.period.last_day) == (first_day, today)
+    assert board.elapsed == board.period
+    assert_closed(board.closed, past, rows, (first_day, today))
+    assert (board.before_period, board.before) == (None, None)
+    assert_months(board, past, rows, first_day.replace(day=1), today.replace(day=1))
+
+
+@pytest.mark.parametrize("choice", PeriodChoice)
+def test_without_an_instant_it_is_as_of_now(past, choice):
+    now = past.asked_at(END)
+    with past.database.read(at=now) as session:
+        live = dashboard.overview(session, choice)
+        same = dashboard.overview(session, choice, as_of=now)
+
+    for name in Overview.__dataclass_fields__:
+        of_live, of_same = getattr(live, name), getattr(same, name)
+        assert of_live.equals(of_same) if name in ("stages", "months") else of_live == of_same
+
+
+def test_nothing_was_there_before_the_first_deal(past):
+    day_before = BEGINNING - ONE_DAY
+
+    board = past.overview(PeriodChoice.ALL_TIME, past.asked_at(day_before))
+
+    assert not board.has_deals
+    assert board.period == Period(day_before, BEGINNING)
+    assert (board.open.deals, board.closed.won, board.stages["deals"].sum()) == (0, 0, 0)
+
+
+def test_all_time_began_where_it_was_known_to_begin(database):
+    begun, found = datetime(2026, 1, 10, 12, tzinfo=UTC), datetime(2026, 2, 10, 12, tzinfo=UTC)
+    with database.write(at=begun) as session:
+        Make(session).opportunity()
+    with database.write(at=found) as session:
+        Make(session).opportunity(created_at=datetime(2020, 5, 5, tzinfo=UTC))
+
+    with database.read() as session:
+        starts = [
+            dashboard.overview(session, PeriodChoice.ALL_TIME, as_of=at).period.start for at in (begun, found)
+        ]
+
+    assert starts == [date(2026, 1, 10), date(2020, 5, 5)]
+
+
+def test_a_filter_that_matches_nothing_still_has_deals(session, make):
+    make.won(100)
+
+    board = dashboard.overview(session, PeriodChoice.THIS_MONTH, OpportunityFilter(text="nowhere"))
+
+    assert board.has_deals
+    assert (board.closed.won, board.stages["deals"].sum(), board.months["deals"].sum()) == (0, 0, 0)
+
+
+def test_months_without_a_win_are_months_all_the_same(session, make):
+    make.won(100, closed_at=datetime(2025, 12, 24, tzinfo=UTC))
+
+    months = dashboard.overview(session, PeriodChoice.THIS_MONTH).months
+
+    assert [str(month) for month in months["month"]][:2] == ["2025-04-01", "2025-05-01"]
+    assert list(months["deals"]) == [0] * 8 + [1] + [0] * 3
+    assert list(months["value"]) == [0] * 8 + [100] + [0] * 3
