@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-if __name__ == "__main__":  # Streamlit runs this file as a script for every screen it draws
-    from ui import navigation
+from ui import navigation
 
+if __name__ == "__main__":  # Streamlit runs this file as a script for every screen it draws
     navigation.run()
 else:
     from api.main import routes, start
 
     start()
+    navigation.claim_pages_folder()
     app = st.App(__file__, routes=routes)

@@ -14,7 +14,7 @@ from crm_core.errors import CrmError, DatabaseUnavailable
 from crm_core.history import revision
 from crm_core.models import LOCAL_USER_ID, Source
 from crm_core.services.settings_service import Workspace, get_workspace
-from ui import words
+from ui import messages, words
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,14 +55,14 @@ def workspace() -> Workspace:
 
 @contextmanager
 def saving(done: str, *, note: str | None = None) -> Iterator[Session]:
-    """One user action: saved whole and confirmed by a toast, or refused with the rule's sentence."""
+    """One user action, saved whole or refused; a toast says which, with the rule's sentence."""
     try:
         with database().write(actor=LOCAL_USER_ID, source=Source.UI, note=note) as session:
             yield session
     except CrmError as refusal:
-        refused(refusal)
+        messages.later(words.literal(str(refusal), limit=SENTENCE), ":material/block:")
     else:
-        st.toast(done, icon=":material/check:")
+        messages.later(done, ":material/check:")
 
 
 def refused(refusal: CrmError) -> None:

@@ -6,7 +6,7 @@ from crm_core import clock, importing
 from crm_core.errors import CrmError
 from crm_core.importing import ImportReport
 from crm_core.models import LOCAL_USER_ID
-from ui import words
+from ui import messages, words
 from ui.data import database, refused, workspace
 
 REFUSALS_SHOWN = 200
@@ -39,7 +39,7 @@ def preview(file: bytes, mapping: str | None) -> None:
 def _import_and_tell(file: bytes, mapping: str | None) -> None:
     report = _import(file, mapping, dry_run=False)
     if report is not None and not report.refusals:
-        st.toast(f"{words.deals(report.created, workspace())} imported.", icon=":material/check:")
+        messages.later(f"{words.deals(report.created, workspace())} imported.", ":material/check:")
 
 
 def _import(file: bytes, mapping: str | None, *, dry_run: bool) -> ImportReport | None:

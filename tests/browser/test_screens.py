@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import select
 
+from crm_core import demo
 from crm_core.database import Database
-from crm_core.models import OPEN_STAGES, Opportunity
+from crm_core.models import CloseReason, Opportunity, OpportunityStage
 from tests.browser.conftest import PHONE, WIDE, served
 from tests.builders import Make
 
@@ -29,6 +30,13 @@ def deals(demo_database: Database) -> list[Opportunity]:
     return kept
 
 
+@pytest.fixture(scope="module")
+def uncounted(demo_database: Database) -> set[int]:
+    """The reasons that take a lost deal out of the win rate."""
+    with demo_database.read() as session:
+        return set(session.scalars(select(CloseReason.id).where(~CloseReason.counts)))
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 @pytest.mark.parametrize("screen", SCREENS)
@@ -39,11 +47,12 @@ def test_a_screen_draws_without_complaint(look, demo_address, screen, size, sche
 
     seen.screenshot(f"{screen}-{size[0]}-{scheme}")
     assert seen.page.get_by_test_id("stException").count() == 0
+    assert seen.page.get_by_text("Page not found").count() == 0
     assert seen.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert (seen.complaints, seen.foreign) == ([], [])
 
 
-def test_the_dashboard_shows_what_the_database_holds(look, demo_address, deals):
+def test_the_dashboard_shows_what_the_database_holds(look, demo_address, deals, uncounted):
     seen = look(demo_address)
 
     seen.open("?period=All+time")
@@ -58,7 +67,9 @@ def test_the_dashboard_shows_what_the_database_holds(look, demo_address, deals):
     assert dollars(shown["Won in the period"]) == int(sum(deal.expected_value or 0 for deal in won))
     weighted = sum((deal.expected_value or 0) * deal.probability for deal in open_) / 100
     assert abs(dollars(shown["Weighted value"]) - weighted) < 1
-    assert re.fullmatch(r"\d+(\.\d+)?%", shown["Win rate"])
+    lost = [deal for deal in deals if deal.is_lost and deal.close_reason_id not in uncounted]
+    rate = 100 * len(won) / (len(won) + len(lost))
+    assert float(shown["Win rate"].removesuffix("%")) == pytest.approx(rate, abs=0.005)
 
 
 def test_the_list_counts_every_deal(look, demo_address, deals):
@@ -75,7 +86,7 @@ def test_every_column_of_the_pipeline_adds_up(look, demo_address, deals):
     seen.open("pipeline")
 
     text = seen.page.get_by_test_id("stMain").inner_text()
-    for stage in OPEN_STAGES:
+    for stage in OpportunityStage:
         inside = [deal for deal in deals if deal.stage is stage]
         value = int(sum(deal.expected_value or 0 for deal in inside))
         assert re.search(rf"{stage.label}\s+\${value:,}\s+{len(inside)} deals?", text)
@@ -175,3 +186,20 @@ def test_an_empty_workspace_says_what_to_do(look, sqlite_url):
                 seen.open(path)
                 seen.screenshot(f"empty-{screen}-{scheme}")
                 assert seen.page.get_by_text("No opportunities yet").is_visible()
+
+
+def test_starting_empty_asks_copies_and_then_shows_an_empty_workspace(look, migrated_file, tmp_path):
+    shutil.copy(migrated_file, tmp_path / "crm.db")
+    database = Database(f"sqlite:///{tmp_path / 'crm.db'}")
+    demo.fill(database, opportunities=20, seed=1, at=datetime.now(UTC))
+    with served(database.url.render_as_string()) as address:
+        seen = look(address)
+        seen.open("pipeline")  # a deep link, and the first that this server is asked for
+        seen.page.get_by_role("button", name="Start empty").click()
+        seen.page.get_by_role("button", name="Delete the demo data").click()
+        seen.page.get_by_text("The workspace is empty.").wait_for()
+        seen.settle()
+
+        assert seen.page.get_by_text("No opportunities yet").is_visible()
+        assert seen.page.get_by_text("Demo data.").count() == 0
+    assert len(list(tmp_path.glob("crm.before-starting-empty-*.db"))) == 1

@@ -1,5 +1,7 @@
 """The list of opportunities: filtered, sorted and paged by the database."""
 
+import json
+from datetime import date
 from decimal import Decimal
 
 from crm_core.models import OpportunityStage
@@ -26,6 +28,7 @@ def test_shows_each_deal_with_what_a_rep_needs(open_page, given):
             owner_id=make.user("Ada").id,
             expected_value=Decimal("1234.50"),
             stage=OpportunityStage.NEGOTIATION,
+            expected_close_date=date(2026, 3, 18),
         )
 
     row = open_page(OPPORTUNITIES).dataframe[0].value.iloc[0]
@@ -34,7 +37,34 @@ def test_shows_each_deal_with_what_a_rep_needs(open_page, given):
     assert row["Company"] == "Sun & Sons"
     assert row["Value"] == "$1,234.50"
     assert list(row["Stage"]) == ["Negotiation"]
+    assert row["Expected close"] == "Mar 18, 2026"
     assert row["Owner"] == "Ada"
+
+
+def test_what_is_unknown_is_a_dash(open_page, given):
+    with given() as make:
+        make.opportunity()
+
+    row = open_page(OPPORTUNITIES).dataframe[0].value.iloc[0]
+
+    assert list(row[["Company", "Value", "Expected close", "Owner"]]) == ["–"] * 4
+
+
+def test_each_stage_has_a_badge_in_its_colour(open_page, given):
+    with given() as make:
+        make.opportunity()
+
+    columns = json.loads(open_page(OPPORTUNITIES).dataframe[0].proto.columns)
+
+    badges = columns["Stage"]["type_config"]["options"]
+    assert {badge["value"]: badge["color"] for badge in badges} == {
+        "Qualification": "gray",
+        "Discovery": "blue",
+        "Proposal": "violet",
+        "Negotiation": "orange",
+        "Closed won": "green",
+        "Closed lost": "red",
+    }
 
 
 def test_finds_by_deal_and_by_company_in_any_case(open_page, given):

@@ -1,5 +1,6 @@
 """The pipeline: a column for each stage, whose totals count every deal and not only the cards."""
 
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 from crm_core.models import OpportunityStage
@@ -43,3 +44,24 @@ def test_a_name_is_shown_as_typed(open_page, given):
         make.opportunity(name="**bold** [x](javascript:alert(1)) $a$ :red[y]")
 
     assert r"\*\*bold\*\*" in text(open_page(PIPELINE))
+
+
+def cards(page) -> dict[str, str]:
+    """What each card says below its name."""
+    lines = [element.value.split("  \n") for element in page.markdown if ":small[" in element.value]
+    return {name.strip("*").removeprefix(":small[")[:-1]: " ".join(rest) for name, *rest in lines}
+
+
+def test_a_card_says_when_the_deal_was_closed_or_is_expected_to(open_page, given):
+    expected = date(2026, 3, 18)
+    with given() as make:
+        make.opportunity(name="Open", expected_close_date=expected)
+        make.won(name="Won", expected_close_date=expected, closed_at=datetime(2026, 2, 3, tzinfo=UTC))
+        make.opportunity(name="Undated")
+
+    shown = cards(open_page(PIPELINE))
+
+    assert "Mar 18, 2026" in shown["Open"]
+    assert "Feb 3, 2026" in shown["Won"]
+    assert "Mar 18" not in shown["Won"]
+    assert "no date" in shown["Undated"]
