@@ -173,8 +173,8 @@ class _Log:
                 self.changed.add(record)
 
     def refuse_what_leaves_no_trace(self, state: ORMExecuteState) -> None:
-        if isinstance(state.statement, TextClause):
-            raise HistoryBypassed("SQL as text may leave no history: use the models.")
+        if isinstance(state.statement, TextClause) and not state.statement.text.lower().startswith("select"):
+            raise HistoryBypassed("SQL as text may leave no history: change the records through the session.")
         if not (state.is_insert or state.is_update or state.is_delete):
             return
         self.is_worth_a_line = True

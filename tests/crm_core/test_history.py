@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import Session, joinedload
 
@@ -366,3 +366,12 @@ def test_a_whole_record_of_the_past_is_not_mixed_up_with_the_live_one(database, 
         with pytest.raises(HistoryBypassed, match="columns"):
             session.scalars(select(as_of(Opportunity, NOW))).all()
         assert live.name == "Solar park"
+
+
+def test_a_change_in_sql_as_text_is_refused(session, make):
+    deal = make.opportunity()
+
+    with pytest.raises(HistoryBypassed):
+        session.execute(text("UPDATE opportunities SET name = 'Sneaked in'"))
+
+    assert session.scalar(text("SELECT name FROM opportunities")) == deal.name

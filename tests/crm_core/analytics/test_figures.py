@@ -2,7 +2,7 @@
 
 import random
 from datetime import date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -103,7 +103,7 @@ def test_open_totals_are_those_of_the_rows_as_of_every_instant(worked):
         assert figures.deals == len(open_)
         assert figures.value == total(open_)
         exact = sum((row["expected_value"] or 0) * row["probability"] for row in open_) / Decimal(100)
-        assert figures.weighted == exact.quantize(Decimal("0.01"))
+        assert figures.weighted == exact.quantize(Decimal("0.01"), ROUND_HALF_UP)
         assert figures.without_value == sum(row["expected_value"] is None for row in open_)
         assert figures.without_date == sum(row["expected_close_date"] is None for row in open_)
         overdue = [row for row in open_ if row["expected_close_date"] and row["expected_close_date"] < today]
