@@ -1,6 +1,7 @@
 """Filter bars. What they are set to lives in the URL, so a view can be shared and gone back to."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import streamlit as st
 
@@ -11,6 +12,8 @@ from crm_core.services import user_service
 from crm_core.services.opportunity_service import OpportunitySort
 from ui import words
 from ui.data import load
+
+T = TypeVar("T")
 
 FIELD_WIDTH = 171
 """Two fit side by side on a phone."""
@@ -33,32 +36,14 @@ def period(key: str) -> PeriodChoice:
 
 def owners(key: str, *, on_change: Callable[[], None] | None = None) -> frozenset[int]:
     """Owners to choose, everyone at first; returns their ids."""
-    by_label = _labels(load(user_service.get_owners))
-    chosen = st.multiselect(
-        "Owner",
-        list(by_label),
-        key=key,
-        bind="query-params",
-        placeholder="Everyone",
-        on_change=on_change or "rerun",
-        width=FIELD_WIDTH,
-    )
-    return frozenset(by_label[label] for label in chosen if label in by_label)
+    return _several("Owner", _labels(load(user_service.get_owners)), "Everyone", key, on_change)
 
 
 def stages(key: str, *, on_change: Callable[[], None] | None = None) -> frozenset[OpportunityStage]:
     """Stages to choose, all at first."""
-    by_label = {stage.label: stage for stage in OpportunityStage}
-    chosen = st.multiselect(
-        "Stage",
-        list(by_label),
-        key=key,
-        bind="query-params",
-        placeholder="Every stage",
-        on_change=on_change or "rerun",
-        width=FIELD_WIDTH,
+    return _several(
+        "Stage", {stage.label: stage for stage in OpportunityStage}, "Every stage", key, on_change
     )
-    return frozenset(by_label[label] for label in chosen if label in by_label)
 
 
 def search(key: str, *, on_change: Callable[[], None] | None = None) -> str:
@@ -100,6 +85,22 @@ def sort(key: str, *, on_change: Callable[[], None] | None = None) -> Opportunit
         width=FIELD_WIDTH,
     )
     return by_label[chosen]
+
+
+def _several(
+    label: str, by_label: dict[str, T], everything: str, key: str, on_change: Callable[[], None] | None
+) -> frozenset[T]:
+    """Several of the labelled values to choose, none at first, which means `everything`."""
+    chosen = st.multiselect(
+        label,
+        list(by_label),
+        key=key,
+        bind="query-params",
+        placeholder=everything,
+        on_change=on_change or "rerun",
+        width=FIELD_WIDTH,
+    )
+    return frozenset(by_label[name] for name in chosen if name in by_label)
 
 
 def _labels(people: list[user_service.Owner]) -> dict[str, int]:
