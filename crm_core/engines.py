@@ -1,6 +1,7 @@
 """How each kind of database is reached and set up, and what it says in plain words where it can't be."""
 
 import contextlib
+import os
 import random
 import sqlite3
 import time
@@ -152,8 +153,8 @@ def why_it_fails(url: URL, complaint: str) -> str:
     file = url.database
     if "not a database" in complaint or "malformed" in complaint:
         return f"{file} is not a CRM database, or it is damaged. Restore a backup, or move the file away."
-    if "full" in complaint:
-        return f"There is no room left to write {file}. Make some; nothing was saved."
+    if "full" in complaint or "disk I/O" in complaint:
+        return f"{file} can't be read or written; is the disk full? Nothing was saved."
     if "readonly" in complaint or "unable to open" in complaint:
         return f"{file} can't be opened for writing. Check that its folder exists and may be written to."
     return f"{file} can't be opened: {complaint.splitlines()[0]}."
@@ -163,6 +164,7 @@ def _embedded_engine(url: Any, pool_size: int, patience: float) -> Engine:
     engine = create_engine(
         url,
         module=embedded_sqlite,
+        hide_parameters=True,  # people's data has no place in a log
         connect_args={"timeout": patience, "isolation_level": None},
         pool_size=pool_size,
         max_overflow=pool_size,
@@ -184,8 +186,24 @@ def _embedded_engine(url: Any, pool_size: int, patience: float) -> Engine:
         if not reading:
             _switch_to_write_ahead_log(connection, patience)
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+        _refuse_another_file(connection, url.database)
 
     return engine
+
+
+def _refuse_another_file(connection: Connection, file: str) -> None:
+    """A file that was moved or replaced is still open here; what is written to it would be lost."""
+    known = connection.connection.info
+    now = (found.st_dev, found.st_ino) if (found := _stat(file)) else None
+    if known.setdefault("file", now) not in (None, now):
+        raise DatabaseUnavailable(f"{file} was moved or replaced while the CRM was running. Restart the CRM.")
+
+
+def _stat(file: str) -> os.stat_result | None:
+    try:
+        return os.stat(file)
+    except OSError:
+        return None
 
 
 def _lower(value: str | None) -> str | None:
@@ -207,6 +225,7 @@ def _switch_to_write_ahead_log(connection: Connection, patience: float) -> None:
 def _server_engine(url: Any, pool_size: int, patience: float) -> Engine:
     return create_engine(
         url,
+        hide_parameters=True,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=patience,

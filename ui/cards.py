@@ -15,6 +15,7 @@ from ui import colors, words
 from ui.data import load
 
 COLUMN_WIDTH = 170
+BLANK = "\u00a0"
 CARDS = 10
 """Cards shown in a column; its head counts all of them."""
 
@@ -36,7 +37,10 @@ def column(totals: dict[Hashable, Any], where: OpportunityFilter, workspace: Wor
     stage, deals, without_value = totals["stage"], totals["deals"], totals["without_value"]
     worth = words.total(totals["value"], workspace, deals=deals, without_value=without_value)
     st.badge(stage.label, color=colors.BADGES[stage])
-    st.markdown(f"**{words.literal(worth)}**  \n:gray[{words.counted(deals, without_value, workspace)}]")
+    unknown = f"{words.number(without_value, workspace)} without a value" if without_value else BLANK
+    st.markdown(
+        f"**{words.literal(worth)}**  \n:gray[{words.deals(deals, workspace)}]  \n:small[:gray[{unknown}]]"
+    )
     inside = where.model_copy(update={"stages": frozenset({stage})})
     for row in load(opportunity_service.get_opportunities, inside, limit=CARDS) if deals else ():
         card(row, workspace)

@@ -10,7 +10,7 @@ from ui import colors, words
 
 BAR_HEIGHT = 62
 MONTHS_HEIGHT = 248
-SHORT_NUMBER = "datum.value === 0 ? '0' : format(datum.value, '~s')"
+SHORT_NUMBER = "datum.value === 0 ? '0' : replace(format(datum.value, '~s'), 'G', 'B')"
 
 
 def by_stage(stages: pd.DataFrame, workspace: Workspace) -> None:

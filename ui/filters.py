@@ -1,6 +1,5 @@
 """Filter bars. What they are set to lives in the URL, so a view can be shared and gone back to."""
 
-from collections.abc import Callable
 from typing import TypeVar
 
 import streamlit as st
@@ -34,19 +33,17 @@ def period(key: str) -> PeriodChoice:
     return PeriodChoice(chosen)
 
 
-def owners(key: str, *, on_change: Callable[[], None] | None = None) -> frozenset[int]:
+def owners(key: str) -> frozenset[int]:
     """Owners to choose, everyone at first; returns their ids."""
-    return _several("Owner", _labels(load(user_service.get_owners)), "Everyone", key, on_change)
+    return _several("Owner", _labels(load(user_service.get_owners)), "Everyone", key)
 
 
-def stages(key: str, *, on_change: Callable[[], None] | None = None) -> frozenset[OpportunityStage]:
+def stages(key: str) -> frozenset[OpportunityStage]:
     """Stages to choose, all at first."""
-    return _several(
-        "Stage", {stage.label: stage for stage in OpportunityStage}, "Every stage", key, on_change
-    )
+    return _several("Stage", {stage.label: stage for stage in OpportunityStage}, "Every stage", key)
 
 
-def search(key: str, *, on_change: Callable[[], None] | None = None) -> str:
+def search(key: str) -> str:
     """Words to look for in names, answered while typing."""
     typed = st.text_input(
         "Search",
@@ -57,21 +54,20 @@ def search(key: str, *, on_change: Callable[[], None] | None = None) -> str:
         icon=":material/search:",
         max_chars=200,
         live=True,
-        on_change=on_change or "rerun",
     )
     return (typed or "").encode("utf-8", "ignore").decode().replace("\x00", "")
 
 
-def opportunities(key: str, *, on_change: Callable[[], None] | None = None) -> OpportunityFilter:
+def opportunities(key: str) -> OpportunityFilter:
     """What narrows down a list or a board of opportunities."""
     return OpportunityFilter(
-        text=search(f"{key}_search", on_change=on_change),
-        stages=stages(f"{key}_stage", on_change=on_change),
-        owners=owners(f"{key}_owner", on_change=on_change),
+        text=search(f"{key}_search"),
+        stages=stages(f"{key}_stage"),
+        owners=owners(f"{key}_owner"),
     )
 
 
-def sort(key: str, *, on_change: Callable[[], None] | None = None) -> OpportunitySort:
+def sort(key: str) -> OpportunitySort:
     """An order to choose, the most valuable first at first."""
     by_label = {order.label: order for order in OpportunitySort}
     labels = list(by_label)
@@ -81,15 +77,12 @@ def sort(key: str, *, on_change: Callable[[], None] | None = None) -> Opportunit
         index=labels.index(OpportunitySort.VALUE_DESCENDING.label),
         key=key,
         bind="query-params",
-        on_change=on_change or "rerun",
         width=FIELD_WIDTH,
     )
     return by_label[chosen]
 
 
-def _several(
-    label: str, by_label: dict[str, T], everything: str, key: str, on_change: Callable[[], None] | None
-) -> frozenset[T]:
+def _several(label: str, by_label: dict[str, T], everything: str, key: str) -> frozenset[T]:
     """Several of the labelled values to choose, none at first, which means `everything`."""
     chosen = st.multiselect(
         label,
@@ -97,7 +90,8 @@ def _several(
         key=key,
         bind="query-params",
         placeholder=everything,
-        on_change=on_change or "rerun",
+        filter_mode="contains",
+        select_all=False,
         width=FIELD_WIDTH,
     )
     return frozenset(by_label[name] for name in chosen if name in by_label)

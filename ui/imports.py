@@ -4,7 +4,7 @@ import streamlit as st
 
 from crm_core import clock, importing
 from crm_core.errors import CrmError
-from crm_core.importing import ImportReport
+from crm_core.importing import ImportReport, Refusal
 from crm_core.models import LOCAL_USER_ID
 from ui import messages, words
 from ui.data import database, refused, workspace
@@ -27,7 +27,8 @@ def mapping_choice() -> str | None:
 
 def preview(file: bytes, mapping: str | None) -> None:
     """What an import of this file would do, and the button for it where nothing speaks against it."""
-    report = _import(file, mapping, dry_run=True)
+    with st.spinner("Reading the file"):
+        report = _import(file, mapping, dry_run=True)
     if report is None:
         return
     _show(report)
@@ -59,6 +60,9 @@ def _import(file: bytes, mapping: str | None, *, dry_run: bool) -> ImportReport 
 
 def _show(report: ImportReport) -> None:
     space = workspace()
+    if report.refusals:
+        _show_refusals(report.refusals)
+        return
     with st.grid(4, min_column_width=150):
         st.metric("New deals", words.number(report.created, space), border=True)
         st.metric("Already there", words.number(report.already_there, space), border=True)
@@ -66,23 +70,26 @@ def _show(report: ImportReport) -> None:
         st.metric("New owners", words.number(report.owners.created, space), border=True)
     for warning in report.warnings:
         st.warning(words.literal(warning, limit=500))
-    if report.refusals:
-        st.error(
-            f"Problems: {words.number(len(report.refusals), space)}. Mend them first; nothing was imported.",
-            icon=":material/block:",
-        )
-        st.dataframe(
-            [
-                {
-                    "Row": refusal.row,
-                    "Column": words.one_line(refusal.column),
-                    "Value": words.one_line(refusal.value),
-                    "Reason": words.one_line(refusal.reason, limit=500),
-                }
-                for refusal in report.refusals[:REFUSALS_SHOWN]
-            ],
-            hide_index=True,
-            alt="Rows that can't be imported, and why",
-        )
-    elif not report.created:
-        st.info("There is nothing new in this file.")
+    if not report.created:
+        st.info("Every deal of this file is in the CRM: there is nothing to import.")
+
+
+def _show_refusals(refusals: list[Refusal]) -> None:
+    found = words.number(len(refusals), workspace())
+    first = f" The first {REFUSALS_SHOWN}:" if len(refusals) > REFUSALS_SHOWN else ""
+    st.error(
+        f"This file can't be imported before what is wrong with it is mended: {found} cells or rows.{first}"
+    )
+    st.dataframe(
+        [
+            {
+                "Row": refusal.row,
+                "Column": words.one_line(refusal.column),
+                "Value": words.one_line(refusal.value),
+                "Reason": words.one_line(refusal.reason, limit=500),
+            }
+            for refusal in refusals[:REFUSALS_SHOWN]
+        ],
+        hide_index=True,
+        alt="Rows that can't be imported, and why",
+    )

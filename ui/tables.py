@@ -1,6 +1,5 @@
 """Tables of records: one page of rows that the database has filtered and sorted."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -31,7 +30,6 @@ def opportunities(
     *,
     sort: OpportunitySort,
     sort_key: str,
-    on_sort: Callable[[], None],
 ) -> None:
     """One page of deals. A click on a head sorts the whole list, not only this page."""
     key = f"opportunities_{sort}_{hash(tuple(row.id for row in rows))}"  # selections are by position
@@ -40,7 +38,6 @@ def opportunities(
         for head in st.session_state[key]["selection"]["columns"]:
             asked = SORTED_BY[head]
             st.session_state[sort_key] = (asked.reversed if sort is asked else asked).label
-            on_sort()
 
     st.dataframe(
         pd.DataFrame([_cells(row, workspace) for row in rows], columns=list(SORTED_BY)),

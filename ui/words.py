@@ -56,10 +56,11 @@ def total(amount: Decimal, workspace: Workspace, *, deals: int, without_value: i
     return NONE if deals and deals == without_value else money(amount, workspace)
 
 
-def counted(count: int, without_value: int, workspace: Workspace, kind: str = "") -> str:
-    """“1,234 open deals, 12 without a value”: over what a sum was made, and what it leaves out."""
+def counted(count: int, without_value: int, workspace: Workspace, kind: str = "", overdue: int = 0) -> str:
+    """“1,234 open deals, 9 overdue, 12 without a value”: over what a sum was made, and what it leaves out."""
+    late = f", {number(overdue, workspace)} overdue" if overdue else ""
     left_out = f", {number(without_value, workspace)} without a value" if without_value else ""
-    return deals(count, workspace, kind) + left_out
+    return deals(count, workspace, kind) + late + left_out
 
 
 def number(count: int, workspace: Workspace) -> str:

@@ -36,13 +36,13 @@ with st.grid(4, min_column_width=190):
     figures.show(
         "Total pipeline value",
         words.total(pipeline.value, space, deals=pipeline.deals, without_value=pipeline.without_value),
-        note=words.counted(pipeline.deals, pipeline.without_value, space, "open"),
+        note=words.counted(pipeline.deals, pipeline.without_value, space, "open", pipeline.overdue),
         meaning="The values of all open deals, as of now. Deals without a value are left out.",
     )
     figures.show(
         "Weighted value",
         words.total(pipeline.weighted, space, deals=pipeline.deals, without_value=pipeline.without_value),
-        note=f"{words.number(pipeline.overdue, space)} overdue",
+        note="By the probability of each deal",
         meaning="Value × probability of each open deal, added up. Won and lost deals are never inside.",
     )
     figures.show(

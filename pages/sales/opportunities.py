@@ -11,11 +11,6 @@ from ui.data import load, workspace
 
 PAGE_ROWS = 50
 
-
-def back_to_first_page() -> None:
-    st.session_state.page = 1
-
-
 st.title("Opportunities")
 
 if not load(count_opportunities, EVERYTHING):
@@ -23,8 +18,8 @@ if not load(count_opportunities, EVERYTHING):
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    where = filters.opportunities("deals", on_change=back_to_first_page)
-    sort = filters.sort("sort", on_change=back_to_first_page)
+    where = filters.opportunities("deals")
+    sort = filters.sort("sort")
 
 total = load(count_opportunities, where)
 if not total:
@@ -34,12 +29,14 @@ if not total:
 space = workspace()
 table, below = st.container(), st.container(horizontal=True, vertical_alignment="center")
 
-with below:
-    number = st.pagination(ceil(total / PAGE_ROWS), key="page", bind="query-params")
+with below:  # another list has another key, and so begins at its first page
+    number = st.pagination(
+        ceil(total / PAGE_ROWS), key=f"page {hash((where, sort))}"
+    )  # another list, page one
     first = (number - 1) * PAGE_ROWS
     last = min(first + PAGE_ROWS, total)
     st.caption(f"{words.number(first + 1, space)}–{words.number(last, space)} of {words.deals(total, space)}")
 
 with table:
     rows = load(get_opportunities, where, sort=sort, limit=PAGE_ROWS, offset=first)
-    tables.opportunities(rows, space, sort=sort, sort_key="sort", on_sort=back_to_first_page)
+    tables.opportunities(rows, space, sort=sort, sort_key="sort")

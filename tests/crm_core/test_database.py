@@ -280,3 +280,17 @@ def run_check(url: str) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=60,
     )
+
+
+@pytest.mark.parametrize("replacement", [None, "another database"])
+def test_a_file_that_was_moved_or_replaced_is_not_written_to(sqlite_url, tmp_path, replacement):
+    database = Database(sqlite_url)
+    with database.write() as session:
+        Make(session).opportunity()
+    (tmp_path / "crm.db").rename(tmp_path / "elsewhere.db")
+    if replacement:
+        (tmp_path / "crm.db").write_text(replacement)
+
+    for way_in in ("read", "write"):
+        with pytest.raises(DatabaseUnavailable, match="moved or replaced"):
+            with_nothing_done(database, way_in)
