@@ -49,6 +49,10 @@ Text = Annotated[str, Field(max_length=100_000), AfterValidator(_storable)]
 Name = Annotated[
     str, Field(min_length=1, max_length=200), AfterValidator(_storable), AfterValidator(_visible)
 ]
+Title = Annotated[str, Field(max_length=200), AfterValidator(_storable)]
+Email = Annotated[str, Field(max_length=254), AfterValidator(_storable)]
+Domain = Annotated[str, Field(max_length=253), AfterValidator(_storable)]
+Phone = Annotated[str, Field(max_length=50), AfterValidator(_storable)]
 Label = Annotated[str, Field(max_length=100), AfterValidator(_storable)]
 Amount = Annotated[Decimal, BeforeValidator(_amount), Field(ge=0)]
 Percent = Annotated[int, Field(ge=0, le=100)]
