@@ -2,16 +2,19 @@
 
 For leads, opportunities, companies and contacts it holds that every row has exactly one current version,
 equal to it in every column; that a record's versions count from one, each beginning where the one before
-ended; and that no version begins after the transaction that wrote it. So the state as of now is the live
-table, and there is exactly one state as of any earlier instant.
+ended; that no version begins after the transaction that wrote it; and that a deal came into its stage when
+its versions say. So the state as of now is the live table, and there is exactly one state as of any earlier
+instant.
 """
 
 from functools import reduce
 from operator import add
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     FromClause,
+    Over,
     Select,
     String,
     Table,
@@ -30,7 +33,8 @@ from sqlalchemy.orm import Session
 
 from crm_core.database import Database
 from crm_core.engines import embedded_version, is_safe_from_log_corruption
-from crm_core.models import VERSIONS, Base, Transaction
+from crm_core.errors import DatabaseUnavailable
+from crm_core.models import VERSIONS, Base, OpportunityVersion, Transaction
 
 LISTED = 50
 """How many findings of one kind are named; the rest are counted."""
@@ -53,11 +57,14 @@ def findings(database: Database) -> list[str]:
                 found += _listed(session, versions, _versions_without_row(live, versions))
                 found += _listed(session, versions, _versions_out_of_line(versions))
                 found += _listed(session, versions, _versions_before_their_transaction(versions))
+            found += _listed(session, OpportunityVersion.__table__, _stage_entries_out_of_line())
             for table in Base.metadata.sorted_tables:
                 found += _listed(session, table, *_pointers_to_nothing(table))
             return found
     except DBAPIError as error:
         return [f"The database can't be read to its end: {str(error.orig).splitlines()[0]}."]
+    except DatabaseUnavailable as refusal:
+        return [f"The database can't be read to its end: {refusal}"]
 
 
 def verdict(findings: list[str]) -> str:
@@ -143,7 +150,7 @@ def _versions_out_of_line(versions: Table) -> Wrong:
     each = select(
         *(versions.c[name] for name in ("id", "version", "updated_at", "valid_from")),
         func.row_number().over(partition_by=record, order_by=start).label("position"),
-        func.lag(versions.c.valid_to).over(partition_by=record, order_by=start).label("end_before"),
+        _before(versions, "valid_to").label("end_before"),
     ).subquery()
     problem = case(
         (each.c.version != each.c.position, literal("in line it is number ") + cast(each.c.position, String)),
@@ -163,6 +170,24 @@ def _versions_before_their_transaction(versions: Table) -> Wrong:
         .join(Transaction, written_by)
         .where(versions.c.valid_from > Transaction.at)
     )
+
+
+def _stage_entries_out_of_line() -> Wrong:
+    """A deal enters a stage with the first of the consecutive versions that are in it."""
+    versions = OpportunityVersion.__table__
+    each = select(
+        *(versions.c[name] for name in ("id", "version", "stage", "stage_entered_at", "valid_from")),
+        _before(versions, "stage").label("stage_before"),
+        _before(versions, "stage_entered_at").label("entered_before"),
+    ).subquery()
+    right = case((each.c.stage == each.c.stage_before, each.c.entered_before), else_=each.c.valid_from)
+    problem = literal("its stage_entered_at is not when it came into its stage")
+    return select(_name(each), problem).where(each.c.stage_entered_at.is_distinct_from(right))
+
+
+def _before(versions: Table, name: str) -> Over[Any]:
+    """The column in the record's version before."""
+    return func.lag(versions.c[name]).over(partition_by=versions.c.id, order_by=versions.c.valid_from)
 
 
 def _pointers_to_nothing(table: Table) -> list[Wrong]:

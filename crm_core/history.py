@@ -141,6 +141,7 @@ class _Log:
         self.session = session
         self.transaction = transaction
         self.changed: set[Record] = set()
+        self.before: dict[Record, dict[str, Any] | None] = {}
         self.is_worth_a_line = False
 
     def enter(self) -> Transaction:
@@ -164,13 +165,21 @@ class _Log:
                 record.version = 1
                 record.created_at = record.created_at or at
                 record.updated_at = at
-                self.changed.add(record)
+                self._follow(record, None)
         for record in session.dirty:
             if isinstance(record, Record) and session.is_modified(record):
+                before = _before_this_flush(record)
                 if record.updated_at != at:
                     record.version += 1
                     record.updated_at = at
-                self.changed.add(record)
+                self._follow(record, before)
+
+    def _follow(self, record: Record, before: dict[str, Any] | None) -> None:
+        """Set what follows from the change; several changes in one transaction are one."""
+        self.changed.add(record)
+        first = self.before.setdefault(record, before)
+        for name, value in record.derived(vars(record), first, self.session.info["at"]).items():
+            setattr(record, name, value)
 
     def refuse_what_leaves_no_trace(self, state: ORMExecuteState) -> None:
         if isinstance(state.statement, TextClause) and not state.statement.text.lower().startswith("select"):
@@ -195,6 +204,7 @@ class _Log:
             for start in range(0, len(ids), IDS_PER_STATEMENT):
                 self._write_versions_of(model, ids[start : start + IDS_PER_STATEMENT])
         self.changed.clear()
+        self.before.clear()
 
     def _write_versions_of(self, model: type[Record], ids: list[int]) -> None:
         at, live, versions = self.session.info["at"], model.__table__, VERSIONS[model]
@@ -227,16 +237,24 @@ def _as_versions(
     """The rows of the version table for one record's states, each with every column."""
     blank = dict.fromkeys(column.name for column in model.__table__.columns)
     ends = [valid_from for valid_from, _ in states[1:]] + [None]
+    before = None
     for number, ((valid_from, row), valid_to) in enumerate(zip(states, ends, strict=True), start=1):
+        before = {**row, **model.derived(row, before, valid_from)}
         yield {
             **blank,
-            **row,
+            **before,
             "version": number,
             "updated_at": valid_from,
             "valid_from": valid_from,
             "valid_to": valid_to,
             "transaction_id": row.get("transaction_id") or transaction_of(session).id,
         }
+
+
+def _before_this_flush(record: Record) -> dict[str, Any]:
+    """The record's columns as they are in the database."""
+    state = inspect(record)
+    return {**state.dict, **state.committed_state}
 
 
 def _is_past(entity: Any) -> bool:

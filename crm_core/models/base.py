@@ -1,9 +1,10 @@
 """What every table shares, and what every record with a history shares."""
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, ForeignKey, MetaData, Table, UniqueConstraint
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, MetaData, Table, UniqueConstraint, or_
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
 from crm_core.columns import PYTHON_TO_COLUMN, Line
@@ -34,7 +35,8 @@ class Record(Base):
 
     __abstract__ = True
 
-    id: Mapped[int] = mapped_column(primary_key=True, sort_order=-1)
+    id: Mapped[int] = mapped_column(primary_key=True, sort_order=-2)
+    name: Mapped[str] = mapped_column(Line(200), index=True, sort_order=-1)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     version: Mapped[int]
@@ -50,12 +52,29 @@ class Record(Base):
     @declared_attr.directive
     def __table_args__(cls) -> Any:
         return (
+            filled("name", 200),
             UniqueConstraint("external_source", "external_id"),
             CheckConstraint("version >= 1", "version_counts_from_one"),
             CheckConstraint(
                 "(external_source IS NULL) = (external_id IS NULL)", "external_id_has_its_source"
             ),
         )
+
+    @classmethod
+    def derived(
+        cls, _state: Mapping[str, Any], _before: Mapping[str, Any] | None, _at: datetime
+    ) -> dict[str, Any]:
+        """Columns that follow from a state, the one before it (None for a new record), and its instant."""
+        return {}
+
+    def is_of(self, users: Collection[int]) -> bool:
+        """Theirs, or nobody's."""
+        return self.owner_id is None or self.owner_id in users
+
+    @classmethod
+    def of(cls, users: Collection[int]) -> ColumnElement[bool]:
+        """`is_of` in SQL."""
+        return or_(cls.owner_id.is_(None), cls.owner_id.in_(users))
 
 
 def filled(column: str, limit: int) -> CheckConstraint:

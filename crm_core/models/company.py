@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from crm_core.columns import Line
-from crm_core.models.base import Record, filled
+from crm_core.models.base import Record
 
 if TYPE_CHECKING:
     from crm_core.models.contact import Contact
@@ -17,9 +17,6 @@ class Company(Record):
     """An organisation with people and opportunities."""
 
     __tablename__ = "companies"
-    __table_args__ = (*Record.__table_args__, filled("name", 200))
-
-    name: Mapped[str] = mapped_column(Line(200), index=True)
     website: Mapped[str | None] = mapped_column(Line(500))
     domain: Mapped[str | None] = mapped_column(Line(253), index=True)
     industry: Mapped[str | None] = mapped_column(Line(100))

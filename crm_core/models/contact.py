@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from crm_core.columns import Line
-from crm_core.models.base import Record, filled
+from crm_core.models.base import Record
 
 if TYPE_CHECKING:
     from crm_core.models.company import Company
@@ -18,9 +18,6 @@ class Contact(Record):
     """A person we talk to, at most at one company."""
 
     __tablename__ = "contacts"
-    __table_args__ = (*Record.__table_args__, filled("name", 200))
-
-    name: Mapped[str] = mapped_column(Line(200), index=True)
     company_id: Mapped[int | None] = mapped_column(ForeignKey("companies.id"), index=True)
     email: Mapped[str | None] = mapped_column(Line(254), index=True)
     phone: Mapped[str | None] = mapped_column(Line(50))

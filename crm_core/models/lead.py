@@ -2,13 +2,13 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from crm_core.columns import Line, Money, stored_enum
-from crm_core.models.base import Record, filled
+from crm_core.models.base import Record
 
 if TYPE_CHECKING:
     from crm_core.models.opportunity import Opportunity
@@ -30,18 +30,19 @@ class LeadStatus(StrEnum):
 
 
 class Lead(Record):
-    """A person who showed interest; a qualified one converts into exactly one opportunity."""
+    """A person who showed interest; a qualified one converts into exactly one opportunity.
+
+    `conversion` is what the conversion did, as `schemas.conversion.Conversion` tells it.
+    """
 
     __tablename__ = "leads"
     __table_args__ = (
         *Record.__table_args__,
-        filled("name", 200),
         CheckConstraint("estimated_value >= 0", "estimated_value_is_not_negative"),
         CheckConstraint("(status = 'converted') = (converted_at IS NOT NULL)", "converted_has_its_instant"),
         CheckConstraint("(converted_at IS NULL) = (opportunity_id IS NULL)", "converted_has_its_opportunity"),
     )
 
-    name: Mapped[str] = mapped_column(Line(200), index=True)
     company_name: Mapped[str | None] = mapped_column(Line(200))
     email: Mapped[str | None] = mapped_column(Line(254), index=True)
     phone: Mapped[str | None] = mapped_column(Line(50))
@@ -56,6 +57,7 @@ class Lead(Record):
     opportunity_id: Mapped[int | None] = mapped_column(
         ForeignKey("opportunities.id", use_alter=True), index=True
     )
+    conversion: Mapped[dict[str, Any] | None]
 
     owner: Mapped["User | None"] = relationship(lazy="raise")
     opportunity: Mapped["Opportunity | None"] = relationship(foreign_keys=[opportunity_id], lazy="raise")

@@ -1,17 +1,29 @@
 """Opportunities: the sales we hope to make, and the stages they pass through."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, Index, Select, and_, case, or_
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Select,
+    and_,
+    case,
+    exists,
+    false,
+    or_,
+)
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from crm_core.columns import Line, Money, stored_enum
-from crm_core.models.base import Record, filled
+from crm_core.models.base import Record
 from crm_core.models.close_reason import CloseReason, Outcome
+from crm_core.models.note import Note
 
 if TYPE_CHECKING:
     from crm_core.models.company import Company
@@ -53,12 +65,12 @@ class Opportunity(Record):
 
     `expected_value` is in the workspace's currency; None means unknown, which is not zero.
     `credited_owner_id` is the owner at the close, who keeps the credit when the deal changes hands.
+    `stage_entered_at` is when it came into its stage; an edit that keeps the stage does not touch it.
     """
 
     __tablename__ = "opportunities"
     __table_args__ = (
         *Record.__table_args__,
-        filled("name", 200),
         CheckConstraint("expected_value >= 0", "expected_value_is_not_negative"),
         CheckConstraint("probability BETWEEN 0 AND 100", "probability_is_percent"),
         CheckConstraint(
@@ -79,13 +91,13 @@ class Opportunity(Record):
         Index("ix_opportunities_expected_value_id", "expected_value", "id"),
     )
 
-    name: Mapped[str] = mapped_column(Line(200), index=True)
     company_id: Mapped[int | None] = mapped_column(ForeignKey("companies.id"), index=True)
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contacts.id"), index=True)
     lead_id: Mapped[int | None] = mapped_column(ForeignKey("leads.id"), index=True)
     stage: Mapped[OpportunityStage] = mapped_column(
         stored_enum(OpportunityStage, "stage"), default=OpportunityStage.QUALIFICATION
     )
+    stage_entered_at: Mapped[datetime] = mapped_column(nullable=True)  # no old table takes a required column
     expected_value: Mapped[Money | None]
     probability: Mapped[int]
     expected_close_date: Mapped[date | None] = mapped_column(index=True)
@@ -144,9 +156,45 @@ class Opportunity(Record):
         return and_(cls.is_open, cls.expected_close_date < on)
 
     @classmethod
+    def stale(cls, before: Mapping[OpportunityStage, datetime], at: datetime) -> ColumnElement[bool]:
+        """Open, and not touched for too long: not edited, moved or noted upon since its stage's instant.
+
+        `at` is the instant that is looked at; notes from after it are not there yet.
+        """
+        return or_(
+            false(),
+            *(
+                and_(
+                    cls.stage == stage,
+                    cls.updated_at < limit,
+                    ~exists().where(
+                        Note.opportunity_id == cls.id, Note.created_at >= limit, Note.created_at <= at
+                    ),
+                )
+                for stage, limit in before.items()
+                if not stage.is_closed
+            ),
+        )
+
+    @classmethod
     def stage_order(cls) -> ColumnElement[int]:
         """The stage's position in the order a deal passes them."""
         return case({stage: position for position, stage in enumerate(OpportunityStage)}, value=cls.stage)
+
+    @classmethod
+    def derived(
+        cls, state: Mapping[str, Any], before: Mapping[str, Any] | None, at: datetime
+    ) -> dict[str, Any]:
+        stays = before is not None and before["stage"] == state["stage"]
+        return {"stage_entered_at": before["stage_entered_at"] if before and stays else at}
+
+    def is_of(self, users: Collection[int]) -> bool:
+        """Theirs, nobody's, or won or lost to their credit."""
+        return super().is_of(users) or self.credited_owner_id in users
+
+    @classmethod
+    def of(cls, users: Collection[int]) -> ColumnElement[bool]:
+        return or_(super().of(users), cls.credited_owner_id.in_(users))
 
     @classmethod
     def counts_for(cls, users: Collection[int] | Select[int]) -> ColumnElement[bool]:

@@ -6,20 +6,30 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, inspect, select, text
 
-from crm_core import migrate
+from crm_core import check, migrate
 from crm_core.config import PROJECT
 from crm_core.database import Database
 from crm_core.errors import DatabaseUnavailable
 from crm_core.migrate import SchemaState
-from crm_core.models import LOCAL_USER_ID, Base, CloseReason, Opportunity, OpportunityStage, Outcome, User
+from crm_core.models import (
+    LOCAL_USER_ID,
+    Base,
+    CloseReason,
+    Opportunity,
+    OpportunityStage,
+    OpportunityVersion,
+    Outcome,
+    User,
+)
 from crm_core.services import settings_service
 from tests.builders import Make
 from tests.conftest import NOW, Discard
@@ -236,12 +246,33 @@ def test_the_embedded_database_is_backed_up_before_it_is_migrated(sqlite_url, ne
 
 
 def test_a_backup_never_takes_the_place_of_another(sqlite_url, newer_program, tmp_path):
-    (tmp_path / "crm.before-migrating-0001-1.db").write_text("an earlier backup")
+    first, second = (tmp_path / f"crm.before-migrating-{migrate.head()}-{number}.db" for number in (1, 2))
+    first.write_text("an earlier backup")
 
     run(newer_program, Database(sqlite_url), "migrate.upgrade(database)")
 
-    assert (tmp_path / "crm.before-migrating-0001-1.db").read_text() == "an earlier backup"
-    assert (tmp_path / "crm.before-migrating-0001-2.db").stat().st_size > 0
+    assert first.read_text() == "an earlier backup"
+    assert second.stat().st_size > 0
+
+
+def test_the_stage_entries_of_an_older_database_are_found_in_its_history(empty_database):
+    migrate.upgrade(empty_database)
+    with empty_database.write(at=NOW) as session:
+        Make(session).opportunity(stage=OpportunityStage.DISCOVERY)
+    for days, change in enumerate(({"name": "Wind park"}, {"stage": "proposal"}, {"stage": "discovery"}), 1):
+        with empty_database.write(at=NOW + timedelta(days)) as session:
+            deal = session.get_one(Opportunity, 1)
+            for field, value in change.items():
+                setattr(deal, field, OpportunityStage(value) if field == "stage" else value)
+    migrate.downgrade(empty_database, "0001")
+
+    migrate.upgrade(empty_database)
+
+    entered = select(OpportunityVersion.stage_entered_at).order_by(OpportunityVersion.valid_from)
+    with empty_database.read() as session:
+        days = [(at - NOW).days for at in session.scalars(entered)]
+        assert (days, (session.get_one(Opportunity, 1).stage_entered_at - NOW).days) == ([0, 0, 2, 3], 3)
+    assert check.findings(empty_database) == []
 
 
 def test_a_new_database_is_not_backed_up(tmp_path):
