@@ -1,35 +1,45 @@
 """What a company looks like from outside: to create one, to change one, to read one."""
 
 from datetime import datetime
+from typing import Self
 
-from pydantic import MISSING, Field
+from pydantic import MISSING, model_validator
 
-from crm_core.schemas.fields import Domain, Label, Name, Schema, ShortText, StoredText, Text
+from crm_core.schemas.fields import Domain, Id, Label, Maybe, Name, RequestId, Schema, Text, Website, host_of
 
 
 class CompanyCreate(Schema):
-    """A company we sell to. Sent twice with the same `request_id`, it is created once."""
+    """A company we sell to; without a domain it gets its website's.
+
+    Sent twice with the same `request_id`, it is created once.
+    """
 
     name: Name
-    website: ShortText | None = None
-    domain: Domain | None = None
-    industry: Label | None = None
-    country: Label | None = None
-    description: Text | None = None
-    owner_id: int | None = None
-    request_id: StoredText | None = Field(default=None, max_length=64)
+    website: Maybe[Website] = None
+    domain: Maybe[Domain] = None
+    industry: Maybe[Label] = None
+    country: Maybe[Label] = None
+    description: Maybe[Text] = None
+    owner_id: Id | None = None
+    request_id: RequestId | None = None
+
+    @model_validator(mode="after")
+    def _domain_follows_from_the_website(self) -> Self:
+        if self.website and not self.domain:
+            self.domain = host_of(self.website)
+        return self
 
 
 class CompanyUpdate(Schema):
     """Changes to a company: what is not sent stays, None empties."""
 
     name: Name | MISSING = MISSING
-    website: ShortText | None | MISSING = MISSING
-    domain: Domain | None | MISSING = MISSING
-    industry: Label | None | MISSING = MISSING
-    country: Label | None | MISSING = MISSING
-    description: Text | None | MISSING = MISSING
-    owner_id: int | None | MISSING = MISSING
+    website: Maybe[Website] | MISSING = MISSING
+    domain: Maybe[Domain] | MISSING = MISSING
+    industry: Maybe[Label] | MISSING = MISSING
+    country: Maybe[Label] | MISSING = MISSING
+    description: Maybe[Text] | MISSING = MISSING
+    owner_id: Id | None | MISSING = MISSING
 
 
 class CompanyResponse(Schema):
@@ -43,6 +53,7 @@ class CompanyResponse(Schema):
     country: str | None
     description: str | None
     owner_id: int | None
+    owner_name: str | None = None
     created_at: datetime
     updated_at: datetime
     version: int

@@ -2,32 +2,32 @@
 
 from datetime import datetime
 
-from pydantic import MISSING, Field
+from pydantic import MISSING
 
-from crm_core.schemas.fields import Email, Name, Phone, Schema, StoredText, Title
+from crm_core.schemas.fields import Email, Id, Maybe, Name, Phone, RequestId, Schema, Title
 
 
 class ContactCreate(Schema):
     """A person we talk to. Sent twice with the same `request_id`, it is created once."""
 
     name: Name
-    company_id: int | None = None
-    email: Email | None = None
-    phone: Phone | None = None
-    job_title: Title | None = None
-    owner_id: int | None = None
-    request_id: StoredText | None = Field(default=None, max_length=64)
+    company_id: Id | None = None
+    email: Maybe[Email] = None
+    phone: Maybe[Phone] = None
+    job_title: Maybe[Title] = None
+    owner_id: Id | None = None
+    request_id: RequestId | None = None
 
 
 class ContactUpdate(Schema):
     """Changes to a contact: what is not sent stays, None empties."""
 
     name: Name | MISSING = MISSING
-    company_id: int | None | MISSING = MISSING
-    email: Email | None | MISSING = MISSING
-    phone: Phone | None | MISSING = MISSING
-    job_title: Title | None | MISSING = MISSING
-    owner_id: int | None | MISSING = MISSING
+    company_id: Id | None | MISSING = MISSING
+    email: Maybe[Email] | MISSING = MISSING
+    phone: Maybe[Phone] | MISSING = MISSING
+    job_title: Maybe[Title] | MISSING = MISSING
+    owner_id: Id | None | MISSING = MISSING
 
 
 class ContactResponse(Schema):
@@ -36,10 +36,12 @@ class ContactResponse(Schema):
     id: int
     name: str
     company_id: int | None
+    company_name: str | None = None
     email: str | None
     phone: str | None
     job_title: str | None
     owner_id: int | None
+    owner_name: str | None = None
     created_at: datetime
     updated_at: datetime
     version: int

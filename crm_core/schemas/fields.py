@@ -1,35 +1,125 @@
 """Kinds of input that several records share, and what they refuse."""
 
+import re
 import unicodedata
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from crm_core.columns import exact_amount, storable_text
 from crm_core.errors import InvalidInput
 
-INVISIBLE = ("C", "Z")
+Value = TypeVar("Value")
+
+LARGEST_ID = 2**31 - 1
+"""The largest key that PostgreSQL's INTEGER holds."""
+
+LOOKS_EMPTY = {"Cc", "Cf", "Zl", "Zp", "Zs"}
 """Unicode categories of control, format and space characters."""
+
+FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
+    chr(point) for point in range(0xFE00, 0xFE10)
+}
+"""Letters, marks and a Braille pattern that show nothing, although their categories say otherwise."""
+
+WEB_ADDRESS = re.compile(r"(?ai:https?://)?(?P<host>[^\s/?#:@\\]+)(?::[0-9]{1,5})?(?:[/?#]\S*)?")
+
+WWW = re.compile(r"^(?:www\.)+(?=[^.]+\.)")
+"""What stands before a domain on the web, as long as a domain is left behind it."""
+
+LONGEST_EMAIL, LONGEST_WEBSITE, LONGEST_HOST, LONGEST_LABEL = 254, 500, 253, 63
 
 
 class Schema(BaseModel):
-    """Base of what comes in and goes out."""
+    """Base of what comes in and goes out. What was refused is repeated in no message, and so in no log."""
 
-    model_config = ConfigDict(from_attributes=True, extra="forbid")
+    model_config = ConfigDict(from_attributes=True, extra="forbid", hide_input_in_errors=True)
 
 
-def _storable(value: str) -> str:
+def visible(text: str) -> str:
+    """The text itself; refuses one that shows nothing."""
+    if all(map(_is_blank, text)):
+        raise ValueError("Write at least one visible character.")
+    return text
+
+
+def host_of(website: str) -> str:
+    """The company's domain as its address on the web tells it: in lower case, without “www.”.
+
+    Raises `ValueError` for what is no address that starts with http://, https:// or the host itself.
+    """
+    address = WEB_ADDRESS.fullmatch(website)
+    host = address["host"].lower().removesuffix(".") if address else ""
+    if not _is_host(host):
+        raise ValueError("This is not a web address. Write it like https://www.example.com or example.com.")
+    return WWW.sub("", host)
+
+
+def _is_host(host: str) -> bool:
+    """Loosely: labels with dots between them, in any script, and no IP address."""
+    labels = host.split(".")
+    return (
+        len(host) <= LONGEST_HOST
+        and len(labels) > 1
+        and all(map(_is_label, labels))
+        and not labels[-1].isdecimal()
+    )
+
+
+def _is_label(label: str) -> bool:
+    return (
+        0 < len(label) <= LONGEST_LABEL
+        and not label.startswith("-")
+        and not label.endswith("-")
+        and all(character in "-_" or unicodedata.category(character)[0] in "LMN" for character in label)
+    )
+
+
+def _is_blank(character: str) -> bool:
+    """Whether nothing is to be seen of it; NUL is no blank, so that it is refused wherever it stands."""
+    return character != "\x00" and (unicodedata.category(character) in LOOKS_EMPTY or character in FILLERS)
+
+
+def _trimmed(text: str) -> str:
+    """The text without blanks at its ends, such as come along when an address is pasted."""
+    first, end = 0, len(text)
+    while first < end and _is_blank(text[first]):
+        first += 1
+    while first < end and _is_blank(text[end - 1]):
+        end -= 1
+    return text[first:end]
+
+
+def _unknown_if_blank(value: Any) -> Any:
+    return None if isinstance(value, str) and all(map(_is_blank, value)) else value
+
+
+def _storable(text: str, limit: int | None = None) -> str:
     try:
-        return storable_text(value)
+        return storable_text(text, limit)
     except InvalidInput as refusal:
         raise ValueError(str(refusal)) from refusal
 
 
-def _visible(value: str) -> str:
-    if all(unicodedata.category(character)[0] in INVISIBLE for character in value):
-        raise ValueError("A name needs at least one visible character.")
-    return value
+def _email(text: str) -> str:
+    address = _storable(_trimmed(text), LONGEST_EMAIL)
+    try:
+        validate_email(address, check_deliverability=False)
+    except EmailNotValidError:
+        raise ValueError("This is not an e-mail address. Write it like ada@example.com.") from None
+    return address
+
+
+def _website(text: str) -> str:
+    address = _storable(_trimmed(text), LONGEST_WEBSITE)
+    host_of(address)
+    return address
+
+
+def _domain(text: str) -> str:
+    return host_of(_storable(_trimmed(text)))
 
 
 def _amount(value: Any) -> Any:
@@ -43,16 +133,31 @@ def _amount(value: Any) -> Any:
         raise ValueError(str(refusal)) from refusal
 
 
+def number(value: Any) -> Any:
+    """The value itself; refuses true and false, which Python takes for 1 and 0."""
+    if isinstance(value, bool):
+        raise ValueError("This is not a number.")
+    return value
+
+
+Maybe = Annotated[Value | None, BeforeValidator(_unknown_if_blank)]
+"""A text that may be unknown; one without a visible character says that it is."""
+
 StoredText = Annotated[str, AfterValidator(_storable)]
 ShortText = Annotated[str, Field(max_length=500), AfterValidator(_storable)]
 Text = Annotated[str, Field(max_length=100_000), AfterValidator(_storable)]
-Name = Annotated[
-    str, Field(min_length=1, max_length=200), AfterValidator(_storable), AfterValidator(_visible)
-]
+Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable), AfterValidator(visible)]
 Title = Annotated[str, Field(max_length=200), AfterValidator(_storable)]
-Email = Annotated[str, Field(max_length=254), AfterValidator(_storable)]
-Domain = Annotated[str, Field(max_length=253), AfterValidator(_storable)]
 Phone = Annotated[str, Field(max_length=50), AfterValidator(_storable)]
 Label = Annotated[str, Field(max_length=100), AfterValidator(_storable)]
+RequestId = Annotated[
+    str, Field(min_length=1, max_length=64), AfterValidator(_storable), AfterValidator(visible)
+]
+
+Email = Annotated[str, AfterValidator(_email)]
+Website = Annotated[str, AfterValidator(_website)]
+Domain = Annotated[str, AfterValidator(_domain)]
+
 Amount = Annotated[Decimal, BeforeValidator(_amount), Field(ge=0)]
-Percent = Annotated[int, Field(ge=0, le=100)]
+Id = Annotated[int, BeforeValidator(number), Field(ge=1, le=LARGEST_ID)]
+Percent = Annotated[int, BeforeValidator(number), Field(ge=0, le=100)]

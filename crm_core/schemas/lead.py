@@ -3,40 +3,52 @@
 from datetime import datetime
 from decimal import Decimal
 
-from pydantic import MISSING, Field
+from pydantic import MISSING
 
 from crm_core.models import LeadStatus
-from crm_core.schemas.fields import Amount, Email, Label, Name, Phone, Schema, StoredText, Text, Title
+from crm_core.schemas.fields import (
+    Amount,
+    Email,
+    Id,
+    Label,
+    Maybe,
+    Name,
+    Phone,
+    RequestId,
+    Schema,
+    Text,
+    Title,
+)
 
 
 class LeadCreate(Schema):
     """A person who might become an opportunity. Sent twice with the same `request_id`, it is created once."""
 
     name: Name
-    company_name: Title | None = None
-    email: Email | None = None
-    phone: Phone | None = None
-    job_title: Title | None = None
-    source: Label | None = None
+    company_name: Maybe[Title] = None
+    email: Maybe[Email] = None
+    phone: Maybe[Phone] = None
+    job_title: Maybe[Title] = None
+    source: Maybe[Label] = None
     estimated_value: Amount | None = None
-    description: Text | None = None
-    owner_id: int | None = None
+    description: Maybe[Text] = None
+    owner_id: Id | None = None
     status: LeadStatus = LeadStatus.NEW
-    request_id: StoredText | None = Field(default=None, max_length=64)
+    request_id: RequestId | None = None
 
 
 class LeadUpdate(Schema):
     """Changes to a lead: what is not sent stays, None empties."""
 
     name: Name | MISSING = MISSING
-    company_name: Title | None | MISSING = MISSING
-    email: Email | None | MISSING = MISSING
-    phone: Phone | None | MISSING = MISSING
-    job_title: Title | None | MISSING = MISSING
-    source: Label | None | MISSING = MISSING
+    company_name: Maybe[Title] | MISSING = MISSING
+    email: Maybe[Email] | MISSING = MISSING
+    phone: Maybe[Phone] | MISSING = MISSING
+    job_title: Maybe[Title] | MISSING = MISSING
+    source: Maybe[Label] | MISSING = MISSING
     estimated_value: Amount | None | MISSING = MISSING
-    description: Text | None | MISSING = MISSING
-    owner_id: int | None | MISSING = MISSING
+    description: Maybe[Text] | MISSING = MISSING
+    owner_id: Id | None | MISSING = MISSING
     status: LeadStatus | MISSING = MISSING
 
 
@@ -53,6 +65,7 @@ class LeadResponse(Schema):
     estimated_value: Decimal | None
     description: str | None
     owner_id: int | None
+    owner_name: str | None = None
     status: LeadStatus
     converted_at: datetime | None
     opportunity_id: int | None

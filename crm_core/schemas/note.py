@@ -1,21 +1,22 @@
 """What a note looks like from outside: to write one, to read one."""
 
 from datetime import datetime
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from crm_core.schemas.fields import Schema, StoredText, Text
+from crm_core.schemas.fields import Id, RequestId, Schema, Text, visible
 
 
 class NoteCreate(Schema):
     """A text on exactly one record. Sent twice with the same `request_id`, it is written once."""
 
-    text: Text = Field(min_length=1)
-    lead_id: int | None = None
-    opportunity_id: int | None = None
-    company_id: int | None = None
-    contact_id: int | None = None
-    request_id: StoredText | None = Field(default=None, max_length=64)
+    text: Annotated[Text, Field(min_length=1), AfterValidator(visible)]
+    lead_id: Id | None = None
+    opportunity_id: Id | None = None
+    company_id: Id | None = None
+    contact_id: Id | None = None
+    request_id: RequestId | None = None
 
 
 class NoteResponse(Schema):
@@ -24,6 +25,7 @@ class NoteResponse(Schema):
     id: int
     text: str
     author_id: int | None
+    author_name: str | None = None
     created_at: datetime
     lead_id: int | None
     opportunity_id: int | None

@@ -6,42 +6,53 @@ from decimal import Decimal
 from pydantic import MISSING, Field
 
 from crm_core.models import OpportunityStage
-from crm_core.schemas.fields import Amount, Label, Name, Percent, Schema, ShortText, Text
+from crm_core.schemas.fields import (
+    Amount,
+    Id,
+    Label,
+    Maybe,
+    Name,
+    Percent,
+    RequestId,
+    Schema,
+    ShortText,
+    Text,
+)
 
 
 class OpportunityCreate(Schema):
     """A new deal. Sent twice with the same `request_id`, it is created once."""
 
     name: Name
-    company_id: int | None = None
-    contact_id: int | None = None
-    owner_id: int | None = None
+    company_id: Id | None = None
+    contact_id: Id | None = None
+    owner_id: Id | None = None
     stage: OpportunityStage = OpportunityStage.QUALIFICATION
     expected_value: Amount | None = None
     probability: Percent | None = Field(default=None, description="None: the stage's default")
     expected_close_date: date | None = None
-    next_step: ShortText | None = None
+    next_step: Maybe[ShortText] = None
     next_step_date: date | None = None
-    source: Label | None = None
-    description: Text | None = None
-    request_id: str | None = Field(default=None, max_length=64)
+    source: Maybe[Label] = None
+    description: Maybe[Text] = None
+    request_id: RequestId | None = None
 
 
 class OpportunityUpdate(Schema):
     """Changes to a deal: what is not sent stays, None empties. Closing has its own verb."""
 
     name: Name | MISSING = MISSING
-    company_id: int | None | MISSING = MISSING
-    contact_id: int | None | MISSING = MISSING
-    owner_id: int | None | MISSING = MISSING
+    company_id: Id | None | MISSING = MISSING
+    contact_id: Id | None | MISSING = MISSING
+    owner_id: Id | None | MISSING = MISSING
     stage: OpportunityStage | MISSING = MISSING
     expected_value: Amount | None | MISSING = MISSING
     probability: Percent | MISSING = MISSING
     expected_close_date: date | None | MISSING = MISSING
-    next_step: ShortText | None | MISSING = MISSING
+    next_step: Maybe[ShortText] | MISSING = MISSING
     next_step_date: date | None | MISSING = MISSING
-    source: Label | None | MISSING = MISSING
-    description: Text | None | MISSING = MISSING
+    source: Maybe[Label] | MISSING = MISSING
+    description: Maybe[Text] | MISSING = MISSING
 
 
 class OpportunityResponse(Schema):
@@ -52,10 +63,12 @@ class OpportunityResponse(Schema):
     company_id: int | None
     company_name: str | None = None
     contact_id: int | None
+    contact_name: str | None = None
     lead_id: int | None
     owner_id: int | None
     owner_name: str | None = None
     stage: OpportunityStage
+    stage_entered_at: datetime
     expected_value: Decimal | None
     probability: int
     expected_close_date: date | None

@@ -3,25 +3,25 @@
 from pydantic import MISSING
 
 from crm_core.models import Role
-from crm_core.schemas.fields import Email, Name, Schema
+from crm_core.schemas.fields import Email, Id, Maybe, Name, Schema
 
 
 class UserCreate(Schema):
     """Somebody who sells."""
 
     name: Name
-    email: Email | None = None
+    email: Maybe[Email] = None
     role: Role = Role.REP
-    team_id: int | None = None
+    team_id: Id | None = None
 
 
 class UserUpdate(Schema):
     """Changes to a user: what is not sent stays, None empties. Users are deactivated, never deleted."""
 
     name: Name | MISSING = MISSING
-    email: Email | None | MISSING = MISSING
+    email: Maybe[Email] | MISSING = MISSING
     role: Role | MISSING = MISSING
-    team_id: int | None | MISSING = MISSING
+    team_id: Id | None | MISSING = MISSING
     is_active: bool | MISSING = MISSING
 
 

@@ -1,10 +1,30 @@
 """What comes in and goes out fits the tables, and is refused before a database would."""
 
+import json
+from datetime import date
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
-from crm_core.models import Company, Contact, Lead, Note, Opportunity, User
-from crm_core.schemas import company, contact, lead, note, opportunity, user
+from crm_core.columns import Line, LongText
+from crm_core.models import (
+    CloseReason,
+    Company,
+    Contact,
+    Lead,
+    Note,
+    Opportunity,
+    Outcome,
+    Settings,
+    StageSettings,
+    Team,
+    User,
+    Visibility,
+)
+from crm_core.schemas import company, contact, lead, note, opportunity, settings, team, user
+from crm_core.schemas.fields import LARGEST_ID
+from tests.conftest import NOW
 
 NOUNS = {
     Company: (company.CompanyCreate, company.CompanyUpdate, company.CompanyResponse),
@@ -16,31 +36,90 @@ NOUNS = {
         opportunity.OpportunityResponse,
     ),
     User: (user.UserCreate, user.UserUpdate, user.UserResponse),
+    Team: (team.TeamCreate, team.TeamUpdate, team.TeamResponse),
     Note: (note.NoteCreate, note.NoteResponse),
+    CloseReason: (settings.CloseReasonCreate, settings.CloseReasonUpdate, settings.CloseReasonResponse),
+    Settings: (settings.SettingsUpdate, settings.SettingsResponse),
+    StageSettings: (settings.StageSettingsUpdate, settings.StageSettingsResponse),
 }
-JOINED = {"company_name", "owner_name"}
+JOINED = {"author_name", "company_name", "contact_name", "owner_name"}
 """Names that a response takes from the records beside it."""
+
+WRITTEN_BY_PEOPLE = [Company, Contact, Lead, Opportunity, User, Team, Note, CloseReason]
+
+INPUTS = [schema for schemas in NOUNS.values() for schema in schemas[:-1]]
+
+BLANKS = ["", " ", "\t\r\n", "\u00a0\u3000", "\u200b\ufeff", "\u202a\u202c", "\u3164"]
+"""What shows nothing."""
+
+HOSTILE = [
+    *BLANKS,
+    "\x00",
+    "a\x00b",
+    " \x00 ",
+    "\ud800",
+    "a\udfff",
+    "\x1b[31m",
+    "a\r\nb\tc",
+    " kept as typed ",
+    "\u202eevil\u202c",
+    "שלום עולם",
+    "e\u0301",
+    "Z\u0351\u036b\u0343\u036a\u0302a\u0360l\u0321g\u0321o\u033d",
+    "👩‍👩‍👧‍👦",
+    "🏴󠁧󠁢󠁳󠁣󠁴󠁿",
+    "\ufdd0\uffff\U0010ffff",
+    "İıſßΣς",
+    "%_\\'\"; DROP TABLE users; --",
+    "=1+1",
+    "<script>alert(1)</script>",
+    "![x](http://example.com)",
+    "𝄞" * 50,
+    "x" * 200,
+    "x" * 201,
+]
+
+
+def ids_of(schema):
+    return [name for name in schema.model_fields if name.endswith("_id") and name != "request_id"]
+
+
+def texts_of(model, schema):
+    columns = model.__table__.columns
+    return [name for name in schema.model_fields if isinstance(columns[name].type, (Line, LongText))]
+
+
+def refused(schema, answers):
+    """The fields of the answers that are refused; those that merely miss don't count."""
+    try:
+        schema.model_validate(answers)
+    except ValidationError as error:
+        return {details["loc"][0] for details in error.errors()} & answers.keys()
+    return set()
 
 
 @pytest.mark.parametrize("model", NOUNS)
 def test_every_field_is_a_column(model):
     columns = {column.name for column in model.__table__.columns}
-    joined = JOINED if model is Opportunity else set()
 
-    assert all(set(schema.model_fields) - joined <= columns for schema in NOUNS[model])
+    assert all(set(schema.model_fields) - JOINED <= columns for schema in NOUNS[model])
 
 
 @pytest.mark.parametrize("model", NOUNS)
 def test_a_text_is_no_longer_than_its_column(model):
     create = NOUNS[model][0]
-    for column in model.__table__.columns:
-        limit = getattr(column.type.impl, "length", None) if hasattr(column.type, "impl") else None
-        if column.name in create.model_fields and limit:
-            with pytest.raises(ValidationError, match=column.name):
-                create.model_validate({"name": "Acme", "text": "Hi", column.name: "x" * (limit + 1)})
+    limits = {
+        column.name: column.type.impl.length
+        for column in model.__table__.columns
+        if column.name in create.model_fields and isinstance(column.type, Line)
+    }
+
+    too_long = {name: "x" * (limit + 1) for name, limit in limits.items()}
+
+    assert refused(create, too_long) == set(limits)
 
 
-@pytest.mark.parametrize("model", [Company, Contact, Lead, User])
+@pytest.mark.parametrize("model", [Company, Contact, Lead, User, Team])
 def test_what_was_created_is_answered(session, model):
     create, _, response = NOUNS[model]
     record = model(**create(name="Acme").model_dump())
@@ -50,11 +129,24 @@ def test_what_was_created_is_answered(session, model):
     assert response.model_validate(record).name == "Acme"
 
 
-@pytest.mark.parametrize("name", ["", "   ", "\u200b", "a\x00b", "\ud800", "x" * 201])
-@pytest.mark.parametrize("model", [Company, Contact, Lead, Opportunity, User])
+@pytest.mark.parametrize("name", [*BLANKS, "a\x00b", "\ud800", "x" * 201])
+@pytest.mark.parametrize("model", [Company, Contact, Lead, Opportunity, User, Team])
 def test_a_name_that_is_none_is_refused(model, name):
-    with pytest.raises(ValidationError):
-        NOUNS[model][0](name=name)
+    create, update, _ = NOUNS[model]
+
+    assert refused(create, {"name": name}) == refused(update, {"name": name}) == {"name"}
+
+
+@pytest.mark.parametrize("name", ["x" * 200, "𝄞" * 200, " Acme ", "\u200bAcme", "👩‍👩‍👧‍👦", "e\u0301"])
+def test_a_name_is_taken_as_it_is_typed(name):
+    assert company.CompanyCreate(name=name).name == name
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+def test_a_text_that_must_be_there_is_not_blank(blank):
+    assert refused(note.NoteCreate, {"text": blank}) == {"text"}
+    assert refused(settings.CloseReasonCreate, {"label": blank}) == {"label"}
+    assert refused(settings.CloseReasonUpdate, {"label": blank}) == {"label"}
 
 
 def test_what_is_not_sent_is_not_what_is_emptied():
@@ -62,3 +154,317 @@ def test_what_is_not_sent_is_not_what_is_emptied():
 
     assert changes.model_fields_set == {"website"}
     assert changes.model_dump() == {"website": None}
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+@pytest.mark.parametrize("model", [Company, Contact, Lead, Opportunity, User])
+def test_nothing_typed_is_unknown(model, blank):
+    for schema in NOUNS[model][:2]:
+        optional = [name for name in texts_of(model, schema) if name not in {"name", "request_id"}]
+
+        draft = schema(name="Acme", **dict.fromkeys(optional, blank))
+
+        assert draft.model_dump(include=set(optional)) == dict.fromkeys(optional)
+
+
+@pytest.mark.parametrize("blank", BLANKS)
+@pytest.mark.parametrize("model", [Company, Contact, Lead, Opportunity, Note])
+def test_two_requests_are_not_the_same_because_their_ids_are_blank(model, blank):
+    assert refused(NOUNS[model][0], {"request_id": blank}) == {"request_id"}
+
+
+@pytest.mark.parametrize("model", WRITTEN_BY_PEOPLE)
+def test_hostile_text_is_refused_or_comes_back_exactly(session, make, model):
+    assert_kept_exactly(session, make, model, HOSTILE)
+
+
+@pytest.mark.parametrize("model", WRITTEN_BY_PEOPLE)
+def test_every_naughty_string_is_refused_or_comes_back_exactly(session, make, model, shared_data: Path):
+    strings = json.loads((shared_data / "naughty_strings" / "blns.json").read_text())
+
+    assert_kept_exactly(session, make, model, strings)
+
+
+def assert_kept_exactly(session, make, model, texts):
+    """Store each text in every field that takes it; what is read back is what was typed."""
+    create = NOUNS[model][0]
+    fields = set(texts_of(model, create))
+    beside = {
+        Opportunity: {"probability": 10},
+        CloseReason: {"outcome": Outcome.WON},
+        Note: {"company_id": make.company().id, "created_at": NOW},
+    }.get(model, {})
+    records = []
+    for number, text in enumerate(dict.fromkeys(texts)):
+        typed = dict.fromkeys(fields - refused(create, dict.fromkeys(fields, text)), text)
+        missing = dict.fromkeys(fields & {"name", "label", "text"} - typed.keys(), f"Record {number}")
+        given = {"outcome": "won"} if model is CloseReason else {}
+        kept = create(**missing, **typed, **given).model_dump(include=fields)
+        records.append((model(**kept, **beside), typed, kept))
+    session.add_all(record for record, _, _ in records)
+    session.flush()
+    session.expire_all()
+
+    for record, typed, kept in records:
+        assert {name: getattr(record, name) for name in fields} == kept
+        assert all(is_as_typed(name, text, kept[name]) for name, text in typed.items())
+
+
+def is_as_typed(name, text, kept):
+    """A domain is brought into one form; what shows nothing may be unknown."""
+    if kept is None:
+        return text in BLANKS or not any(character.isprintable() and character != " " for character in text)
+    return kept in text.lower() if name == "domain" else kept == text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ada@example.com",
+        "Ada.Lovelace+crm@Example.COM",
+        "o'hara@example.co.uk",
+        "josé@bücher.de",
+        "用户@例え.jp",
+        "ada@brightpath.example",
+        f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * 57}.com",
+    ],
+)
+def test_an_e_mail_address_is_kept_as_it_is_typed(address):
+    assert contact.ContactCreate(name="Ada", email=address).email == address
+    assert contact.ContactUpdate(email=f"\u202a {address}\t\u200b").email == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ada",
+        "ada@",
+        "@example.com",
+        "ada@example",
+        "ada@localhost",
+        "ada@@example.com",
+        "a..b@example.com",
+        "ada lovelace@example.com",
+        "Ada <ada@example.com>",
+        "mailto:ada@example.com",
+        "ada@example.com, grace@example.com",
+        "ada@[127.0.0.1]",
+        "ada@-example.com",
+        "a\u200bda@example.com",
+        "ada@example.com\x00",
+        "\x00",
+        f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * 58}.com",
+    ],
+)
+@pytest.mark.parametrize("model", [Contact, Lead, User])
+def test_what_is_no_e_mail_address_is_refused(model, address):
+    create, update, _ = NOUNS[model]
+
+    assert refused(create, {"email": address}) == refused(update, {"email": address}) == {"email"}
+
+
+@pytest.mark.parametrize(
+    ("website", "domain"),
+    [
+        ("https://www.acme.com", "acme.com"),
+        ("http://Acme.com:8080/en?from=crm#top", "acme.com"),
+        ("HTTPS://shop.acme.co.uk/", "shop.acme.co.uk"),
+        ("acme.com", "acme.com"),
+        ("WWW.Acme.COM.", "acme.com"),
+        ("www.com", "www.com"),
+        ("www.www.acme.com", "acme.com"),
+        ("acme.com/@team", "acme.com"),
+        ("my_shop.acme.com", "my_shop.acme.com"),
+        ("bücher.de", "bücher.de"),
+        ("xn--bcher-kva.de", "xn--bcher-kva.de"),
+        ("हिन्दी.भारत", "हिन्दी.भारत"),
+    ],
+)
+def test_a_domain_is_what_names_the_company_in_an_address(website, domain):
+    pasted = company.CompanyCreate(name="Acme", website=f" {website}\u200b")
+
+    assert (pasted.website, pasted.domain) == (website, domain)
+    assert company.CompanyCreate(name="Acme", domain=website).domain == domain
+    assert company.CompanyUpdate(domain=website).domain == domain
+    assert company.CompanyUpdate(domain=domain).domain == domain
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "javascript:alert(1)",
+        "JavaScript://acme.com/%0aalert(1)",
+        "data:text/html,acme.com",
+        "file:///etc/passwd",
+        "ftp://acme.com",
+        "mailto:ada@acme.com",
+        "//acme.com",
+        "httpſ://acme.com",
+        "https://acme.com@evil.com",
+        "https://ada:secret@acme.com",
+        "https://acme.com\\@evil.com",
+        "https://acme.com\n.evil.com",
+        "https://",
+        "Acme",
+        "localhost",
+        "http://127.0.0.1",
+        "http://[::1]",
+        "-acme.com",
+        "acme..com",
+        "*.acme.com",
+        "acme .com",
+        "ac\u200bme.com",
+        "acme.com\x00",
+        f"{'a' * 64}.com",
+        f"{'a.' * 126}com",
+    ],
+)
+def test_what_is_no_address_on_the_web_is_refused(address):
+    typed = {"website": address, "domain": address}
+
+    assert refused(company.CompanyCreate, typed) == refused(company.CompanyUpdate, typed) == set(typed)
+
+
+def test_a_website_is_at_most_as_long_as_its_column():
+    longest = "https://acme.com/".ljust(500, "x")
+
+    assert company.CompanyCreate(name="Acme", website=longest).website == longest
+    assert refused(company.CompanyCreate, {"website": f"{longest}x"}) == {"website"}
+
+
+def test_a_domain_that_is_given_is_not_guessed_from_the_website():
+    draft = company.CompanyCreate(name="Acme", website="https://acme.io", domain="acme.com")
+
+    assert draft.domain == "acme.com"
+
+
+def test_another_website_does_not_change_the_domain():
+    changes = company.CompanyUpdate(website="https://acme.io")
+
+    assert changes.model_dump() == {"website": "https://acme.io"}
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2**31, 2**63, 2**64, "9" * 5000, 1.5, float("inf"), True, "me"])
+@pytest.mark.parametrize("schema", [schema for schema in INPUTS if ids_of(schema)])
+def test_what_can_be_no_key_is_refused(schema, wrong):
+    keys = ids_of(schema)
+
+    assert refused(schema, dict.fromkeys(keys, wrong)) == set(keys)
+
+
+def test_the_largest_key_can_be_asked_for(session):
+    manager_id = team.TeamCreate(name="North", manager_id=LARGEST_ID).manager_id
+
+    assert session.get(User, manager_id) is None
+
+
+@pytest.mark.parametrize("day", [date.min, date.max])
+def test_the_first_and_the_last_day_of_the_calendar_come_back(session, make, day):
+    draft = opportunity.OpportunityCreate(name="Solar roof", expected_close_date=day.isoformat())
+    deal = make.opportunity(expected_close_date=draft.expected_close_date)
+
+    session.refresh(deal)
+
+    assert deal.expected_close_date == day
+
+
+@pytest.mark.parametrize(
+    ("schema", "field"),
+    [
+        (contact.ContactCreate, "email"),
+        (company.CompanyCreate, "website"),
+        (company.CompanyCreate, "domain"),
+        (company.CompanyCreate, "owner_id"),
+        (settings.SettingsUpdate, "currency"),
+        (settings.SettingsUpdate, "time_zone"),
+        (settings.SettingsUpdate, "locale"),
+        (settings.StageSettingsUpdate, "default_probability"),
+    ],
+)
+def test_a_refusal_does_not_repeat_what_was_typed(schema, field):
+    with pytest.raises(ValidationError, match=field) as refusal:
+        schema.model_validate({field: "secret"})
+
+    assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"currency": "CHF"}, "CHF"),
+        ({"time_zone": "America/Argentina/ComodRivadavia"}, "America/Argentina/ComodRivadavia"),
+        ({"locale": "en-US"}, "en_US"),
+        ({"locale": "DE_ch"}, "de_CH"),
+        ({"locale": "zh_Hant_TW"}, "zh_Hant_TW"),
+        ({"locale": "ca_ES_VALENCIA"}, "ca_ES_VALENCIA"),
+        ({"locale": "de_DE@currency=CHF"}, "de_DE"),
+        ({"locale": "fr"}, "fr"),
+        ({"fiscal_year_start_month": 12}, 12),
+        ({"probability_follows_stage": False}, False),
+        ({"visibility": "team"}, Visibility.TEAM),
+    ],
+)
+def test_settings_that_make_sense_are_kept(session, changes, kept):
+    workspace = session.get_one(Settings, 1)
+    (name,) = changes
+
+    for field, value in settings.SettingsUpdate(**changes).model_dump().items():
+        setattr(workspace, field, value)
+    session.flush()
+    session.refresh(workspace)
+
+    assert getattr(settings.SettingsResponse.model_validate(workspace), name) == kept
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [
+        *(("currency", wrong) for wrong in ["", "usd", "US", "ABC", "$", "USD ", "\x00", "\ud800", None]),
+        *(("time_zone", wrong) for wrong in ["", "Zurich", "europe/zurich", "../UTC", "localtime", "+01:00"]),
+        *(
+            ("locale", wrong)
+            for wrong in ["", "english", "xx_YY", "en_XX", "../en", "\x00", "en_US" * 9, None]
+        ),
+        *(("fiscal_year_start_month", wrong) for wrong in [0, 13, 1.5, True, "May", None]),
+        ("probability_follows_stage", None),
+        ("visibility", "nobody"),
+        ("has_demo_data", False),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(field, wrong):
+    assert refused(settings.SettingsUpdate, {field: wrong}) == {field}
+
+
+@pytest.mark.parametrize(
+    ("field", "least", "most"), [("default_probability", 0, 100), ("stale_after_days", 1, 3650)]
+)
+def test_a_stage_has_limits(field, least, most):
+    for value in (least, most):
+        assert getattr(settings.StageSettingsUpdate(**{field: value}), field) == value
+    for value in (least - 1, most + 1, True):
+        assert refused(settings.StageSettingsUpdate, {field: value}) == {field}
+
+
+def test_a_stage_whose_deals_are_never_stale_has_no_days():
+    assert settings.StageSettingsUpdate(stale_after_days=None).model_dump() == {"stale_after_days": None}
+
+
+def test_settings_are_answered_as_they_are(session):
+    stage = session.get_one(StageSettings, "proposal")
+    reason = CloseReason(outcome=Outcome.LOST, label="Too late")
+    session.add(reason)
+    session.flush()
+
+    assert settings.StageSettingsResponse.model_validate(stage).default_probability == 50
+    assert settings.CloseReasonResponse.model_validate(reason).model_dump() == {
+        "id": reason.id,
+        "outcome": Outcome.LOST,
+        "label": "Too late",
+        "needs_note": False,
+        "counts": True,
+        "is_active": True,
+    }
+
+
+def test_the_outcome_of_a_reason_does_not_change():
+    assert refused(settings.CloseReasonUpdate, {"outcome": "won"}) == {"outcome"}
