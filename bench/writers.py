@@ -1,34 +1,50 @@
-"""Many processes change the same deals: is a change lost, is there an error, how long does one wait?
+"""Many write at the same moment: is a change lost, is there an error, how long and how fairly does one wait?
 
     python -m bench.writers [POSTGRES_URL]
 
-Each process reads a deal's value, adds one and moves the deal to another stage, one transaction each. It runs
-on a new embedded database and on a new PostgreSQL one; there, for comparison, also serializable with retries.
+Each process, or each thread of one process, reads a deal's value, adds one and moves the deal to another
+stage, one transaction each. They run on a new embedded database and on a new PostgreSQL one; there, for
+comparison, also serializable with retries.
 """
 
+import contextlib
 import multiprocessing
 import random
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
-from sqlalchemy import create_engine, func, make_url, select, text
+from sqlalchemy import create_engine, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from crm_core import check, clock, history, migrate
+from crm_core.columns import total_amount
 from crm_core.database import Database
 from crm_core.models import OPEN_STAGES, Opportunity, OpportunityStage, Source
 from crm_core.schemas.opportunity import OpportunityCreate
 from crm_core.services.opportunity_service import create_opportunity, move_opportunity
 
-PROCESSES, CHANGES, DEALS, TRIES = 8, 200, 20, 100
+PROCESSES, CHANGES_OF_A_PROCESS = 8, 200
+THREADS, CHANGES_OF_A_THREAD = 32, 100
+DEALS, TRIES = 20, 100
+SERVER = "postgresql://postgres@127.0.0.1:5432/postgres"
 
-Result = tuple[list[float], int, int]
-"""Seconds each change took, errors that reached the caller, tries that had to be repeated."""
+Wait = tuple[float, float]
+"""When a change was asked for and when it was done, in seconds on the clock that all processes share."""
+
+Result = tuple[list[Wait], int, int]
+"""Each change, errors that reached the caller, tries that had to be repeated."""
+
+Way = Callable[[Database, int, int], Result]
+"""Make so many changes, chosen by the seed."""
+
+Crowd = Callable[[Database, Way], tuple[list[Result], float]]
+"""Let many go the same way at once; what came of it, and the seconds that it took."""
 
 
 def change(session: Session, chance: random.Random) -> None:
@@ -38,28 +54,28 @@ def change(session: Session, chance: random.Random) -> None:
     deal.expected_value = (deal.expected_value or Decimal(0)) + 1
 
 
-def one_at_a_time(url: str, seed: int) -> Result:
+def one_at_a_time(database: Database, seed: int, changes: int) -> Result:
     """The product's own way: writers queue."""
-    database, chance = Database(url), random.Random(seed)
+    chance = random.Random(seed)
     waits, errors = [], 0
-    for _ in range(CHANGES):
-        started = time.perf_counter()
+    for _ in range(changes):
+        asked = time.perf_counter()
         try:
             with database.write() as session:
                 change(session, chance)
         except Exception:  # whatever it is, it is counted
             errors += 1
-        waits.append(time.perf_counter() - started)
+        waits.append((asked, time.perf_counter()))
     return waits, errors, 0
 
 
-def serializable(url: str, seed: int) -> Result:
+def serializable(database: Database, seed: int, changes: int) -> Result:
     """The other way: everybody at once, and again where PostgreSQL says that it could not be so."""
-    engine = create_engine(Database(url).url, isolation_level="SERIALIZABLE")
+    engine = create_engine(database.url, isolation_level="SERIALIZABLE")
     chance = random.Random(seed)
     waits, errors, repeated = [], 0, 0
-    for _ in range(CHANGES):
-        started = time.perf_counter()
+    for _ in range(changes):
+        asked = time.perf_counter()
         for attempt in range(TRIES):
             try:
                 with Session(engine, expire_on_commit=False) as session:
@@ -73,12 +89,37 @@ def serializable(url: str, seed: int) -> Result:
                 time.sleep(random.uniform(0, 0.002 * 2 ** min(attempt, 6)))
         else:
             errors += 1
-        waits.append(time.perf_counter() - started)
+        waits.append((asked, time.perf_counter()))
     return waits, errors, repeated
 
 
-def measure(name: str, url: str, way: Callable[[str, int], Result]) -> None:
-    """Let the processes loose on a new database and print one row of the table."""
+def in_processes(database: Database, way: Way) -> tuple[list[Result], float]:
+    url = database.url.render_as_string(hide_password=False)
+    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
+        pool.map(abs, range(PROCESSES))  # they have started
+        started = time.perf_counter()
+        results = pool.starmap(in_a_process, [(url, way, seed) for seed in range(PROCESSES)], chunksize=1)
+        return results, time.perf_counter() - started
+
+
+def in_a_process(url: str, way: Way, seed: int) -> Result:
+    return way(Database(url), seed, CHANGES_OF_A_PROCESS)
+
+
+def in_threads(database: Database, way: Way) -> tuple[list[Result], float]:
+    started = time.perf_counter()
+    with ThreadPoolExecutor(THREADS) as threads:
+        results = list(threads.map(lambda seed: way(database, seed, CHANGES_OF_A_THREAD), range(THREADS)))
+    return results, time.perf_counter() - started
+
+
+def overtaken(waits: list[Wait]) -> int:
+    """How many changes were asked for and done while the unluckiest waited; in a fair queue hardly any."""
+    return max(sum(asked < later and sooner < done for later, sooner in waits) for asked, done in waits)
+
+
+def measure(name: str, url: str, crowd: Crowd, way: Way) -> None:
+    """Let the crowd loose on a new database and print one row of the table."""
     database = Database(url)
     migrate.upgrade(database)
     with database.write() as session:
@@ -87,42 +128,53 @@ def measure(name: str, url: str, way: Callable[[str, int], Result]) -> None:
                 name=f"Deal {number}", stage=OpportunityStage.DISCOVERY, expected_value=Decimal(0)
             )
             create_opportunity(session, draft)
-    with multiprocessing.get_context("spawn").Pool(PROCESSES) as pool:
-        pool.map(abs, range(PROCESSES))  # they have started
-        started = time.perf_counter()
-        results = pool.starmap(way, [(url, seed) for seed in range(PROCESSES)], chunksize=1)
-        seconds = time.perf_counter() - started
-    waits = sorted(wait for result in results for wait in result[0])
+    results, seconds = crowd(database, way)
+    waits = [wait for result in results for wait in result[0]]
+    lengths = sorted(done - asked for asked, done in waits)
     errors = sum(result[1] for result in results)
     repeated = sum(result[2] for result in results)
     with database.read() as session:
-        kept = int(session.scalars(select(func.sum(Opportunity.expected_value))).one() or 0)
+        kept = int(session.scalars(select(total_amount(Opportunity.expected_value))).one() or 0)
     print(
         f"| {name} | {len(waits) - errors - kept} | {errors} | {repeated} | {len(waits) / seconds:.0f}"
-        f" | {waits[len(waits) // 2] * 1000:.0f} ms | {waits[-1]:.2f} s | {len(check.findings(database))} |"
+        f" | {lengths[len(waits) // 2] * 1000:.0f} ms | {lengths[-1]:.2f} s | {overtaken(waits)}"
+        f" | {len(check.findings(database))} |",
+        flush=True,
     )
     database.close()
 
 
-def main() -> None:
-    print("| way | lost | errors | repeated | changes/s | median | longest | findings of check |")
-    print("|---|---|---|---|---|---|---|---|")
+@contextlib.contextmanager
+def new_embedded_database() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
-        measure("SQLite, one writer at a time", f"sqlite:///{folder}/crm.db", one_at_a_time)
-    server = make_url(sys.argv[1] if len(sys.argv) > 1 else "postgresql://postgres@127.0.0.1:5432/postgres")
-    admin = create_engine(server.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
-    for name, way in (
-        ("PostgreSQL, one writer at a time", one_at_a_time),
-        ("PostgreSQL, serializable with retries", serializable),
-    ):
-        database = f"crm_bench_{uuid.uuid4().hex[:8]}"
+        yield f"sqlite:///{folder}/crm.db"
+
+
+@contextlib.contextmanager
+def new_database_on(server: str) -> Iterator[str]:
+    admin = create_engine(make_url(server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    name = f"crm_bench_{uuid.uuid4().hex[:8]}"
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield make_url(server).set(database=name).render_as_string(hide_password=False)
+    finally:
         with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {database}"))
-        try:
-            measure(name, server.set(database=database).render_as_string(hide_password=False), way)
-        finally:
-            with admin.connect() as connection:
-                connection.execute(text(f"DROP DATABASE {database} WITH (FORCE)"))
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        admin.dispose()
+
+
+def main() -> None:
+    server = sys.argv[1] if len(sys.argv) > 1 else SERVER
+    print("| way | lost | errors | repeated | changes/s | median | longest | overtaken | findings of check |")
+    print("|---|---|---|---|---|---|---|---|---|")
+    for kind, crowd in (("processes", in_processes), ("threads", in_threads)):
+        with new_embedded_database() as url:
+            measure(f"SQLite, one writer at a time, {kind}", url, crowd, one_at_a_time)
+        with new_database_on(server) as url:
+            measure(f"PostgreSQL, one writer at a time, {kind}", url, crowd, one_at_a_time)
+    with new_database_on(server) as url:
+        measure("PostgreSQL, serializable with retries, processes", url, in_processes, serializable)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,16 @@ MINOR_UNITS = 100
 LOWERED_ON_SQLITE = "lowered"
 """Name under which `crm_core.engines` registers Python's own `str.lower` with SQLite."""
 
+ADDED_UP_ON_SQLITE = "added_up"
+"""Name under which `crm_core.engines` registers `added_up` with SQLite."""
+
+LOW_BITS = 32
+LOW = 2**LOW_BITS - 1
+LARGEST_INTEGER = 2**63 - 1
+"""The largest that SQLite keeps as a number."""
+
 LARGEST_AMOUNT = Decimal("9999999999999.99")
-"""Ten trillion: 9,000 deals of it still add up in a 64-bit sum of minor units."""
+"""Ten trillion; a total of it over any number of rows is exact too, see `total_amount`."""
 
 
 def exact_amount(value: Decimal | int | str) -> Decimal:
@@ -70,7 +78,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class MinorUnits(TypeDecorator[Decimal]):
-    """Money: Decimal in Python, whole minor units (64-bit) in the database, so sums are exact on both."""
+    """Money: Decimal in Python, whole minor units (64-bit) in the database; `total_amount` adds it up."""
 
     impl = BigInteger
     cache_ok = True
@@ -79,7 +87,7 @@ class MinorUnits(TypeDecorator[Decimal]):
         return None if value is None else int(exact_amount(value) * MINOR_UNITS)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
-        return None if value is None else Decimal(int(value)) / MINOR_UNITS
+        return None if value is None else Decimal(int(value)).scaleb(-2)  # always two decimals
 
 
 class Line(TypeDecorator[str]):
@@ -131,6 +139,41 @@ def _lower_on_a_server(element: lowered, compiler: SQLCompiler, **options: Any) 
 @compiles(lowered, "sqlite")
 def _lower_in_the_embedded_database(element: lowered, compiler: SQLCompiler, **options: Any) -> str:
     return f"{LOWERED_ON_SQLITE}{compiler.function_argspec(element, **options)}"
+
+
+class total_amount(GenericFunction[Decimal]):  # noqa: N801  # reads as the SQL function it is
+    """Σ of a column of money, exact at any size on both databases; null where there is nothing to add.
+
+    SQLite's own `sum` fails beyond 64 bits. It adds amounts, not other totals.
+    """
+
+    type = MinorUnits()
+    inherit_cache = True
+    name = "total_amount"
+
+
+@compiles(total_amount)
+def _total_on_a_server(element: total_amount, compiler: SQLCompiler, **options: Any) -> str:
+    return f"sum({compiler.process(element.clauses.clauses[0], **options)})"
+
+
+@compiles(total_amount, "sqlite")
+def _total_in_the_embedded_database(element: total_amount, compiler: SQLCompiler, **options: Any) -> str:
+    amount = f"({compiler.process(element.clauses.clauses[0], **options)})"
+    low = f"sum({amount} & {LOW})"
+    high = f"sum({amount} >> {LOW_BITS}) FILTER (WHERE {amount} NOT BETWEEN 0 AND {LOW})"  # hardly ever any
+    return f"{ADDED_UP_ON_SQLITE}({low}, {high})"
+
+
+def added_up(low: int | None, high: int | None) -> int | str | None:
+    """One number out of the sum of the low bits of many and the sum of their high bits.
+
+    Digits where SQLite has no such number; it sorts them after every number, and padded by size.
+    """
+    if low is None:
+        return None
+    total = low + ((high or 0) << LOW_BITS)
+    return total if abs(total) <= LARGEST_INTEGER else f"{total:040}"
 
 
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")

@@ -48,13 +48,17 @@ class Database:
         self._open = contextvars.ContextVar[str | None]("open_transaction", default=None)
 
     @contextlib.contextmanager
-    def read(self, *, at: datetime | None = None) -> Iterator[Session]:
-        """A read-only snapshot. `at` is the instant it is taken for; by default now."""
+    def read(self, *, actor: int | None = None, at: datetime | None = None) -> Iterator[Session]:
+        """A read-only snapshot of what the actor may see; without an actor, of everything.
+
+        `at` is the instant it is taken for; by default now.
+        """
         with self._transaction("read", engines.reading(self.engine)) as session:
             with engines.in_plain_words(self.url):
                 session.execute(text(TAKE_SNAPSHOT[self.kind]))
-            session.info["at"], session.info["opened_at"] = at, clock.now()
+            session.info.update(at=at, opened_at=clock.now(), actor_id=actor)
             yield session
+            session.expunge_all()  # what was read stays as it was read
             session.rollback()
 
     @contextlib.contextmanager
@@ -68,12 +72,13 @@ class Database:
     ) -> Iterator[Session]:
         """One user action: exclusive, kept whole or not at all.
 
+        What the actor may do is for the services to say; without an actor it is the system, which may do all.
         The transaction's instant is `at`, by default now; it is always later than every earlier one's.
         Nothing but the library may run inside: control flow that leaves it (a page's rerun) undoes it.
         """
         with self._turn(), self._transaction("write", self.engine.execution_options(crm="write")) as session:
             self._wait_for_other_processes(session.connection())
-            session.info.update(at=_next_instant(session, at or clock.now()))
+            session.info.update(at=_next_instant(session, at or clock.now()), actor_id=actor)
             history.keep(session, actor_id=actor, source=source, note=note)
             yield session
             session.commit()

@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from crm_core.columns import LOWERED_ON_SQLITE
+from crm_core.columns import ADDED_UP_ON_SQLITE, LOWERED_ON_SQLITE, added_up
 from crm_core.errors import DatabaseUnavailable
 
 try:
@@ -40,6 +40,9 @@ SIGNS_OF_FAILURE = (
     "server closed the connection",
 )
 """What the drivers say when a file is damaged, a disk is full, or a server went away."""
+
+FIRST_PAUSE, SHORTEST_PAUSE, HALVED_AFTER = 0.01, 0.001, 0.05
+"""Seconds between a writer's tries for its turn: at first, at least, and the wait after which it is half."""
 
 EMBEDDED_SETTINGS = (
     "synchronous=FULL",
@@ -178,14 +181,17 @@ def _embedded_engine(url: Any, pool_size: int, patience: float) -> Engine:
             cursor.execute(f"PRAGMA {setting}")
         cursor.close()
         connection.create_function(LOWERED_ON_SQLITE, 1, _lower, deterministic=True)
+        connection.create_function(ADDED_UP_ON_SQLITE, 2, added_up, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         reading = connection.get_execution_options().get("crm") == "read"
         connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reading else 'OFF'}")
-        if not reading:
+        if reading:
+            connection.exec_driver_sql("BEGIN")
+        else:
             _switch_to_write_ahead_log(connection, patience)
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+            _begin_in_turn(connection, patience)
         _refuse_another_file(connection, url.database)
 
     return engine
@@ -220,6 +226,33 @@ def _switch_to_write_ahead_log(connection: Connection, patience: float) -> None:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(random.uniform(0.005, 0.05))  # noqa: S311
+
+
+def _begin_in_turn(connection: Connection, patience: float) -> None:
+    """Take the write lock once other processes let go of it; whoever has waited longest tries most often.
+
+    SQLite's own busy timeout tries ever more rarely instead, and newcomers overtake again and again.
+    """
+    raw: Any = connection.connection.dbapi_connection
+    asked_at = time.monotonic()
+    raw.execute("PRAGMA busy_timeout=0")
+    try:
+        while not _begins(raw, is_last_try=time.monotonic() > asked_at + patience):
+            pause = FIRST_PAUSE / (1 + (time.monotonic() - asked_at) / HALVED_AFTER)
+            time.sleep(max(pause, SHORTEST_PAUSE) * random.uniform(0.5, 1.5))  # noqa: S311
+    finally:
+        raw.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
+
+
+def _begins(raw: Any, *, is_last_try: bool) -> bool:
+    """Whether the write lock was free; on the last try it has to be."""
+    try:
+        raw.execute("BEGIN IMMEDIATE")
+    except embedded_sqlite.OperationalError as error:
+        if "locked" not in str(error) or is_last_try:
+            raise
+        return False
+    return True
 
 
 def _server_engine(url: Any, pool_size: int, patience: float) -> Engine:

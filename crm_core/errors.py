@@ -9,6 +9,14 @@ class NotFound(CrmError):
     """The record does not exist, was deleted, or is none of this user's business."""
 
 
+class NotAllowed(CrmError):
+    """The request makes sense, but this user may not do it; the sentence says who could."""
+
+
+class NotSignedIn(NotAllowed):
+    """Nobody, or somebody whose account is no longer active."""
+
+
 class RuleBroken(CrmError):
     """The request makes sense, but a rule of the sales process forbids it."""
 

@@ -93,15 +93,28 @@ class Calendar:
 
     def day_of(self, at: datetime) -> date:
         """The day it is here at that instant."""
-        return at.astimezone(self.zone).date()
+        try:
+            return at.astimezone(self.zone).date()
+        except OverflowError:  # in a zone where the first or the last year is over
+            return at.date()
 
     def start_of(self, day: date) -> datetime:
         """The first instant of the day."""
-        return datetime.combine(day, time(), self.zone).astimezone(UTC)
+        midnight = datetime.combine(day, time(), self.zone)
+        try:
+            return midnight.astimezone(UTC)
+        except OverflowError:  # in a zone where the first year has begun before, or the last one after
+            return midnight.replace(tzinfo=UTC)
 
     def end_of(self, day: date) -> datetime:
         """The last instant of the day that a database can tell from the next day's first."""
+        if day == date.max:
+            return datetime.max.replace(tzinfo=UTC)
         return self.start_of(day + ONE_DAY) - timedelta(microseconds=1)
+
+    def has(self, day: date) -> bool:
+        """Whether there was such a day: crossing the date line has skipped some."""
+        return self.start_of(day) < self.start_of(day + ONE_DAY)
 
     def last_second_of(self, day: date) -> datetime:
         """The last whole second of the day."""

@@ -1,19 +1,25 @@
 """Builders: a test names only what it cares about."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core.database import instant
 from crm_core.models import (
     Base,
+    CloseReason,
     Company,
     Contact,
     Lead,
+    Note,
     Opportunity,
     OpportunityStage,
+    Outcome,
+    Role,
     Team,
     User,
 )
@@ -28,6 +34,16 @@ PROBABILITIES = {
 }
 
 Row = TypeVar("Row", bound=Base)
+
+
+@dataclass(frozen=True)
+class People:
+    """The ids of Rita, a rep; Nora, of her team; Mia, their manager; and Otto, a rep of another team."""
+
+    rita: int
+    nora: int
+    mia: int
+    otto: int
 
 
 class Make:
@@ -70,7 +86,36 @@ class Make:
     def team(self, name: str = "North", **answers: Any) -> Team:
         return self._add(Team(name=name, **answers))
 
+    def people(self) -> People:
+        north, south = self.team("North").id, self.team("South").id
+        return People(
+            rita=self.user("Rita Rep", team_id=north).id,
+            nora=self.user("Nora North", team_id=north).id,
+            mia=self.user("Mia Manager", team_id=north, role=Role.MANAGER).id,
+            otto=self.user("Otto Other", team_id=south).id,
+        )
+
+    def note(self, text: str = "Called her.", **answers: Any) -> Note:
+        answers.setdefault("created_at", instant(self.session))
+        return self._add(Note(text=text, **answers))
+
     def _add(self, row: Row) -> Row:
         self.session.add(row)
         self.session.flush()
         return row
+
+
+def reason_id(session: Session, label: str, outcome: Outcome = Outcome.LOST) -> int:
+    """The key of one of the reasons that every workspace starts with."""
+    chosen = select(CloseReason.id).where(CloseReason.outcome == outcome, CloseReason.label == label)
+    return session.scalars(chosen).one()
+
+
+def stored(session: Session, *tables: type[Base]) -> dict[str, list[tuple[Any, ...]]]:
+    """What the session's database holds in those tables, by default in all of them."""
+    session.flush()
+    wanted = [table.__table__ for table in tables] or Base.metadata.sorted_tables
+    return {
+        table.name: sorted((tuple(row) for row in session.execute(select(table))), key=repr)
+        for table in wanted
+    }

@@ -86,6 +86,23 @@ def test_only_the_database_commits():
     assert committing == {"crm_core/database.py"}
 
 
+def test_every_door_says_who_comes_in():
+    """Without an actor a transaction is the system's, which may do everything."""
+    anonymous = {
+        f"{file.relative_to(PROJECT)}:{node.lineno}"
+        for folder in ("api", "pages", "ui")
+        for file in code(folder)
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"read", "write", "import_opportunities"}
+        and ast.unparse(node.func.value) != "st"  # Streamlit writes on the screen
+        and "actor" not in {keyword.arg for keyword in node.keywords}
+    }
+
+    assert anonymous == set()
+
+
 def test_nothing_writes_past_the_history():
     legacy = {"bulk_save_objects", "bulk_insert_mappings", "bulk_update_mappings"}
     wrong = {str(file) for folder in FORBIDDEN for file in code(folder) if legacy & set(called(file))}

@@ -42,7 +42,7 @@ def column(totals: dict[Hashable, Any], where: OpportunityFilter, workspace: Wor
         f"**{words.literal(worth)}**  \n:gray[{words.deals(deals, workspace)}]  \n:small[:gray[{unknown}]]"
     )
     inside = where.model_copy(update={"stages": frozenset({stage})})
-    for row in load(opportunity_service.get_opportunities, inside, limit=CARDS) if deals else ():
+    for row in load(opportunity_service.get_rows, inside, limit=CARDS) if deals else ():
         card(row, workspace)
     if deals > CARDS:
         st.caption(f"and {words.deals(deals - CARDS, workspace, 'more')}")

@@ -24,6 +24,11 @@ KEPT_ANSWERS = 500
 SENTENCE = 1000
 
 
+def actor() -> int:
+    """The user at this screen; as long as nobody signs in, the local one."""
+    return LOCAL_USER_ID
+
+
 def database() -> Database:
     """The installation's database; the screen ends with a sentence where it can't be used."""
     try:
@@ -39,10 +44,10 @@ def load(question: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs
     """
     source = database()
     try:
-        with source.read() as session:
+        with source.read(actor=actor()) as session:
             day = get_workspace(session).calendar.day_of(instant(session))
             known_at = f"{revision(session)} {day}"
-        key = f"{source.url} {question.__module__}.{question.__qualname__} {args!r} {kwargs!r}"
+        key = f"{source.url} {actor()} {question.__module__}.{question.__qualname__} {args!r} {kwargs!r}"
         return _answer(key, known_at, lambda session: question(session, *args, **kwargs))
     except DatabaseUnavailable as refusal:
         _unusable(refusal)
@@ -57,7 +62,7 @@ def workspace() -> Workspace:
 def saving(done: str, *, note: str | None = None) -> Iterator[Session]:
     """One user action, saved whole or refused; a toast says which, with the rule's sentence."""
     try:
-        with database().write(actor=LOCAL_USER_ID, source=Source.UI, note=note) as session:
+        with database().write(actor=actor(), source=Source.UI, note=note) as session:
             yield session
     except CrmError as refusal:
         messages.later(words.literal(str(refusal), limit=SENTENCE), ":material/block:")
@@ -82,5 +87,5 @@ def _opened(url: str) -> Database:
 
 @st.cache_data(ttl=KEPT_SECONDS, max_entries=KEPT_ANSWERS, show_spinner=False)
 def _answer(key: str, known_at: str, _question: Callable[[Session], T]) -> T:
-    with database().read() as session:
+    with database().read(actor=actor()) as session:
         return _question(session)

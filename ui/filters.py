@@ -8,7 +8,7 @@ from crm_core.filters import OpportunityFilter
 from crm_core.models import OpportunityStage
 from crm_core.periods import PeriodChoice
 from crm_core.services import user_service
-from crm_core.services.opportunity_service import OpportunitySort
+from crm_core.sorting import OpportunitySort
 from ui import words
 from ui.data import load
 

@@ -5,9 +5,8 @@ import streamlit as st
 from crm_core import clock, importing
 from crm_core.errors import CrmError
 from crm_core.importing import ImportReport, Refusal
-from crm_core.models import LOCAL_USER_ID
 from ui import messages, words
-from ui.data import database, refused, workspace
+from ui.data import actor, database, refused, workspace
 
 REFUSALS_SHOWN = 200
 
@@ -50,7 +49,7 @@ def _import(file: bytes, mapping: str | None, *, dry_run: bool) -> ImportReport 
             file,
             importing.find_mapping(mapping, file),
             at=clock.now(),
-            actor=LOCAL_USER_ID,
+            actor=actor(),
             dry_run=dry_run,
         )
     except CrmError as refusal:

@@ -7,8 +7,8 @@ import streamlit as st
 
 from crm_core.models import OpportunityStage
 from crm_core.schemas.opportunity import OpportunityResponse
-from crm_core.services.opportunity_service import OpportunitySort
 from crm_core.services.settings_service import Workspace
+from crm_core.sorting import OpportunitySort
 from ui import colors, words
 
 NAME_WIDTH = 260

@@ -3,24 +3,27 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pandas as pd
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from crm_core.analytics.pipeline import NOTHING, count_if
-from crm_core.analytics.rate import Rate
-from crm_core.analytics.scope import scope_of
+from crm_core.analytics.rate import Rate, ValueRate
+from crm_core.columns import total_amount
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.models import CloseReason, Opportunity
 from crm_core.periods import Period
+from crm_core.scope import Scope, scope_of
 
 
 @dataclass(frozen=True)
 class Outcomes:
     """Deals closed in a period; values without the deals whose value is unknown.
 
-    `not_counted` are deals lost for a reason that takes them out of every rate (“Duplicate or test”).
+    `not_counted` are deals lost for a reason that takes them out of every rate (“Duplicate or test”), with
+    their value and how many have none.
     """
 
     won: int
@@ -30,6 +33,8 @@ class Outcomes:
     lost_value: Decimal
     lost_without_value: int
     not_counted: int
+    not_counted_value: Decimal
+    not_counted_without_value: int
 
     @property
     def known_won_value(self) -> Decimal | None:
@@ -41,38 +46,52 @@ class Outcomes:
         """Won ÷ (won + lost), by count."""
         return Rate(self.won, self.won + self.lost - self.not_counted)
 
+    @property
+    def win_rate_by_value(self) -> ValueRate:
+        """Won value ÷ (won + lost value); deals without a value are left out and counted."""
+        return ValueRate(
+            hits=self.won_value,
+            total=self.won_value + self.lost_value - self.not_counted_value,
+            n=self.win_rate.n - self._left_out_by_value,
+            left_out=self._left_out_by_value,
+        )
+
+    @property
+    def _left_out_by_value(self) -> int:
+        return self.won_without_value + self.lost_without_value - self.not_counted_without_value
+
 
 def closed_in(
     session: Session,
-    period: Period,
+    period: Period | None = None,
     where: OpportunityFilter = EVERYTHING,
     *,
     as_of: datetime | None = None,
 ) -> Outcomes:
-    """Won and lost deals whose last close lies in the period, by `closed_at`."""
+    """Won and lost deals whose last close lies in the period, by `closed_at`; without one, all of them."""
     scope = scope_of(session, where, as_of)
-    deal = scope.deal
+    deal = scope.model
     unknown = deal.expected_value.is_(None)
-    won, won_value, won_unknown, lost, lost_value, lost_unknown, not_counted = session.execute(
-        select(
-            count_if(deal.is_won),
-            func.sum(case((deal.is_won, deal.expected_value))),
-            count_if(deal.is_won & unknown),
-            count_if(deal.is_lost),
-            func.sum(case((deal.is_lost, deal.expected_value))),
-            count_if(deal.is_lost & unknown),
-            count_if(_is_no_real_loss(deal)),
-        ).where(scope.calendar.within(deal.closed_at, period), *scope.conditions)
-    ).one()
-    return Outcomes(
-        won=won,
-        won_value=won_value or NOTHING,
-        won_without_value=won_unknown,
-        lost=lost,
-        lost_value=lost_value or NOTHING,
-        lost_without_value=lost_unknown,
-        not_counted=not_counted,
-    )
+    asked = [
+        figure
+        for kind in (deal.is_won, deal.is_lost, _is_no_real_loss(deal))
+        for figure in (
+            count_if(kind),
+            total_amount(case((kind, deal.expected_value))),
+            count_if(and_(kind, unknown)),
+        )
+    ]
+    chosen = select(*asked).where(*closed_within(scope, period), *scope.conditions)
+    counts: list[Any] = [NOTHING if count is None else count for count in session.execute(chosen).one()]
+    return Outcomes(*counts)
+
+
+def closed_within(scope: Scope[Opportunity], period: Period | None) -> list[ColumnElement[bool]]:
+    """SQL: closed, in the period if there is one."""
+    closed_at = scope.model.closed_at
+    if period is None:
+        return [closed_at.is_not(None)]
+    return [scope.moment.calendar.within(closed_at, period)]
 
 
 def won_by_month(
@@ -87,16 +106,16 @@ def won_by_month(
     Columns: month (its first day), deals (count), value (Decimal, workspace currency), without_value (count).
     """
     scope = scope_of(session, where, as_of)
-    deal, months = scope.deal, period.months()
-    position = scope.calendar.bucket(deal.closed_at, months)
+    deal, months = scope.model, period.months()
+    position = scope.moment.calendar.bucket(deal.closed_at, months)
     rows = session.execute(
         select(
             position,
             func.count(),
-            func.sum(deal.expected_value),
+            total_amount(deal.expected_value),
             count_if(deal.expected_value.is_(None)),
         )
-        .where(deal.is_won, scope.calendar.within(deal.closed_at, period), *scope.conditions)
+        .where(deal.is_won, *closed_within(scope, period), *scope.conditions)
         .group_by(position)
     )
     found = {months[row[0]]: (row[1], row[2] or NOTHING, row[3]) for row in rows}
@@ -109,8 +128,8 @@ def won_by_month(
 def first_day(session: Session, *, as_of: datetime | None = None) -> date | None:
     """The day the oldest deal was created; None without any."""
     scope = scope_of(session, EVERYTHING, as_of)
-    oldest = session.scalar(select(func.min(scope.deal.created_at)).where(*scope.conditions))
-    return None if oldest is None else scope.calendar.day_of(oldest)
+    oldest = session.scalar(select(func.min(scope.model.created_at)).where(*scope.conditions))
+    return None if oldest is None else scope.moment.calendar.day_of(oldest)
 
 
 def _is_no_real_loss(deal: type[Opportunity]) -> ColumnElement[bool]:

@@ -1,4 +1,4 @@
-"""What is open, and what it is worth."""
+"""What is open, what it is worth, and what a whole list adds up to."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,11 +9,12 @@ import pandas as pd
 from sqlalchemy import ColumnElement, ColumnExpressionArgument, case, func, select
 from sqlalchemy.orm import Session
 
-from crm_core.analytics.scope import scope_of
+from crm_core.columns import total_amount
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.models import OpportunityStage
+from crm_core.scope import scope_of
 
-NOTHING = Decimal(0)
+NOTHING = Decimal("0.00")
 CENT = Decimal("0.01")
 
 
@@ -34,32 +35,48 @@ class PipelineTotals:
         return bool(self.deals) and self.deals == self.without_value
 
 
+@dataclass(frozen=True)
+class StageTotals:
+    """The deals in one stage; values in the workspace's currency, without those whose value is unknown."""
+
+    stage: OpportunityStage
+    deals: int
+    value: Decimal
+    weighted: Decimal
+    without_value: int
+
+
+@dataclass(frozen=True)
+class ListTotals:
+    """Every deal of a list, open or closed; `weighted` counts only the open ones.
+
+    Values in the workspace's currency, without the deals whose value is unknown.
+    """
+
+    deals: int
+    value: Decimal
+    weighted: Decimal
+    without_value: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """The deals that share a stage and a probability: what every total is added up from."""
+
+    stage: OpportunityStage
+    probability: int
+    deals: int
+    value: Decimal | None
+    without_value: int
+    without_date: int
+    overdue: int
+
+
 def totals(
     session: Session, where: OpportunityFilter = EVERYTHING, *, as_of: datetime | None = None
 ) -> PipelineTotals:
     """What is open in the filter: count, Σ value, Σ value × probability / 100, and what is unknown."""
-    scope = scope_of(session, where, as_of)
-    deal = scope.deal
-    rows = session.execute(
-        select(
-            deal.probability,
-            func.count(),
-            func.sum(deal.expected_value),
-            count_if(deal.expected_value.is_(None)),
-            count_if(deal.expected_close_date.is_(None)),
-            count_if(deal.overdue(scope.today)),
-        )
-        .where(deal.is_open, *scope.conditions)
-        .group_by(deal.probability)
-    ).all()
-    return PipelineTotals(
-        deals=sum(row[1] for row in rows),
-        value=sum((row[2] or NOTHING for row in rows), NOTHING),
-        weighted=_weighted((row[0], row[2]) for row in rows),
-        without_value=sum(row[3] for row in rows),
-        without_date=sum(row[4] for row in rows),
-        overdue=sum(row[5] for row in rows),
-    )
+    return open_totals(groups(session, where, as_of=as_of, only_open=True))
 
 
 def by_stage(
@@ -70,30 +87,81 @@ def by_stage(
     Columns: stage (OpportunityStage), deals (count), value and weighted (Decimal, workspace currency),
     without_value (count).
     """
+    stages = stage_totals(groups(session, where, as_of=as_of))
+    frame = pd.DataFrame(
+        [(each.deals, each.value, each.weighted, each.without_value) for each in stages],
+        columns=["deals", "value", "weighted", "without_value"],
+    )
+    frame.insert(0, "stage", pd.Series(list(OpportunityStage), dtype=object))  # not mere text
+    return frame
+
+
+def list_totals(
+    session: Session, where: OpportunityFilter = EVERYTHING, *, as_of: datetime | None = None
+) -> ListTotals:
+    """Count, Σ value, and Σ value × probability / 100 of the open ones, over the whole filter."""
+    found = groups(session, where, as_of=as_of)
+    return ListTotals(
+        deals=sum(group.deals for group in found),
+        value=_value(found),
+        weighted=_weighted(group for group in found if not group.stage.is_closed),
+        without_value=sum(group.without_value for group in found),
+    )
+
+
+def groups(
+    session: Session,
+    where: OpportunityFilter = EVERYTHING,
+    *,
+    as_of: datetime | None = None,
+    only_open: bool = False,
+) -> list[Group]:
+    """The filter's deals by stage and probability, counted and added up in one statement."""
     scope = scope_of(session, where, as_of)
-    deal = scope.deal
-    rows = session.execute(
+    deal = scope.model
+    chosen = (
         select(
             deal.stage,
             deal.probability,
             func.count(),
-            func.sum(deal.expected_value),
+            total_amount(deal.expected_value),
             count_if(deal.expected_value.is_(None)),
+            count_if(deal.expected_close_date.is_(None)),
+            count_if(deal.overdue(scope.moment.today)),
         )
         .where(*scope.conditions)
         .group_by(deal.stage, deal.probability)
-    ).all()
-    inside = {stage: [row for row in rows if row[0] is stage] for stage in OpportunityStage}
-    frame = pd.DataFrame(
-        {
-            "deals": [sum(row[2] for row in found) for found in inside.values()],
-            "value": [sum((row[3] or NOTHING for row in found), NOTHING) for found in inside.values()],
-            "weighted": [_weighted((row[1], row[3]) for row in found) for found in inside.values()],
-            "without_value": [sum(row[4] for row in found) for found in inside.values()],
-        }
     )
-    frame.insert(0, "stage", pd.Series(list(OpportunityStage), dtype=object))  # not mere text
-    return frame
+    return [Group(*row) for row in session.execute(chosen.where(deal.is_open) if only_open else chosen)]
+
+
+def open_totals(found: Iterable[Group]) -> PipelineTotals:
+    """The open ones of the groups, together."""
+    inside = [group for group in found if not group.stage.is_closed]
+    return PipelineTotals(
+        deals=sum(group.deals for group in inside),
+        value=_value(inside),
+        weighted=_weighted(inside),
+        without_value=sum(group.without_value for group in inside),
+        without_date=sum(group.without_date for group in inside),
+        overdue=sum(group.overdue for group in inside),
+    )
+
+
+def stage_totals(found: Iterable[Group]) -> list[StageTotals]:
+    """The groups by stage: every stage in its order, empty ones included."""
+    found = list(found)
+    inside = {stage: [group for group in found if group.stage is stage] for stage in OpportunityStage}
+    return [
+        StageTotals(
+            stage=stage,
+            deals=sum(group.deals for group in here),
+            value=_value(here),
+            weighted=_weighted(here),
+            without_value=sum(group.without_value for group in here),
+        )
+        for stage, here in inside.items()
+    ]
 
 
 def count_if(condition: ColumnExpressionArgument[bool]) -> ColumnElement[int]:
@@ -101,10 +169,14 @@ def count_if(condition: ColumnExpressionArgument[bool]) -> ColumnElement[int]:
     return func.count(case((condition, 1)))
 
 
-def _weighted(sums: Iterable[tuple[int, Decimal | None]]) -> Decimal:
-    """Σ probability × value / 100 over (probability, value) pairs, rounded once, half up, after summing.
+def _value(found: Iterable[Group]) -> Decimal:
+    return sum((group.value or NOTHING for group in found), NOTHING)
 
-    The products are made here, not in SQL: a 64-bit sum of them would overflow a hundred times earlier.
+
+def _weighted(found: Iterable[Group]) -> Decimal:
+    """Σ probability × value / 100, rounded once, half up, after summing.
+
+    The products are made here, not in SQL, so that they are sums of money like any other.
     """
-    exact = sum((probability * (value or NOTHING) for probability, value in sums), NOTHING) / 100
+    exact = sum((group.probability * (group.value or NOTHING) for group in found), NOTHING) / 100
     return exact.quantize(CENT, ROUND_HALF_UP)

@@ -36,3 +36,23 @@ class Rate:
         middle, reach = p + z * z / (2 * n), z * sqrt(p * (1 - p) / n + z * z / (4 * n * n))
         scale = 1 + z * z / n
         return max(0.0, (middle - reach) / scale), min(1.0, (middle + reach) / scale)
+
+
+@dataclass(frozen=True)
+class ValueRate:
+    """`hits` out of `total`, in the workspace's currency, over `n` deals; `left_out` more have no value."""
+
+    hits: Decimal
+    total: Decimal
+    n: int
+    left_out: int
+
+    @property
+    def value(self) -> Decimal | None:
+        """Between 0 and 1; None where nothing can be divided by."""
+        return self.hits / self.total if self.total else None
+
+    @property
+    def is_thin(self) -> bool:
+        """Too few cases to rely on."""
+        return self.n < THIN

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from crm_core import history
+from crm_core import history, permissions
 from crm_core.database import Database
 from crm_core.importing.deals import Reading, read_deals
 from crm_core.importing.histories import process_of, states_of
@@ -20,6 +20,8 @@ from crm_core.services import settings_service
 
 BATCH = 5_000
 """How many deals are built at once, so that memory does not grow with their states."""
+
+IMPORT = "import deals"
 
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -37,16 +39,18 @@ def import_opportunities(
 
     Rows whose key is there already are passed over, so a second import changes nothing; the report warns of
     those that differ from the CRM. With `dry_run` nothing is written and the report tells what would be.
-    Raises `UnreadableFile`.
+    Raises `NeedsAdmin` and `UnreadableFile`.
     """
-    with database.read(at=at) as session:
+    with database.read(actor=actor, at=at) as session:
+        permissions.require_admin(session, IMPORT)
         workspace = settings_service.get_workspace(session)
     reading = read_deals(file, mapping, workspace, at)
     if dry_run or reading.refusals:
-        with database.read(at=at) as session:
+        with database.read(actor=actor, at=at) as session:
             plan = make_plan(session, mapping.source, reading)
     else:
         with database.write(actor=actor, source=Source.IMPORT, at=at) as session:
+            permissions.require_admin(session, IMPORT)  # still, after a long reading
             plan = make_plan(session, mapping.source, reading)
             if plan.deals:
                 _write(session, plan, mapping, name_of(file) if isinstance(file, Path) else "a file")

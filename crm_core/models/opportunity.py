@@ -194,7 +194,7 @@ class Opportunity(Record):
 
     @classmethod
     def of(cls, users: Collection[int]) -> ColumnElement[bool]:
-        return or_(super().of(users), cls.credited_owner_id.in_(users))
+        return or_(cls.owner_id.is_(None), cls.owner_id.in_(users), cls.credited_owner_id.in_(users))
 
     @classmethod
     def counts_for(cls, users: Collection[int] | Select[int]) -> ColumnElement[bool]:

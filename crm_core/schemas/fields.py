@@ -77,6 +77,11 @@ def _is_label(label: str) -> bool:
     )
 
 
+def shows_something(text: str | None) -> bool:
+    """Whether there is a visible character in it."""
+    return not all(map(_is_blank, text or ""))
+
+
 def _is_blank(character: str) -> bool:
     """Whether nothing is to be seen of it; NUL is no blank, so that it is refused wherever it stands."""
     return character != "\x00" and (unicodedata.category(character) in LOOKS_EMPTY or character in FILLERS)

@@ -1,36 +1,28 @@
 """What can be done with an opportunity, and what can't."""
 
-from datetime import date
-from enum import StrEnum
-from typing import Any
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
 
-from pydantic import MISSING
-from sqlalchemy import ColumnElement, Select, func, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from crm_core.columns import lowered, storable_text
+from crm_core import listing
+from crm_core.analytics import stats
+from crm_core.analytics.pipeline import ListTotals, list_totals
+from crm_core.analytics.stats import PipelineStats
+from crm_core.columns import storable_text
 from crm_core.database import instant
-from crm_core.errors import InvalidInput, NotFound, RuleBroken
+from crm_core.errors import InvalidInput, RuleBroken
 from crm_core.filters import EVERYTHING, OpportunityFilter
-from crm_core.models import (
-    Company,
-    Contact,
-    Opportunity,
-    OpportunityStage,
-    Outcome,
-    Record,
-    StageSettings,
-    User,
-)
+from crm_core.models import Lead, LeadStatus, Opportunity, OpportunityStage, Outcome
+from crm_core.periods import Period
+from crm_core.schemas.conversion import Conversion, ConversionChoice
 from crm_core.schemas.opportunity import OpportunityCreate, OpportunityResponse, OpportunityUpdate
-from crm_core.services import settings_service
-
-LARGEST_PAGE = 200
-
-
-class OpportunityNotFound(NotFound):
-    def __init__(self, opportunity_id: int) -> None:
-        super().__init__(f"There is no opportunity {opportunity_id}; it may have been deleted.")
+from crm_core.scope import scope_of
+from crm_core.services import closing, conversion, records, settings_service
+from crm_core.sorting import OpportunitySort
+from crm_core.timeline import HistoryEntry
 
 
 class OpportunityIsClosed(RuleBroken):
@@ -53,115 +45,42 @@ class ReopenNeedsOpenStage(RuleBroken):
         super().__init__("A deal is reopened into an open stage. Choose one.")
 
 
-class TooEarlyToWin(RuleBroken):
-    def __init__(self, opportunity: Opportunity, stages: list[OpportunityStage]) -> None:
-        allowed = " or ".join(stage.label.lower() for stage in stages)
-        super().__init__(
-            f"“{opportunity.name}” is still in {opportunity.stage.label.lower()}."
-            f" Deals are won from {allowed}: move it first."
-        )
+AS_MATCHED = ConversionChoice()
+
+NOT_CLOSED = dict.fromkeys(
+    ("closed_at", "actual_close_date", "close_reason_id", "close_note", "credited_owner_id")
+)
+"""What a deal loses when it is reopened."""
 
 
-class LossNeedsReason(RuleBroken):
-    def __init__(self) -> None:
-        super().__init__("Say why the deal was lost: choose a reason.")
+@dataclass(frozen=True)
+class OpportunityPage:
+    """Some rows of a list, what the whole list adds up to, and where it goes on; None at its end."""
 
-
-class ReasonNeedsNote(RuleBroken):
-    def __init__(self, label: str) -> None:
-        super().__init__(f"“{label}” says little by itself: add a note.")
-
-
-class WrongReason(RuleBroken):
-    def __init__(self, label: str, outcome: Outcome) -> None:
-        super().__init__(f"“{label}” is no reason for a {outcome} deal. Choose another.")
-
-
-class ImpossibleCloseDate(RuleBroken):
-    pass
-
-
-class OpportunitySort(StrEnum):
-    """Orders a list can be in; unknown values come last, and the id decides between equals."""
-
-    NAME = "name"
-    NAME_DESCENDING = "-name"
-    COMPANY = "company"
-    COMPANY_DESCENDING = "-company"
-    VALUE = "value"
-    VALUE_DESCENDING = "-value"
-    STAGE = "stage"
-    STAGE_DESCENDING = "-stage"
-    EXPECTED_CLOSE = "expected_close"
-    EXPECTED_CLOSE_DESCENDING = "-expected_close"
-    OWNER = "owner"
-    OWNER_DESCENDING = "-owner"
-    CREATED = "created"
-    CREATED_DESCENDING = "-created"
-
-    @property
-    def is_descending(self) -> bool:
-        return self.value.startswith("-")
-
-    @property
-    def column(self) -> str:
-        """What it sorts by, whichever way round."""
-        return self.value.removeprefix("-")
-
-    @property
-    def reversed(self) -> "OpportunitySort":
-        """The same column the other way round."""
-        return OpportunitySort(self.column if self.is_descending else f"-{self.column}")
-
-    @property
-    def label(self) -> str:
-        rising, falling = {
-            "value": ("lowest first", "highest first"),
-            "stage": ("first to last", "last to first"),
-            "expected_close": ("soonest first", "latest first"),
-            "created": ("oldest first", "newest first"),
-        }.get(self.column, ("A to Z", "Z to A"))
-        name = self.column.replace("_", " ").capitalize()
-        return f"{name}, {falling if self.is_descending else rising}"
-
-
-SORT_COLUMNS: dict[str, ColumnElement[Any]] = {
-    "name": lowered(Opportunity.name),
-    "company": lowered(Company.name),
-    "value": Opportunity.expected_value.expression,
-    "stage": Opportunity.stage_order(),
-    "expected_close": Opportunity.expected_close_date.expression,
-    "owner": lowered(User.name),
-    "created": Opportunity.created_at.expression,
-}
+    rows: list[OpportunityResponse]
+    totals: ListTotals
+    next_cursor: str | None
 
 
 def create_opportunity(session: Session, draft: OpportunityCreate) -> Opportunity:
     """Create an open deal; without a probability it gets its stage's default.
 
-    The same `request_id` again returns the first deal. Raises `CloseNeedsOutcome` for a closed stage and
-    `NotFound` for a company, contact or owner that does not exist.
+    The same `request_id` again returns the first deal. Raises `CloseNeedsOutcome` for a closed stage,
+    `RecordNotFound` and `OwnerIsInactive` for a company, contact or owner that it can't have.
     """
-    if draft.request_id is not None and (first := _find_by_request(session, draft.request_id)):
+    if first := records.find_first(session, Opportunity, draft.request_id):
         return first
     if draft.stage.is_closed:
         raise CloseNeedsOutcome(draft.name)
-    _require_existing(session, draft.model_dump())
     answers = draft.model_dump()
     if answers["probability"] is None:
         answers["probability"] = settings_service.default_probability(session, draft.stage)
-    opportunity = Opportunity(**answers)
-    session.add(opportunity)
-    session.flush()  # gives it its id
-    return opportunity
+    return records.add(session, Opportunity(**answers))
 
 
 def get_opportunity(session: Session, opportunity_id: int) -> Opportunity:
-    """One deal that was not deleted. Raises `OpportunityNotFound`."""
-    opportunity = session.get(Opportunity, opportunity_id)
-    if opportunity is None or opportunity.deleted_at is not None:
-        raise OpportunityNotFound(opportunity_id)
-    return opportunity
+    """One deal that was not deleted. Raises `RecordNotFound`."""
+    return records.get(session, Opportunity, opportunity_id)
 
 
 def get_opportunities(
@@ -171,57 +90,100 @@ def get_opportunities(
     sort: OpportunitySort = OpportunitySort.VALUE_DESCENDING,
     limit: int = 50,
     offset: int = 0,
+    after: str | None = None,
+) -> OpportunityPage:
+    """A page of the filtered and sorted list, and the totals of the whole list.
+
+    It begins at an offset, or after the `next_cursor` of the page before. Raises `InvalidInput` for a page
+    without a size and for a cursor of another list.
+    """
+    part = listing.get_slice(
+        session, where, sort, OpportunityResponse, limit=limit, offset=offset, after=after
+    )
+    return OpportunityPage(part.rows, list_totals(session, where), part.next_cursor)
+
+
+def get_rows(
+    session: Session,
+    where: OpportunityFilter = EVERYTHING,
+    *,
+    sort: OpportunitySort = OpportunitySort.VALUE_DESCENDING,
+    limit: int = 50,
+    offset: int = 0,
 ) -> list[OpportunityResponse]:
-    """A page of the filtered and sorted list, with the names of companies and owners."""
-    if not 1 <= limit <= LARGEST_PAGE or offset < 0:
-        raise InvalidInput(f"A page has between 1 and {LARGEST_PAGE} rows.")
-    chosen = select(Opportunity).where(*_conditions(session, where))
-    chosen = chosen.options(joinedload(Opportunity.company), joinedload(Opportunity.owner))
-    return [_response(found) for found in session.scalars(_sorted(chosen, sort).limit(limit).offset(offset))]
+    """A page of the list by itself, with the names of companies, contacts and owners."""
+    return listing.get_rows(session, where, sort, OpportunityResponse, limit=limit, offset=offset)
 
 
 def count_opportunities(session: Session, where: OpportunityFilter = EVERYTHING) -> int:
     """How many deals the whole filtered list has."""
-    conditions = _conditions(session, where)
-    return session.scalar(select(func.count()).select_from(Opportunity).where(*conditions)) or 0
+    return listing.count(session, where)
 
 
-def update_opportunity(session: Session, opportunity_id: int, changes: OpportunityUpdate) -> Opportunity:
-    """Change what was sent. A changed stage is a move; a closed deal keeps its stage and probability."""
-    opportunity = get_opportunity(session, opportunity_id)
-    sent = {field: getattr(changes, field) for field in changes.model_fields_set}
-    sent = {field: value for field, value in sent.items() if value is not MISSING}
-    _require_existing(session, sent)
-    probability = sent.pop("probability", None)
-    stage = sent.pop("stage", opportunity.stage)
-    if stage is not opportunity.stage:
-        move_opportunity(session, opportunity_id, to=stage, probability=probability)
-    elif probability is not None:
-        if not opportunity.is_open:
-            raise OpportunityIsClosed(opportunity)
-        opportunity.probability = probability
-    for field, value in sent.items():
-        setattr(opportunity, field, value)
+def find_opportunity_ids(session: Session, where: OpportunityFilter) -> list[int]:
+    """The keys of every deal in the filter as it is now, for a change of them all."""
+    scope = scope_of(session, where)
+    return list(session.scalars(select(scope.model.id).where(*scope.conditions).order_by(scope.model.id)))
+
+
+def get_history(
+    session: Session, opportunity_id: int, *, limit: int = 100, offset: int = 0
+) -> list[HistoryEntry]:
+    """What was changed about a deal, newest first; of a deleted one too. Raises `RecordNotFound`."""
+    return records.get_history(session, Opportunity, opportunity_id, limit=limit, offset=offset)
+
+
+def get_pipeline_stats(
+    session: Session,
+    where: OpportunityFilter = EVERYTHING,
+    *,
+    as_of: datetime | None = None,
+    period: Period | None = None,
+) -> PipelineStats:
+    """Each stage, what is open, and what was won and lost in the period (without one, ever).
+
+    As known at `as_of`, by default at the filter's instant, or else now. docs/metrics.md defines each figure.
+    """
+    return stats.pipeline_stats(session, where, as_of=as_of, period=period)
+
+
+def update_opportunity(
+    session: Session,
+    opportunity_id: int,
+    changes: OpportunityUpdate,
+    *,
+    expected_version: int | None = None,
+) -> Opportunity:
+    """Change what was sent. A changed stage is a move; a closed deal keeps its stage and probability.
+
+    Raises `OpportunityIsClosed`, `CloseNeedsOutcome`, and what `records.get_to_change` and
+    `records.apply` raise.
+    """
+    opportunity = _get_to_change(session, opportunity_id, expected_version)
+    answers = records.sent(opportunity, changes)
+    records.require_references(session, answers)
+    probability = changes.model_dump().get("probability")
+    if {"stage", "probability"} & answers.keys():
+        _move(session, opportunity, to=answers.pop("stage", opportunity.stage), probability=probability)
+        answers.pop("probability", None)
+    records.apply(opportunity, answers)
     return opportunity
 
 
 def move_opportunity(
-    session: Session, opportunity_id: int, *, to: OpportunityStage, probability: int | None = None
+    session: Session,
+    opportunity_id: int,
+    *,
+    to: OpportunityStage,
+    probability: int | None = None,
+    expected_version: int | None = None,
 ) -> Opportunity:
     """Move an open deal to another open stage; its probability follows unless the call gives one.
 
     Raises `OpportunityIsClosed`, and `CloseNeedsOutcome` for a closed stage.
     """
-    opportunity = get_opportunity(session, opportunity_id)
-    if not opportunity.is_open:
-        raise OpportunityIsClosed(opportunity)
-    if to.is_closed:
-        raise CloseNeedsOutcome(opportunity.name)
-    if probability is not None:
-        opportunity.probability = probability
-    elif to is not opportunity.stage and settings_service.get_settings(session).probability_follows_stage:
-        opportunity.probability = settings_service.default_probability(session, to)
-    opportunity.stage = to
+    opportunity = _get_to_change(session, opportunity_id, expected_version)
+    _move(session, opportunity, to=to, probability=probability)
     return opportunity
 
 
@@ -233,128 +195,234 @@ def close_opportunity(
     reason_id: int | None = None,
     note: str | None = None,
     on: date | None = None,
+    expected_version: int | None = None,
 ) -> Opportunity:
     """Close a deal as won or lost, today or on a past day; the owner of now gets the credit.
 
-    A past day counts from its last second. Raises `OpportunityIsClosed`, `TooEarlyToWin`, `LossNeedsReason`,
-    `ReasonNeedsNote`, `WrongReason`, `ImpossibleCloseDate`.
+    A past day counts from its last second. Raises `OpportunityIsClosed` and what `closing` refuses.
     """
-    opportunity = get_opportunity(session, opportunity_id)
+    opportunity = _get_to_change(session, opportunity_id, expected_version)
     if not opportunity.is_open:
         raise OpportunityIsClosed(opportunity)
     if outcome is Outcome.WON:
-        _require_winnable(session, opportunity)
-    _require_reason(session, outcome, reason_id, note)
+        closing.require_winnable(session, opportunity)
+    closing.require_reason(session, outcome, reason_id, note)
     calendar, now = settings_service.get_calendar(session), instant(session)
-    today, created = calendar.day_of(now), calendar.day_of(opportunity.created_at)
+    today = calendar.day_of(now)
     on = on or today
-    if on > today:
-        raise ImpossibleCloseDate(
-            f"“{opportunity.name}” can't be closed in the future. Choose a day up to today."
-        )
-    if on < created:
-        raise ImpossibleCloseDate(
-            f"“{opportunity.name}” was created on {created:%Y-%m-%d}; it can't be closed before that day."
-        )
-    opportunity.stage = OpportunityStage.of(outcome)
-    opportunity.probability = 100 if outcome is Outcome.WON else 0
-    opportunity.closed_at = now if on == today else max(calendar.last_second_of(on), opportunity.created_at)
-    opportunity.actual_close_date = on
-    opportunity.close_reason_id = reason_id
-    opportunity.close_note = None if note is None else storable_text(note)
-    opportunity.credited_owner_id = opportunity.owner_id
+    closing.require_possible_day(session, opportunity, on)
+    records.apply(
+        opportunity,
+        {
+            "stage": OpportunityStage.of(outcome),
+            "probability": 100 if outcome is Outcome.WON else 0,
+            "closed_at": now if on == today else max(calendar.last_second_of(on), opportunity.created_at),
+            "actual_close_date": on,
+            "close_reason_id": reason_id,
+            "close_note": None if note is None else storable_text(note),
+            "credited_owner_id": opportunity.owner_id,
+        },
+    )
     return opportunity
 
 
-def reopen_opportunity(session: Session, opportunity_id: int, *, to: OpportunityStage) -> Opportunity:
+def reopen_opportunity(
+    session: Session,
+    opportunity_id: int,
+    *,
+    to: OpportunityStage,
+    probability: int | None = None,
+    expected_version: int | None = None,
+) -> Opportunity:
     """Take a closed deal back into an open stage; how it was closed stays in its history only.
 
     Raises `OpportunityIsOpen` and `ReopenNeedsOpenStage`.
     """
-    opportunity = get_opportunity(session, opportunity_id)
+    opportunity = _get_to_change(session, opportunity_id, expected_version)
     if opportunity.is_open:
         raise OpportunityIsOpen(opportunity)
     if to.is_closed:
         raise ReopenNeedsOpenStage
-    probability = settings_service.default_probability(session, to)
-    opportunity.stage, opportunity.probability = to, probability
-    opportunity.closed_at = opportunity.actual_close_date = None
-    opportunity.close_reason_id = opportunity.close_note = opportunity.credited_owner_id = None
+    if probability is None:
+        probability = settings_service.default_probability(session, to)
+    _require_percent(probability)
+    records.apply(opportunity, {"stage": to, "probability": probability, **NOT_CLOSED})
     return opportunity
 
 
-def delete_opportunity(session: Session, opportunity_id: int) -> Opportunity:
+def delete_opportunity(
+    session: Session, opportunity_id: int, *, expected_version: int | None = None
+) -> Opportunity:
     """Take a deal out of every list and figure from now on; `restore_opportunity` brings it back."""
-    opportunity = get_opportunity(session, opportunity_id)
-    opportunity.deleted_at = instant(session)
+    opportunity = _get_to_change(session, opportunity_id, expected_version)
+    records.delete(session, opportunity)
     return opportunity
 
 
-def restore_opportunity(session: Session, opportunity_id: int) -> Opportunity:
-    """Bring back a deleted deal as it was. A deal that was not deleted stays as it is."""
-    opportunity = session.get(Opportunity, opportunity_id)
-    if opportunity is None:
-        raise OpportunityNotFound(opportunity_id)
-    opportunity.deleted_at = None
-    return opportunity
+def restore_opportunity(
+    session: Session, opportunity_id: int, *, expected_version: int | None = None
+) -> Opportunity:
+    """Bring back a deleted deal as it was. A deal that was not deleted stays as it is.
+
+    Raises `BelongsToDeleted` if its company or contact was deleted too.
+    """
+    return records.restore(session, Opportunity, opportunity_id, expected_version=expected_version)
 
 
-def _find_by_request(session: Session, request_id: str) -> Opportunity | None:
-    return session.scalar(select(Opportunity).where(Opportunity.request_id == request_id))
+def assign_opportunities(
+    session: Session,
+    opportunity_ids: Collection[int],
+    *,
+    owner_id: int | None,
+    expected_versions: Mapping[int, int] | None = None,
+) -> list[Opportunity]:
+    """Give many deals to one owner, or to nobody: all of them, or none. Credit for closed ones stays.
+
+    Raises `NothingWasChanged`, which tells for each deal that was refused why.
+    """
+    records.require_references(session, {"owner_id": owner_id})
+    changes = OpportunityUpdate(owner_id=owner_id)
+    return update_opportunities(session, opportunity_ids, changes, expected_versions=expected_versions)
 
 
-def _require_existing(session: Session, answers: dict[str, object]) -> None:
-    """Whatever the answers point to must be there."""
-    named: tuple[tuple[str, type[Record] | type[User], str], ...] = (
-        ("company_id", Company, "company"),
-        ("contact_id", Contact, "contact"),
-        ("owner_id", User, "user"),
+def update_opportunities(
+    session: Session,
+    opportunity_ids: Collection[int],
+    changes: OpportunityUpdate,
+    *,
+    expected_versions: Mapping[int, int] | None = None,
+) -> list[Opportunity]:
+    """`update_opportunity` for many: all of them, or none. Raises `NothingWasChanged`."""
+    versions = expected_versions or {}
+    return records.change_all(
+        session,
+        Opportunity,
+        opportunity_ids,
+        lambda key: update_opportunity(session, key, changes, expected_version=versions.get(key)),
     )
-    for field, model, noun in named:
-        if (key := answers.get(field)) is None:
-            continue
-        found = session.get(model, key)
-        if found is None or getattr(found, "deleted_at", None) is not None:
-            raise NotFound(f"There is no {noun} {key}; it may have been deleted. Choose another.")
 
 
-def _require_winnable(session: Session, opportunity: Opportunity) -> None:
-    stages = session.scalars(select(StageSettings.stage).where(StageSettings.can_be_won)).all()
-    if opportunity.stage not in stages:
-        raise TooEarlyToWin(opportunity, [stage for stage in OpportunityStage if stage in stages])
+def close_opportunities(
+    session: Session,
+    opportunity_ids: Collection[int],
+    *,
+    outcome: Outcome,
+    reason_id: int | None = None,
+    note: str | None = None,
+    on: date | None = None,
+    expected_versions: Mapping[int, int] | None = None,
+) -> list[Opportunity]:
+    """`close_opportunity` for many: all of them, or none. Raises `NothingWasChanged`."""
+    versions = expected_versions or {}
+    return records.change_all(
+        session,
+        Opportunity,
+        opportunity_ids,
+        lambda key: close_opportunity(
+            session,
+            key,
+            outcome=outcome,
+            reason_id=reason_id,
+            note=note,
+            on=on,
+            expected_version=versions.get(key),
+        ),
+    )
 
 
-def _require_reason(session: Session, outcome: Outcome, reason_id: int | None, note: str | None) -> None:
-    if reason_id is None:
-        if outcome is Outcome.LOST:
-            raise LossNeedsReason
-        return
-    reason = settings_service.get_close_reason(session, reason_id)
-    if reason.outcome is not outcome:
-        raise WrongReason(reason.label, outcome)
-    if reason.needs_note and not (note or "").strip():
-        raise ReasonNeedsNote(reason.label)
+def delete_opportunities(
+    session: Session, opportunity_ids: Collection[int], *, expected_versions: Mapping[int, int] | None = None
+) -> list[Opportunity]:
+    """`delete_opportunity` for many: all of them, or none. Raises `NothingWasChanged`."""
+    versions = expected_versions or {}
+    return records.change_all(
+        session,
+        Opportunity,
+        opportunity_ids,
+        lambda key: delete_opportunity(session, key, expected_version=versions.get(key)),
+    )
 
 
-def _conditions(session: Session, where: OpportunityFilter) -> list[ColumnElement[bool]]:
-    calendar = settings_service.get_calendar(session)
-    return where.conditions(Opportunity, calendar=calendar, today=calendar.day_of(instant(session)))
+def restore_opportunities(session: Session, opportunity_ids: Collection[int]) -> list[Opportunity]:
+    """`restore_opportunity` for many: all of them, or none. Raises `NothingWasChanged`."""
+    return records.change_all(
+        session, Opportunity, opportunity_ids, lambda key: restore_opportunity(session, key)
+    )
 
 
-def _sorted(chosen: Select[Opportunity], sort: OpportunitySort) -> Select[Opportunity]:
-    if sort.column == "company":
-        chosen = chosen.outerjoin(Opportunity.company)
-    if sort.column == "owner":
-        chosen = chosen.outerjoin(Opportunity.owner)
-    column = SORT_COLUMNS[sort.column]
-    if sort.is_descending:
-        return chosen.order_by(column.desc().nulls_last(), Opportunity.id.desc())
-    return chosen.order_by(column.asc().nulls_last(), Opportunity.id)
+def convert_lead_to_opportunity(
+    session: Session,
+    lead_id: int,
+    choice: ConversionChoice = AS_MATCHED,
+    *,
+    expected_version: int | None = None,
+) -> Conversion:
+    """Make an opportunity of a qualified lead, with its company and its contact, found or created.
+
+    The same lead again gives the first answer. Raises `LeadIsNotQualified`, `OpportunityIsClosed` for a
+    picked deal that is closed, and what creating and changing the records raises.
+    """
+    lead = records.get_to_change(session, Lead, lead_id)
+    if lead.status is LeadStatus.CONVERTED:
+        return conversion.first_answer(session, lead)
+    records.require_version(session, lead, expected_version)
+    plan, deal = _conversion_plan(session, lead, choice)
+    conversion.create_what_is_missing(session, lead, plan, conversion.owner_of(lead, choice))
+    deal = deal or create_opportunity(session, conversion.draft_of(lead, choice, plan))
+    return conversion.link(session, lead, deal, plan)
 
 
-def _response(opportunity: Opportunity) -> OpportunityResponse:
-    """For lists: with the names of what it belongs to."""
-    response = OpportunityResponse.model_validate(opportunity)
-    response.company_name = opportunity.company.name if opportunity.company else None
-    response.owner_name = opportunity.owner.name if opportunity.owner else None
-    return response
+def preview_conversion(session: Session, lead_id: int, choice: ConversionChoice = AS_MATCHED) -> Conversion:
+    """What `convert_lead_to_opportunity` would match and create. Writes nothing; raises the same."""
+    lead = records.get_to_change(session, Lead, lead_id)
+    if lead.status is LeadStatus.CONVERTED:
+        return conversion.first_answer(session, lead)
+    return _conversion_plan(session, lead, choice)[0]
+
+
+def _conversion_plan(
+    session: Session, lead: Lead, choice: ConversionChoice
+) -> tuple[Conversion, Opportunity | None]:
+    """What is to be done, all of which is allowed, and the deal that was picked."""
+    conversion.require_qualified(lead)
+    deal = _picked(session, choice.opportunity_id)
+    plan = conversion.plan_of(session, lead, choice, deal)
+    records.require_references(session, {"owner_id": conversion.owner_of(lead, choice)})
+    if deal is None and choice.stage.is_closed:
+        raise CloseNeedsOutcome(plan.opportunity.name or lead.name)
+    return plan, deal
+
+
+def _picked(session: Session, opportunity_id: int | None) -> Opportunity | None:
+    """The open deal that a lead is to be linked to."""
+    if opportunity_id is None:
+        return None
+    opportunity = records.get_to_change(session, Opportunity, opportunity_id)
+    if not opportunity.is_open:
+        raise OpportunityIsClosed(opportunity)
+    return opportunity
+
+
+def _get_to_change(session: Session, opportunity_id: int, expected_version: int | None) -> Opportunity:
+    return records.get_to_change(session, Opportunity, opportunity_id, expected_version=expected_version)
+
+
+def _move(
+    session: Session, opportunity: Opportunity, *, to: OpportunityStage, probability: int | None
+) -> None:
+    """Nothing is set before everything is allowed."""
+    if not opportunity.is_open:
+        raise OpportunityIsClosed(opportunity)
+    if to.is_closed:
+        raise CloseNeedsOutcome(opportunity.name)
+    if probability is not None:
+        _require_percent(probability)
+        opportunity.probability = probability
+    elif to is not opportunity.stage and settings_service.get_settings(session).probability_follows_stage:
+        opportunity.probability = settings_service.default_probability(session, to)
+    opportunity.stage = to
+
+
+def _require_percent(probability: int) -> None:
+    if not 0 <= probability <= 100:
+        raise InvalidInput("A probability lies between 0 and 100 %.")

@@ -1,14 +1,26 @@
 """What the workspace decided: currency, calendar, stages, reasons to close."""
 
 from dataclasses import dataclass
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from crm_core.errors import NotFound
-from crm_core.models import CloseReason, OpportunityStage, Outcome, Settings, StageSettings
+from crm_core import permissions
+from crm_core.columns import lowered
+from crm_core.errors import NotFound, RuleBroken
+from crm_core.models import Base, CloseReason, OpportunityStage, Outcome, Settings, StageSettings
 from crm_core.periods import Calendar
+from crm_core.schemas.fields import LARGEST_ID, Schema
+from crm_core.schemas.settings import (
+    CloseReasonCreate,
+    CloseReasonUpdate,
+    SettingsUpdate,
+    StageSettingsUpdate,
+)
+
+CHANGE = "change the settings"
 
 
 @dataclass(frozen=True)
@@ -21,9 +33,55 @@ class Workspace:
     has_demo_data: bool
 
 
+class ClosedStageIsFixed(RuleBroken):
+    def __init__(self, stage: OpportunityStage) -> None:
+        super().__init__(
+            f"What holds in {stage.label} can't be changed: such deals are certain, and never stale."
+            " Change an open stage instead."
+        )
+
+
+class NothingCouldBeWon(RuleBroken):
+    def __init__(self, stage: OpportunityStage) -> None:
+        super().__init__(
+            f"{stage.label} is the last stage that deals can be won from. Let them be won from another first."
+        )
+
+
+class ReasonNotFound(NotFound):
+    def __init__(self) -> None:
+        super().__init__("This reason to close does not exist. Choose one from the list.")
+
+
+class ReasonExists(RuleBroken):
+    def __init__(self, reason: CloseReason) -> None:
+        advice = "Choose another name." if reason.is_active else "It was retired: activate it again."
+        super().__init__(f"“{reason.label}” is a reason for {reason.outcome} deals already. {advice}")
+
+
+class NothingCouldBeLost(RuleBroken):
+    def __init__(self, reason: CloseReason) -> None:
+        super().__init__(
+            f"“{reason.label}” is the last reason for lost deals, and losing one needs a reason."
+            " Add another first."
+        )
+
+
 def get_settings(session: Session) -> Settings:
     """The one row of settings."""
+    permissions.actor_of(session)
     return session.get_one(Settings, 1)
+
+
+def update_settings(session: Session, changes: SettingsUpdate) -> Settings:
+    """Change what was sent; no deal is touched, and amounts stay what they are in another currency.
+
+    Raises `NeedsAdmin`.
+    """
+    permissions.require_admin(session, CHANGE)
+    settings = get_settings(session)
+    _apply(settings, _answers(settings, changes))
+    return settings
 
 
 def get_workspace(session: Session) -> Workspace:
@@ -37,8 +95,16 @@ def get_calendar(session: Session) -> Calendar:
     return _calendar(get_settings(session))
 
 
+def get_all_stage_settings(session: Session) -> list[StageSettings]:
+    """What holds in each stage, in their order."""
+    permissions.actor_of(session)
+    found = {settings.stage: settings for settings in session.scalars(select(StageSettings))}
+    return [found[stage] for stage in OpportunityStage]
+
+
 def get_stage_settings(session: Session, stage: OpportunityStage) -> StageSettings:
     """A stage's default probability and limits."""
+    permissions.actor_of(session)
     return session.get_one(StageSettings, stage)
 
 
@@ -47,19 +113,96 @@ def default_probability(session: Session, stage: OpportunityStage) -> int:
     return get_stage_settings(session, stage).default_probability
 
 
-def get_close_reasons(session: Session, outcome: Outcome) -> list[CloseReason]:
-    """The active reasons for that outcome, in the order they were set up."""
-    chosen = select(CloseReason).where(CloseReason.outcome == outcome, CloseReason.is_active)
+def update_stage_settings(
+    session: Session, stage: OpportunityStage, changes: StageSettingsUpdate
+) -> StageSettings:
+    """Change what holds in an open stage from now on; deals keep the probability that they have.
+
+    Raises `NeedsAdmin`, `ClosedStageIsFixed`, and `NothingCouldBeWon` for the last stage to win from.
+    """
+    permissions.require_admin(session, CHANGE)
+    settings = get_stage_settings(session, stage)
+    answers = _answers(settings, changes)
+    if answers and stage.is_closed:
+        raise ClosedStageIsFixed(stage)
+    if answers.get("can_be_won") is False and not _can_be_won_elsewhere(session, stage):
+        raise NothingCouldBeWon(stage)
+    _apply(settings, answers)
+    return settings
+
+
+def get_close_reasons(
+    session: Session, outcome: Outcome, *, with_inactive: bool = False
+) -> list[CloseReason]:
+    """The reasons to choose from for that outcome, in the order they were set up; retired ones if wanted."""
+    permissions.actor_of(session)
+    chosen = select(CloseReason).where(CloseReason.outcome == outcome)
+    if not with_inactive:
+        chosen = chosen.where(CloseReason.is_active)
     return list(session.scalars(chosen.order_by(CloseReason.id)))
 
 
 def get_close_reason(session: Session, reason_id: int) -> CloseReason:
-    """One reason. Raises `NotFound`."""
-    reason = session.get(CloseReason, reason_id)
+    """One reason, retired or not. Raises `ReasonNotFound`."""
+    permissions.actor_of(session)
+    reason = session.get(CloseReason, reason_id) if 0 < reason_id <= LARGEST_ID else None
     if reason is None:
-        raise NotFound("This reason to close does not exist. Choose one from the list.")
+        raise ReasonNotFound
+    return reason
+
+
+def create_close_reason(session: Session, draft: CloseReasonCreate) -> CloseReason:
+    """Add a reason to choose from. Raises `NeedsAdmin` and `ReasonExists`."""
+    permissions.require_admin(session, CHANGE)
+    _require_new_label(session, draft.outcome, draft.label)
+    reason = CloseReason(**draft.model_dump())
+    session.add(reason)
+    session.flush()  # gives it its id
+    return reason
+
+
+def update_close_reason(session: Session, reason_id: int, changes: CloseReasonUpdate) -> CloseReason:
+    """Change what was sent. A reason that is no longer active stays on the deals that were closed for it.
+
+    Raises `NeedsAdmin`, `ReasonNotFound`, `ReasonExists`, and `NothingCouldBeLost` for the last reason that
+    deals can be lost for.
+    """
+    permissions.require_admin(session, CHANGE)
+    reason = get_close_reason(session, reason_id)
+    answers = _answers(reason, changes)
+    if "label" in answers:
+        _require_new_label(session, reason.outcome, answers["label"], but=reason.id)
+    if answers.get("is_active") is False and get_close_reasons(session, Outcome.LOST) == [reason]:
+        raise NothingCouldBeLost(reason)
+    _apply(reason, answers)
     return reason
 
 
 def _calendar(settings: Settings) -> Calendar:
     return Calendar(ZoneInfo(settings.time_zone), settings.fiscal_year_start_month)
+
+
+def _can_be_won_elsewhere(session: Session, stage: OpportunityStage) -> bool:
+    others = exists().where(StageSettings.can_be_won, StageSettings.stage != stage)
+    return session.scalar(select(others)) or False
+
+
+def _require_new_label(session: Session, outcome: Outcome, label: str, *, but: int | None = None) -> None:
+    """No two reasons for one outcome are called the same, in whatever case."""
+    namesakes = select(CloseReason).where(
+        CloseReason.outcome == outcome,
+        lowered(CloseReason.label) == lowered(label),
+        CloseReason.id.is_distinct_from(but),
+    )
+    if namesake := session.scalar(namesakes.limit(1)):
+        raise ReasonExists(namesake)
+
+
+def _answers(row: Base, changes: Schema) -> dict[str, Any]:
+    """What of the changes was sent and would change anything."""
+    return {field: value for field, value in changes.model_dump().items() if value != getattr(row, field)}
+
+
+def _apply(row: Base, answers: dict[str, Any]) -> None:
+    for field, value in answers.items():
+        setattr(row, field, value)

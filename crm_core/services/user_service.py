@@ -1,11 +1,21 @@
 """The people who sell."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
-from crm_core.models import LOCAL_USER_ID, Opportunity, User
+from crm_core import permissions
+from crm_core.columns import lowered
+from crm_core.errors import NotFound, RuleBroken
+from crm_core.models import LOCAL_USER_ID, Opportunity, Role, Team, User
+from crm_core.schemas.fields import LARGEST_ID
+from crm_core.schemas.user import UserCreate, UserUpdate
+from crm_core.services import team_service
+from crm_core.services.records import RecordNotFound
+
+CHANGE = "add or change users"
 
 
 @dataclass(frozen=True)
@@ -16,8 +26,147 @@ class Owner:
     name: str
 
 
+@dataclass(frozen=True)
+class UserRow:
+    """A user in a list, with the team's name."""
+
+    id: int
+    name: str
+    email: str | None
+    role: Role
+    team_id: int | None
+    team_name: str | None
+    is_active: bool
+
+
+class EmailTaken(RuleBroken):
+    def __init__(self, user: User) -> None:
+        advice = "" if user.is_active else f", or activate {user.name} again"
+        super().__init__(
+            f"{user.email} is the e-mail address of {user.name} already. Choose another{advice}."
+        )
+
+
+class LastAdmin(RuleBroken):
+    def __init__(self, user: User) -> None:
+        super().__init__(f"{user.name} is the last active admin. Make somebody else an admin first.")
+
+
+class LocalUserStays(RuleBroken):
+    def __init__(self, user: User) -> None:
+        super().__init__(
+            f"Whoever does not sign in works as “{user.name}”, who therefore stays an active admin."
+            " Add a user for yourself instead."
+        )
+
+
+class ManagesTeam(RuleBroken):
+    def __init__(self, user: User, teams: list[str]) -> None:
+        named = " and ".join(f"“{team}”" for team in teams)
+        super().__init__(f"{user.name} manages {named}. Choose another manager there first.")
+
+
+def create_user(session: Session, draft: UserCreate) -> User:
+    """Add somebody. Raises `NeedsAdmin`, `EmailTaken`, and `TeamNotFound` for an unknown team."""
+    permissions.require_admin(session, CHANGE)
+    _require_new_email(session, draft.email)
+    _require_team(session, draft.team_id)
+    user = User(**draft.model_dump())
+    session.add(user)
+    session.flush()  # gives them their id
+    return user
+
+
+def get_user(session: Session, user_id: int) -> User:
+    """One user, active or not. Raises `RecordNotFound`."""
+    permissions.actor_of(session)
+    user = session.get(User, user_id) if 0 < user_id <= LARGEST_ID else None
+    if user is None:
+        raise RecordNotFound(User, user_id)
+    return user
+
+
+def get_user_by_email(session: Session, email: str) -> User:
+    """The user with that address, in whatever case. Raises `NotFound`."""
+    permissions.actor_of(session)
+    user = session.scalar(select(User).where(lowered(User.email) == lowered(email.strip())))
+    if user is None:
+        raise NotFound("Nobody here has this e-mail address. Check how it is written.")
+    return user
+
+
+def get_users(session: Session, *, is_active: bool | None = None) -> list[UserRow]:
+    """Everybody by name, with their teams; or only who is active, or only who is not."""
+    permissions.actor_of(session)
+    chosen = (
+        select(User.id, User.name, User.email, User.role, User.team_id, Team.name, User.is_active)
+        .outerjoin(Team, Team.id == User.team_id)
+        .order_by(lowered(User.name), User.id)
+    )
+    if is_active is not None:
+        chosen = chosen.where(User.is_active == is_active)
+    return [UserRow(*row) for row in session.execute(chosen)]
+
+
 def get_owners(session: Session) -> list[Owner]:
     """Everybody who can own a deal or has the credit of one, by name; the local user only once it has any."""
+    permissions.actor_of(session)
     has_deals = exists().where(or_(Opportunity.owner_id == User.id, Opportunity.credited_owner_id == User.id))
     chosen = select(User.id, User.name).where(or_(User.id != LOCAL_USER_ID, has_deals))
     return [Owner(id_, name) for id_, name in session.execute(chosen.order_by(User.name, User.id))]
+
+
+def update_user(session: Session, user_id: int, changes: UserUpdate) -> User:
+    """Change what was sent. Somebody who leaves becomes inactive, and keeps the records and the credit.
+
+    Raises `NeedsAdmin`, `RecordNotFound`, `EmailTaken`, `TeamNotFound` for an unknown team, `LocalUserStays`
+    and `LastAdmin` where the CRM would be left without an admin, and `ManagesTeam` where a team would be
+    left without its manager.
+    """
+    permissions.require_admin(session, CHANGE)
+    user = get_user(session, user_id)
+    answers = changes.model_dump()
+    _require_new_email(session, answers.get("email"), but=user.id)
+    _require_team(session, answers.get("team_id"))
+    _require_admins(session, user, answers)
+    _require_managers(session, user, answers)
+    for field, value in answers.items():
+        setattr(user, field, value)
+    return user
+
+
+def _require_new_email(session: Session, email: str | None, *, but: int | None = None) -> None:
+    """No two users have the same address, in whatever case."""
+    if email is None:
+        return
+    same = select(User).where(lowered(User.email) == lowered(email), User.id.is_distinct_from(but))
+    if other := session.scalar(same.limit(1)):
+        raise EmailTaken(other)
+
+
+def _require_team(session: Session, team_id: int | None) -> None:
+    if team_id is not None:
+        team_service.get_team(session, team_id)
+
+
+def _require_admins(session: Session, user: User, answers: dict[str, Any]) -> None:
+    """Somebody must be left who may do everything; as long as nobody signs in, that is the local user."""
+    role, is_active = answers.get("role", user.role), answers.get("is_active", user.is_active)
+    if not (user.is_active and user.role is Role.ADMIN) or (is_active and role is Role.ADMIN):
+        return
+    if user.id == LOCAL_USER_ID:
+        raise LocalUserStays(user)
+    other_admins = exists().where(User.role == Role.ADMIN, User.is_active, User.id != user.id)
+    if not session.scalar(select(other_admins)):
+        raise LastAdmin(user)
+
+
+def _require_managers(session: Session, user: User, answers: dict[str, Any]) -> None:
+    """Whoever manages a team stays an active manager or admin."""
+    becomes_rep = answers.get("role", user.role) is Role.REP and user.role is not Role.REP
+    leaves = not answers.get("is_active", user.is_active) and user.is_active
+    if not (becomes_rep or leaves):
+        return
+    managed = select(Team.name).where(Team.manager_id == user.id).order_by(Team.id)
+    if teams := session.scalars(managed).all():
+        raise ManagesTeam(user, list(teams))

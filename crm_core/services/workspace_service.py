@@ -3,6 +3,7 @@
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
+from crm_core import permissions
 from crm_core.errors import RuleBroken
 from crm_core.history import PAST_IS_SEEN_TO
 from crm_core.models import (
@@ -33,6 +34,7 @@ class WorkspaceIsInUse(RuleBroken):
 
 def count_own_deals(session: Session) -> int:
     """How many deals came after the demo data: imported, or created by somebody."""
+    permissions.actor_of(session)
     versions = OpportunityVersion.__table__.c
     written = select(func.max(Transaction.id)).where(Transaction.note == DEMO).scalar_subquery()
     since_then = versions.transaction_id > func.coalesce(written, 0)
@@ -40,11 +42,12 @@ def count_own_deals(session: Session) -> int:
 
 
 def start_empty(session: Session, *, with_own_deals: bool = False) -> None:
-    """Delete demo data with its history and the people in it; settings and the local user stay.
+    """Delete demo data with its history and the people in it; settings, the local user and the actor stay.
 
-    Raises `WorkspaceIsInUse` where there is no demo data, and where there are deals of one's own beside it
-    unless they are meant to go as well.
+    Raises `NeedsAdmin`; and `WorkspaceIsInUse` where there is no demo data, and where there are deals of
+    one's own beside it unless they are meant to go as well.
     """
+    permissions.require_admin(session, "empty the workspace")
     settings = settings_service.get_settings(session)
     if not settings.has_demo_data or (count_own_deals(session) and not with_own_deals):
         raise WorkspaceIsInUse
@@ -56,7 +59,8 @@ def start_empty(session: Session, *, with_own_deals: bool = False) -> None:
     for table in reversed(Base.metadata.sorted_tables):
         if table not in settings_tables and table is not User.__table__:
             session.execute(delete(table), execution_options=forget)
-    session.execute(delete(User).where(User.id != LOCAL_USER_ID), execution_options=forget)
+    staying = {LOCAL_USER_ID, permissions.actor_of(session).id} - {None}
+    session.execute(delete(User).where(User.id.not_in(staying)), execution_options=forget)
 
 
 def _untie_circles(session: Session, forget: dict[str, object]) -> None:

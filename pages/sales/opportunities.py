@@ -5,7 +5,7 @@ from math import ceil
 import streamlit as st
 
 from crm_core.filters import EVERYTHING
-from crm_core.services.opportunity_service import count_opportunities, get_opportunities
+from crm_core.services.opportunity_service import count_opportunities, get_rows
 from ui import empty, filters, tables, words
 from ui.data import load, workspace
 
@@ -38,5 +38,5 @@ with below:  # another list has another key, and so begins at its first page
     st.caption(f"{words.number(first + 1, space)}–{words.number(last, space)} of {words.deals(total, space)}")
 
 with table:
-    rows = load(get_opportunities, where, sort=sort, limit=PAGE_ROWS, offset=first)
+    rows = load(get_rows, where, sort=sort, limit=PAGE_ROWS, offset=first)
     tables.opportunities(rows, space, sort=sort, sort_key="sort")

@@ -1,15 +1,17 @@
 """Values are stored and refused alike on both databases."""
 
 import json
+import random
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Column, Integer, MetaData, Table, case, select
 from sqlalchemy.exc import StatementError
 
-from crm_core.columns import LARGEST_AMOUNT, exact_amount, lowered, storable_text
+from crm_core.bulk import insert_rows
+from crm_core.columns import LARGEST_AMOUNT, MinorUnits, exact_amount, lowered, storable_text, total_amount
 from crm_core.errors import InvalidInput
 from crm_core.models import Company, Opportunity
 from tests.conftest import NOW
@@ -27,14 +29,106 @@ def test_money_comes_back_exactly(session, make, amount):
     assert isinstance(deal.expected_value, Decimal)
 
 
-def test_sums_of_money_are_exact(session, make):
+CENT = Decimal("0.01")
+MORE_THAN_64_BITS_HOLD = 20_000
+"""Deals of the largest amount."""
+
+
+@pytest.fixture
+def amounts(session) -> Table:
+    """An empty table of amounts in heaps."""
+    table = Table("amounts", MetaData(), Column("heap", Integer), Column("amount", MinorUnits))
+    table.create(session.connection())
+    return table
+
+
+def pile_up(session, table, heaps: dict[int, list[Decimal | None]]) -> None:
+    rows = [{"heap": heap, "amount": amount} for heap, inside in heaps.items() for amount in inside]
+    insert_rows(session, table, rows)
+
+
+def test_a_total_of_money_is_exact_to_the_cent(session, make):
     for _ in range(10):
         make.opportunity(expected_value=Decimal("0.10"))
     make.opportunity(expected_value=LARGEST_AMOUNT)
 
-    total = session.scalar(select(func.sum(Opportunity.expected_value)))
+    total = session.scalar(select(total_amount(Opportunity.expected_value)))
 
     assert total == LARGEST_AMOUNT + 1
+    assert isinstance(total, Decimal)
+
+
+def test_a_total_is_exact_where_64_bits_do_not_hold_it(session, amounts):
+    pile_up(session, amounts, {1: [LARGEST_AMOUNT] * MORE_THAN_64_BITS_HOLD + [CENT]})
+
+    total = session.scalar(select(total_amount(amounts.c.amount)))
+
+    assert total == LARGEST_AMOUNT * MORE_THAN_64_BITS_HOLD + CENT
+
+
+@pytest.mark.parametrize("inside", [[], [None], [None, None]])
+def test_where_there_is_nothing_to_add_there_is_no_total(session, amounts, inside):
+    pile_up(session, amounts, {1: inside})
+
+    assert session.scalar(select(total_amount(amounts.c.amount))) is None
+
+
+def test_zero_is_a_total(session, amounts):
+    pile_up(session, amounts, {1: [None, Decimal(0)]})
+
+    assert session.scalar(select(total_amount(amounts.c.amount))) == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_totals_agree_with_a_recount(session, amounts, seed):
+    chance = random.Random(seed)
+    around_32_bits = [Decimal(2**32 + step) * CENT for step in (-1, 0, 1)]
+    kinds = [
+        lambda: None,
+        lambda: Decimal(0),
+        lambda: chance.randint(0, 1000) * CENT,
+        lambda: chance.choice(around_32_bits),
+        lambda: LARGEST_AMOUNT - chance.randint(0, 1000) * CENT,
+        lambda: -chance.randint(0, 10**15 - 1) * CENT,
+    ]
+    heaps = {
+        heap: [chance.choice(kinds[: 1 + heap % len(kinds)])() for _ in range(chance.randint(1, 400))]
+        for heap in range(24)
+    }
+    pile_up(session, amounts, heaps)
+
+    total = total_amount(amounts.c.amount)
+    positive = total_amount(case((amounts.c.amount > 0, amounts.c.amount)))
+    found = session.execute(select(amounts.c.heap, total, positive).group_by(amounts.c.heap))
+
+    assert {heap: sums for heap, *sums in found} == {
+        heap: [recounted(inside), recounted(amount for amount in inside if amount is None or amount > 0)]
+        for heap, inside in heaps.items()
+    }
+
+
+def recounted(amounts) -> Decimal | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if known else None
+
+
+def test_totals_sort_by_size_on_both_sides_of_64_bits(session, amounts):
+    largest_integer = Decimal(2**63 - 1) * CENT
+    whole, rest = divmod(largest_integer, LARGEST_AMOUNT)
+    up_to_the_edge = [LARGEST_AMOUNT] * int(whole) + [rest]
+    heaps = {
+        1: [LARGEST_AMOUNT] * MORE_THAN_64_BITS_HOLD,
+        2: [CENT],
+        3: [*up_to_the_edge, CENT],
+        4: up_to_the_edge,
+    }
+    pile_up(session, amounts, heaps)
+
+    total = total_amount(amounts.c.amount)
+    found = session.execute(select(amounts.c.heap, total).group_by(amounts.c.heap).order_by(total)).all()
+
+    assert [heap for heap, _ in found] == [2, 4, 3, 1]
+    assert [total for _, total in found][1:3] == [largest_integer, largest_integer + CENT]
 
 
 @pytest.mark.parametrize(

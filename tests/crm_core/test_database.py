@@ -16,6 +16,7 @@ from streamlit.runtime.scriptrunner_utils.exceptions import RerunException, Stop
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 
 from crm_core import check
+from crm_core.columns import total_amount
 from crm_core.config import PROJECT
 from crm_core.database import Database, instant
 from crm_core.engines import BUSY
@@ -38,7 +39,7 @@ def deals(database) -> Database:
 
 def total(database: Database) -> Decimal:
     with database.read() as session:
-        return session.scalars(select(func.sum(Opportunity.expected_value))).one()
+        return session.scalars(select(total_amount(Opportunity.expected_value))).one()
 
 
 def test_a_read_can_not_write(deals):
@@ -176,6 +177,20 @@ def test_who_waits_too_long_for_another_process_is_told(deals, hurried):
         busy.result()
 
     assert str(write.value) == str(migration.value) == BUSY
+
+
+def test_waiting_for_a_turn_leaves_the_patience_for_everything_else(sqlite_url):
+    database, hurried = Database(sqlite_url, pool_size=1), Database(sqlite_url, pool_size=1, patience=0.2)
+    with database.write():
+        with pytest.raises(DatabaseUnavailable):
+            in_a_thread(lambda: with_nothing_done(hurried, "write"))
+        with hurried.read() as session:
+            assert session.execute(text("PRAGMA busy_timeout")).scalar() == 200
+
+    with_nothing_done(hurried, "write")
+
+    with hurried.read() as session:
+        assert session.execute(text("PRAGMA busy_timeout")).scalar() == 200
 
 
 def test_a_backup_is_whole_and_as_of_now(sqlite_url, tmp_path):

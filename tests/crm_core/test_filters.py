@@ -22,6 +22,7 @@ from crm_core.models import (
     OPEN_STAGES,
     Company,
     Contact,
+    Note,
     Opportunity,
     OpportunityStage,
     Outcome,
@@ -57,6 +58,8 @@ class World:
     companies: dict[int | None, str]
     contacts: dict[int | None, str]
     teams: dict[int | None, int | None]
+    stale_after: dict[OpportunityStage, int | None]
+    notes: list[tuple[int, datetime]]
 
     def matching(self, **answers: Any) -> list[Row]:
         """The deals that were not deleted and meet every answer."""
@@ -92,6 +95,13 @@ def who_it_counts_for(deal: Row) -> int | None:
 def is_overdue(deal: Row, _: bool, world: World) -> bool:
     expected = deal["expected_close_date"]
     return deal["stage"] in OPEN_STAGES and expected is not None and expected < world.day_of(world.at)
+
+
+def is_stale(deal: Row, _: bool, world: World) -> bool:
+    touched = [deal["updated_at"], *(at for deal_id, at in world.notes if deal_id == deal["id"])]
+    limit = world.stale_after[deal["stage"]]
+    days = (world.day_of(world.at) - world.day_of(max(touched))).days
+    return deal["stage"] in OPEN_STAGES and limit is not None and days > limit
 
 
 def alternatives(known: set[Any]) -> list[frozenset[Any]]:
@@ -149,6 +159,7 @@ FIELDS = {
         lambda deal, wanted, world: world.teams.get(who_it_counts_for(deal)) in wanted,
     ),
     "companies": one_of("company_id"),
+    "contacts": one_of("contact_id"),
     "sources": one_of("source"),
     "close_reasons": one_of("close_reason_id"),
     "value_from": bound("expected_value", is_lower=True),
@@ -158,6 +169,7 @@ FIELDS = {
     "expected_to": bound("expected_close_date", is_lower=False),
     "without_date": missing("expected_close_date"),
     "overdue": FilterField(lambda _: [True], is_overdue),
+    "stale": FilterField(lambda _: [True], is_stale),
     "created_from": bound("created_at", is_lower=True),
     "created_to": bound("created_at", is_lower=False),
     "closed_from": bound("closed_at", is_lower=True),
@@ -171,6 +183,8 @@ def worlds(request: pytest.FixtureRequest, database: Database) -> tuple[Database
     zone, chance = ZoneInfo(request.param), random.Random(request.param)
     with database.write(at=THEN) as session:
         settings_service.get_settings(session).time_zone = request.param
+        for stage, days in zip(OPEN_STAGES, (5, 6, 7, None), strict=True):
+            settings_service.get_stage_settings(session, stage).stale_after_days = days
         fill(Make(session), chance, zone)
     then = remembered(database, THEN, zone)
     with database.write(at=NOW - timedelta(hours=1)) as session:
@@ -230,6 +244,10 @@ def change_much(session: Session, chance: random.Random) -> None:
             opportunity_service.reopen_opportunity(session, deal.id, to=OpportunityStage.DISCOVERY)
     for deal in chance.sample(deals, 8):
         opportunity_service.delete_opportunity(session, deal.id)
+    for deal in chance.sample(deals, 8):
+        session.add(
+            Note(text="Called", opportunity_id=deal.id, created_at=NOW - timedelta(chance.randint(1, 6)))
+        )
     for _ in range(6):
         make.won(chance.randint(1, 9), owner_id=chance.choice(owners), closed_at=THEN)
 
@@ -247,6 +265,11 @@ def remembered(database: Database, at: datetime, zone: ZoneInfo) -> World:
             dict(session.execute(select(Company.id, Company.name)).all()),
             dict(session.execute(select(Contact.id, Contact.name)).all()),
             dict(session.execute(select(User.id, User.team_id)).all()),
+            {
+                stage: settings_service.get_stage_settings(session, stage).stale_after_days
+                for stage in OpportunityStage
+            },
+            [(note.opportunity_id, note.created_at) for note in session.scalars(select(Note))],
         )
 
 
@@ -256,7 +279,7 @@ def ids(deals: list[Row]) -> set[int]:
 
 def listed(session: Session, where: OpportunityFilter) -> set[int]:
     """The ids in the list, which must be as long as it is said to be."""
-    found = opportunity_service.get_opportunities(session, where, limit=200)
+    found = opportunity_service.get_rows(session, where, limit=200)
     assert len(found) == opportunity_service.count_opportunities(session, where)
     return {deal.id for deal in found}
 
@@ -288,7 +311,7 @@ def questions(world: World) -> Iterator[tuple[str, Any]]:
 
 
 def test_each_field_is_tried():
-    assert list(FIELDS) == list(OpportunityFilter.model_fields)
+    assert {*FIELDS, "as_of"} == set(OpportunityFilter.model_fields)
 
 
 def test_each_field_lets_through_what_it_says(worlds):
@@ -336,6 +359,8 @@ def test_each_field_asks_the_past_what_was_true_then(worlds):
             expected = figures_of(then.matching(**{field: value}))
             found = figures_as_of(session, OpportunityFilter(**{field: value}), THEN)
             assert (field, value, found) == (field, value, expected)
+            listed_then = listed(session, OpportunityFilter(**{field: value}, as_of=THEN))
+            assert (field, value, listed_then) == (field, value, ids(then.matching(**{field: value})))
             if expected != figures_of(now.matching(**{field: value})):
                 changed.add(field)
     assert changed == set(FIELDS)
@@ -396,7 +421,7 @@ def test_won_and_lost_in_a_period_are_as_many_as_the_list_behind_them(worlds):
         for period in periods:
             figures = outcomes.closed_in(session, period)
             lists = [
-                opportunity_service.get_opportunities(session, closed(outcome, period), limit=200)
+                opportunity_service.get_rows(session, closed(outcome, period), limit=200)
                 for outcome in (Outcome.WON, Outcome.LOST)
             ]
             assert [len(deals) for deals in lists] == [figures.won, figures.lost]

@@ -14,6 +14,7 @@ from crm_core.database import Database
 from crm_core.importing import ImportReport, find_mapping, import_opportunities
 from crm_core.importing.report import Count
 from crm_core.models import Company, Opportunity, OpportunityStage, Source, Transaction
+from crm_core.services.opportunity_service import get_pipeline_stats
 from tests.crm_core.importing.conftest import AT, every_row
 
 
@@ -49,6 +50,18 @@ def test_adds_up_to_what_the_file_says(database: Database, report: ImportReport)
     with database.read() as session:
         notes = session.scalars(select(Transaction.note).where(Transaction.source == Source.IMPORT)).all()
     assert notes == ["Imported sales_pipeline.csv: 8,800 opportunities"]
+
+
+def test_the_statistics_say_so_too(database: Database, report: ImportReport) -> None:
+    with database.read(at=AT) as session:
+        stats = get_pipeline_stats(session)
+
+    assert (stats.closed.won, stats.closed.won_value, stats.closed.won_without_value) == (4238, 10_005_534, 0)
+    assert (stats.closed.lost, stats.closed.lost_value, stats.closed.lost_without_value) == (2473, 0, 2473)
+    assert (stats.open.deals, stats.open.without_value) == (2089, 2089)
+    assert round(100 * stats.win_rate.value, 2) == Decimal("63.15")
+    assert stats.wins.average_value == Decimal("2360.91")  # 10,005,534 / 4,238
+    assert sum(stage.deals for stage in stats.stages) == 8800
 
 
 def test_again_changes_nothing(database: Database, file: Path, report: ImportReport) -> None:

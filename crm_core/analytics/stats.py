@@ -1,0 +1,57 @@
+"""The pipeline in figures: each stage, what is open, what was won and lost. One snapshot, so it adds up."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from crm_core.analytics import outcomes, pipeline, wins
+from crm_core.analytics.outcomes import Outcomes
+from crm_core.analytics.pipeline import PipelineTotals, StageTotals
+from crm_core.analytics.rate import Rate, ValueRate
+from crm_core.analytics.wins import Wins
+from crm_core.filters import EVERYTHING, OpportunityFilter
+from crm_core.moment import moment_of
+from crm_core.periods import Period
+
+
+@dataclass(frozen=True)
+class PipelineStats:
+    """What was known `as_of` that instant. `stages` are all six, in their order; `period` None means ever."""
+
+    as_of: datetime
+    period: Period | None
+    stages: list[StageTotals]
+    open: PipelineTotals
+    closed: Outcomes
+    wins: Wins
+
+    @property
+    def win_rate(self) -> Rate:
+        """Won ÷ (won + lost), by count."""
+        return self.closed.win_rate
+
+    @property
+    def win_rate_by_value(self) -> ValueRate:
+        """Won value ÷ (won + lost value)."""
+        return self.closed.win_rate_by_value
+
+
+def pipeline_stats(
+    session: Session,
+    where: OpportunityFilter = EVERYTHING,
+    *,
+    as_of: datetime | None = None,
+    period: Period | None = None,
+) -> PipelineStats:
+    """Every figure over the same filter, as of the same instant; won and lost in the period, or ever."""
+    moment = moment_of(session, as_of or where.as_of)
+    found = pipeline.groups(session, where, as_of=moment.at)
+    return PipelineStats(
+        as_of=moment.at,
+        period=period,
+        stages=pipeline.stage_totals(found),
+        open=pipeline.open_totals(found),
+        closed=outcomes.closed_in(session, period, where, as_of=moment.at),
+        wins=wins.wins_in(session, period, where, as_of=moment.at),
+    )

@@ -1,0 +1,74 @@
+"""Where a page of a list ended, so that the next one goes on there, whoever adds or deletes meanwhile."""
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import ColumnElement, Date, Integer, String, and_, or_
+from sqlalchemy.types import TypeEngine
+
+from crm_core.columns import Line, LongText, MinorUnits, UtcDateTime
+from crm_core.errors import InvalidInput
+from crm_core.schemas.fields import LARGEST_ID
+from crm_core.sorting import Sort
+
+
+def _small_number(text: str) -> int:
+    """Percents and positions: no database takes what has hundreds of digits."""
+    return int(text[:9])
+
+
+READERS: tuple[tuple[tuple[type[TypeEngine[Any]], ...], Callable[[str], Any]], ...] = (
+    ((MinorUnits,), Decimal),
+    ((UtcDateTime,), datetime.fromisoformat),
+    ((Date,), date.fromisoformat),
+    ((Integer,), _small_number),
+    ((Line, LongText, String), str),
+)
+"""How a value of each type that a list is sorted by is read back from text."""
+
+
+class ForeignCursor(InvalidInput):
+    def __init__(self) -> None:
+        super().__init__("This cursor does not belong to this list. Begin at its first page.")
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """The order of a list, and its last row's value and id."""
+
+    sort: Sort
+    value: Any
+    record_id: int
+
+    def __str__(self) -> str:
+        told = [self.sort.value, None if self.value is None else str(self.value), self.record_id]
+        return base64.urlsafe_b64encode(json.dumps(told).encode()).decode()
+
+    @classmethod
+    def read(cls, text: str, sort: Sort, column: Any) -> "Cursor":
+        """The cursor that was written so for a list sorted by that column. Raises `ForeignCursor`."""
+        reader = next(read for types, read in READERS if isinstance(column.type, types))
+        try:
+            of, value, record_id = json.loads(base64.urlsafe_b64decode(text.encode()))
+            if of != sort.value or not 0 < int(record_id) <= LARGEST_ID:
+                raise ForeignCursor
+            return cls(sort, None if value is None else reader(value), int(record_id))
+        except (ValueError, TypeError, ArithmeticError, RecursionError):
+            raise ForeignCursor from None
+
+    def beyond(self, column: Any, record_id: Any) -> ColumnElement[bool]:
+        """SQL: the rows that come after it in its order; unknown values come last."""
+        falls = self.sort.is_falling
+        later_id = record_id < self.record_id if falls else record_id > self.record_id
+        if self.value is None:
+            return and_(column.is_(None), later_id)
+        return or_(
+            column < self.value if falls else column > self.value,
+            and_(column == self.value, later_id),
+            column.is_(None),
+        )

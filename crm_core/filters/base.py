@@ -1,0 +1,90 @@
+"""What can be asked of every kind of record."""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from typing import Annotated, ClassVar, Generic, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from crm_core.columns import lowered
+from crm_core.models import Record, User
+from crm_core.moment import Moment
+from crm_core.schemas.fields import Id, StoredText
+
+R = TypeVar("R", bound=Record)
+
+Text = Annotated[StoredText, Field(max_length=200)]
+
+
+class RecordFilter(BaseModel, Generic[R]):
+    """Conditions that must all hold; an empty filter matches every record that was not deleted.
+
+    Several values of one field are alternatives. Days are the workspace's, values its currency's, both ends
+    of a range included. With `as_of` the records are meant as they were at that instant.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: ClassVar[type[Record]]
+
+    text: Text = ""
+    owners: frozenset[Id] = frozenset()
+    teams: frozenset[Id] = frozenset()
+    created_from: date | None = None
+    created_to: date | None = None
+    as_of: AwareDatetime | None = None
+
+    def conditions(self, row: type[R], moment: Moment) -> list[ColumnElement[bool]]:
+        """The SQL conditions on `row`, which is what `history.as_of` made of the model for the moment.
+
+        What is linked is looked at as of the moment too; the members of a team are those of now.
+        """
+        wanted = self.text.strip().lower()
+        return [
+            *([self._mentions(row, wanted, moment)] if wanted else []),
+            *self._on_owner(row),
+            *self._on_creation(row, moment),
+            *self._on_more(row, moment),
+        ]
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether it lets anything less through than everything."""
+        return self != type(self)()
+
+    def _mentions(self, row: type[R], wanted: str, moment: Moment) -> ColumnElement[bool]:
+        """The text, in lower case, occurs in what people call the record, in whatever case."""
+        raise NotImplementedError
+
+    def _on_more(self, row: type[R], moment: Moment) -> Sequence[ColumnElement[bool]]:
+        """Conditions that only this kind of record knows."""
+        raise NotImplementedError
+
+    def _counts_for(self, row: type[R], users: Collection[int] | Select[int]) -> ColumnElement[bool]:
+        """Whose it is."""
+        return row.owner_id.in_(users)
+
+    def _on_owner(self, row: type[R]) -> Sequence[ColumnElement[bool]]:
+        found = []
+        if self.owners:
+            found.append(self._counts_for(row, self.owners))
+        if self.teams:
+            found.append(self._counts_for(row, select(User.id).where(User.team_id.in_(self.teams))))
+        return found
+
+    def _on_creation(self, row: type[R], moment: Moment) -> Sequence[ColumnElement[bool]]:
+        found = []
+        if self.created_from is not None:
+            found.append(row.created_at >= moment.calendar.start_of(self.created_from))
+        if self.created_to is not None:
+            found.append(row.created_at <= moment.calendar.end_of(self.created_to))
+        return found
+
+
+def contains(
+    column: InstrumentedAttribute[str] | InstrumentedAttribute[str | None], wanted: str
+) -> ColumnElement[bool]:
+    """SQL: the column contains the lower-case text, in whatever case."""
+    return lowered(column).contains(wanted, autoescape=True)

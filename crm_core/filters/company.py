@@ -1,0 +1,33 @@
+"""Which companies are meant."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, or_
+
+from crm_core.filters.base import RecordFilter, contains
+from crm_core.models import Company
+from crm_core.moment import Moment
+from crm_core.schemas.fields import Label
+
+
+class CompanyFilter(RecordFilter[Company]):
+    """Companies; `text` occurs in their name or their domain."""
+
+    model = Company
+
+    industries: frozenset[Label] = frozenset()
+    countries: frozenset[Label] = frozenset()
+
+    def _mentions(self, row: type[Company], wanted: str, moment: Moment) -> ColumnElement[bool]:
+        return or_(contains(row.name, wanted), contains(row.domain, wanted))
+
+    def _on_more(self, row: type[Company], moment: Moment) -> Sequence[ColumnElement[bool]]:
+        found = []
+        if self.industries:
+            found.append(row.industry.in_(self.industries))
+        if self.countries:
+            found.append(row.country.in_(self.countries))
+        return found
+
+
+EVERY_COMPANY = CompanyFilter()

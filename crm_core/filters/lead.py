@@ -1,0 +1,33 @@
+"""Which leads are meant."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, or_
+
+from crm_core.filters.base import RecordFilter, contains
+from crm_core.models import Lead, LeadStatus
+from crm_core.moment import Moment
+from crm_core.schemas.fields import Label
+
+
+class LeadFilter(RecordFilter[Lead]):
+    """Leads; `text` occurs in their name, their company's name or their e-mail address."""
+
+    model = Lead
+
+    statuses: frozenset[LeadStatus] = frozenset()
+    sources: frozenset[Label] = frozenset()
+
+    def _mentions(self, row: type[Lead], wanted: str, moment: Moment) -> ColumnElement[bool]:
+        return or_(*(contains(column, wanted) for column in (row.name, row.company_name, row.email)))
+
+    def _on_more(self, row: type[Lead], moment: Moment) -> Sequence[ColumnElement[bool]]:
+        found = []
+        if self.statuses:
+            found.append(row.status.in_(self.statuses))
+        if self.sources:
+            found.append(row.source.in_(self.sources))
+        return found
+
+
+EVERY_LEAD = LeadFilter()

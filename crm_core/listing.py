@@ -1,0 +1,178 @@
+"""Pages of a filtered and sorted list, with the names of what each row belongs to."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Enum, case, func, select
+from sqlalchemy.orm import Session
+
+from crm_core import history
+from crm_core.columns import Line, LongText, lowered
+from crm_core.cursor import Cursor
+from crm_core.errors import InvalidInput
+from crm_core.filters import RecordFilter
+from crm_core.models import Company, Contact, Record, User
+from crm_core.schemas.fields import LARGEST_ID, Schema
+from crm_core.scope import Scope, scope_of
+from crm_core.sorting import Sort
+
+R = TypeVar("R", bound=Record)
+S = TypeVar("S", bound=Schema)
+
+LARGEST_PAGE = 200
+BATCH = 1_000
+"""Rows read at once where the whole list is wanted."""
+
+SORTED = "sorted_by"
+
+LINKED: dict[str, type[Record] | type[User]] = {"company": Company, "contact": Contact, "owner": User}
+"""What a row may belong to; its name is shown beside the key."""
+
+SORTED_BY = {
+    "value": "expected_value",
+    "expected_close": "expected_close_date",
+    "closed": "closed_at",
+    "days_in_stage": "stage_entered_at",
+    "created": "created_at",
+    "changed": "updated_at",
+}
+"""Columns that people call otherwise; the more days in a stage, the earlier it was entered."""
+
+
+@dataclass(frozen=True)
+class Slice(Generic[S]):
+    """Some rows of a list, and the cursor behind the last of them; None at the list's end."""
+
+    rows: list[S]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class Page(Slice[S]):
+    """Some rows of a list, and how many the whole list has."""
+
+    total: int
+
+
+def get_page(
+    session: Session,
+    where: RecordFilter[R],
+    sort: Sort,
+    response: type[S],
+    *,
+    limit: int,
+    offset: int = 0,
+    after: str | None = None,
+) -> Page[S]:
+    """`get_slice` with the total of the whole list."""
+    part = get_slice(session, where, sort, response, limit=limit, offset=offset, after=after)
+    return Page(part.rows, part.next_cursor, count(session, where))
+
+
+def count(session: Session, where: RecordFilter[R]) -> int:
+    """How many rows the whole list has."""
+    scope = scope_of(session, where)
+    return session.scalar(select(func.count()).select_from(scope.model).where(*scope.conditions)) or 0
+
+
+def get_slice(
+    session: Session,
+    where: RecordFilter[R],
+    sort: Sort,
+    response: type[S],
+    *,
+    limit: int,
+    offset: int = 0,
+    after: str | None = None,
+) -> Slice[S]:
+    """So many rows from an offset on, or after a slice's cursor, as of the filter's instant.
+
+    Raises `InvalidInput` for a page without a size and for a cursor of another list.
+    """
+    require_page(limit, offset)
+    return _slice(session, where, sort, response, limit=limit, offset=offset, after=after)
+
+
+def get_rows(
+    session: Session, where: RecordFilter[R], sort: Sort, response: type[S], *, limit: int, offset: int = 0
+) -> list[S]:
+    """The rows of a slice alone."""
+    return get_slice(session, where, sort, response, limit=limit, offset=offset).rows
+
+
+def every_row(session: Session, where: RecordFilter[R], sort: Sort, response: type[S]) -> Iterator[S]:
+    """The whole list, however long, a batch at a time."""
+    after: str | None = None
+    while True:
+        part = _slice(session, where, sort, response, limit=BATCH, offset=0, after=after)
+        yield from part.rows
+        after = part.next_cursor
+        if after is None:
+            return
+
+
+def told(session: Session, record: Record, response: type[S]) -> S:
+    """One record as a row of a list: with the names of what it belongs to."""
+    answer = response.model_validate(record)
+    for name, model in LINKED.items():
+        if (key := getattr(record, f"{name}_id", None)) is not None:
+            belongs_to: Any = session.get_one(model, key)
+            setattr(answer, f"{name}_name", belongs_to.name)
+    return answer
+
+
+def require_page(limit: int, offset: int) -> None:
+    """A page has a sensible size. Raises `InvalidInput`."""
+    if not 1 <= limit <= LARGEST_PAGE or not 0 <= offset <= LARGEST_ID:
+        raise InvalidInput(f"A page has between 1 and {LARGEST_PAGE} rows.")
+
+
+def _slice(
+    session: Session,
+    where: RecordFilter[R],
+    sort: Sort,
+    response: type[S],
+    *,
+    limit: int,
+    offset: int,
+    after: str | None,
+) -> Slice[S]:
+    scope = scope_of(session, where)
+    row, linked = scope.model, _linked(scope)
+    shown = [getattr(row, name) for name in response.model_fields if name in where.model.__table__.columns]
+    sorted_by = _sort_column(row, linked, sort.column)
+    chosen = select(
+        *shown, *(other.name.label(f"{name}_name") for name, other in linked.items()), sorted_by.label(SORTED)
+    ).select_from(row)
+    for name, other in linked.items():
+        chosen = chosen.outerjoin(other, other.id == getattr(row, f"{name}_id"))
+    chosen = chosen.where(*scope.conditions).order_by(*sort.order_by(sorted_by, row.id))
+    if after is not None:
+        chosen = chosen.where(Cursor.read(after, sort, sorted_by).beyond(sorted_by, row.id))
+    found = [dict(each._mapping) for each in session.execute(chosen.limit(limit + 1).offset(offset))]
+    last = found[limit - 1] if len(found) > limit else None
+    next_cursor = None if last is None else str(Cursor(sort, last[SORTED], last["id"]))
+    for each in found:
+        del each[SORTED]
+    return Slice([response.model_validate(each) for each in found[:limit]], next_cursor)
+
+
+def _linked(scope: Scope[R]) -> Mapping[str, Any]:
+    """What the rows belong to, as of the scope's instant. Users have no past."""
+    return {
+        name: history.as_of(model, scope.moment.as_of) if issubclass(model, Record) else model
+        for name, model in LINKED.items()
+        if hasattr(scope.model, f"{name}_id")
+    }
+
+
+def _sort_column(row: Any, linked: Mapping[str, Any], wanted: str) -> Any:
+    if wanted in linked:
+        return lowered(linked[wanted].name)
+    column = getattr(row, SORTED_BY.get(wanted, wanted), None)
+    if column is None:  # a lead's company is a name
+        column = getattr(row, f"{wanted}_name")
+    if isinstance(column.type, Enum):  # stages and statuses in the order a record passes them
+        return case({step: position for position, step in enumerate(column.type.enums)}, value=column)
+    return lowered(column) if isinstance(column.type, Line | LongText) else column

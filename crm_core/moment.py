@@ -1,0 +1,48 @@
+"""The instant that a question is asked for, and what follows from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm_core.database import instant
+from crm_core.errors import InvalidInput
+from crm_core.models import OpportunityStage, StageSettings
+from crm_core.periods import Calendar
+from crm_core.services import settings_service
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An instant, its day in the workspace's calendar, and when deals had to be touched last not to be stale.
+
+    `as_of` is None where the live tables answer, which is now.
+    """
+
+    at: datetime
+    as_of: datetime | None
+    calendar: Calendar
+    stale_before: Mapping[OpportunityStage, datetime]
+
+    @property
+    def today(self) -> date:
+        return self.calendar.day_of(self.at)
+
+
+def moment_of(session: Session, as_of: datetime | None = None) -> Moment:
+    """The past instant, or now: what is to come is not known yet. Raises `InvalidInput` for a naive one."""
+    if as_of is not None and as_of.tzinfo is None:
+        raise InvalidInput("An instant needs a time zone.")
+    now = instant(session)
+    past = as_of if as_of is not None and as_of < now else None
+    calendar = settings_service.get_calendar(session)
+    today = calendar.day_of(past or now)
+    limits = select(StageSettings.stage, StageSettings.stale_after_days)
+    stale_before = {
+        stage: calendar.start_of(date.fromordinal(max(1, today.toordinal() - days)))
+        for stage, days in session.execute(limits)
+        if days is not None
+    }
+    return Moment(past or now, past, calendar, stale_before)

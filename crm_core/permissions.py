@@ -1,0 +1,155 @@
+"""Who may read and change what: reps their own records, managers their team's, admins everything.
+
+Records without an owner are everybody's. Everyone reads everything unless the workspace narrows it to the
+team or to one's own; what a user may not read is not found.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from crm_core.errors import NotAllowed, NotSignedIn
+from crm_core.models import Record, Role, Settings, Team, User, Visibility
+from crm_core.schemas.fields import LARGEST_ID
+
+R = TypeVar("R", bound=Record)
+T = TypeVar("T")
+
+NAMED = 3
+"""How many people a refusal names."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts in a session. The system has no id and may do everything, like an admin."""
+
+    id: int | None
+    role: Role
+    team_id: int | None = None
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role is Role.ADMIN
+
+
+SYSTEM = Actor(None, Role.ADMIN)
+
+
+class BelongsToSomebodyElse(NotAllowed):
+    def __init__(self, record: Record, owner: User, managers: list[str]) -> None:
+        may = ", ".join([owner.name, *managers] if owner.is_active else managers)
+        who = f"{may} or an admin" if may else "An admin"
+        super().__init__(f"“{record.name}” belongs to {owner.name}. {who} can change it.")
+
+
+class NeedsAdmin(NotAllowed):
+    def __init__(self, action: str, admins: list[str]) -> None:
+        ask = f" Ask {' or '.join(admins)}." if admins else ""
+        super().__init__(f"Only an admin can {action}.{ask}")
+
+
+def actor_of(session: Session) -> Actor:
+    """Who acts. Raises `NotSignedIn` for nobody we know, and for a user who was deactivated."""
+    return _remembered(session, "actor", lambda: _find_actor(session, session.info.get("actor_id")))
+
+
+def require_admin(session: Session, action: str) -> None:
+    """Let only admins pass; `action` completes “Only an admin can …”. Raises `NeedsAdmin`."""
+    if not actor_of(session).is_admin:
+        active_admins = select(User.name).where(User.role == Role.ADMIN, User.is_active).order_by(User.id)
+        raise NeedsAdmin(action, list(session.scalars(active_admins.limit(NAMED))))
+
+
+def require_change(session: Session, record: Record) -> None:
+    """Let only those pass who may change the record. Raises `BelongsToSomebodyElse`, which names them."""
+    owners = _changeable_owners(session)
+    if owners is None or record.owner_id is None or record.owner_id in owners:
+        return
+    owner = session.get_one(User, record.owner_id)
+    raise BelongsToSomebodyElse(record, owner, _managers_of(session, owner))
+
+
+def may_read(session: Session, record: Record) -> bool:
+    """Whether the record is any of the actor's business."""
+    owners = _readable_owners(session)
+    return owners is None or record.is_of(owners)
+
+
+def readable(session: Session, model: type[R]) -> list[ColumnElement[bool]]:
+    """`may_read` in SQL, on the model or on what `history.as_of` made of it: whose it was then counts."""
+    owners = _readable_owners(session)
+    return [] if owners is None else [model.of(owners)]
+
+
+def _find_actor(session: Session, actor_id: int | None) -> Actor:
+    if actor_id is None:
+        return SYSTEM
+    user = session.get(User, actor_id) if 0 < actor_id <= LARGEST_ID else None
+    if user is None:
+        raise NotSignedIn("Sign in first.")
+    if not user.is_active:
+        raise NotSignedIn(f"The account of {user.name} is no longer active. Ask an admin to activate it.")
+    return Actor(user.id, user.role, user.team_id)
+
+
+def _remembered(session: Session, name: str, find: Callable[[], T]) -> T:
+    """Found once in a session: rights don't change under those whom they limit."""
+    if name not in session.info:
+        session.info[name] = find()
+    found: T = session.info[name]
+    return found
+
+
+def _changeable_owners(session: Session) -> frozenset[int] | None:
+    """Whose records the actor may change; None: everybody's."""
+    return _remembered(session, "changeable_owners", lambda: _find_changeable_owners(session))
+
+
+def _readable_owners(session: Session) -> frozenset[int] | None:
+    """Whose records the actor may read; None: everybody's."""
+    return _remembered(session, "readable_owners", lambda: _find_readable_owners(session))
+
+
+def _find_changeable_owners(session: Session) -> frozenset[int] | None:
+    actor = actor_of(session)
+    if actor.id is None or actor.is_admin:
+        return None
+    return _members(session, _led_teams(session, actor)) | {actor.id}
+
+
+def _find_readable_owners(session: Session) -> frozenset[int] | None:
+    owners = _changeable_owners(session)
+    visibility = session.get_one(Settings, 1).visibility
+    if owners is None or visibility is Visibility.ALL:
+        return None
+    own_team = actor_of(session).team_id
+    if visibility is Visibility.OWN or own_team is None:
+        return owners
+    return owners | _members(session, {own_team})
+
+
+def _led_teams(session: Session, actor: Actor) -> set[int]:
+    """The teams that a manager belongs to or is named the manager of."""
+    if actor.role is not Role.MANAGER:
+        return set()
+    led = select(Team.id).where(or_(Team.manager_id == actor.id, Team.id == actor.team_id))
+    return set(session.scalars(led))
+
+
+def _members(session: Session, teams: set[int]) -> frozenset[int]:
+    if not teams:
+        return frozenset()
+    return frozenset(session.scalars(select(User.id).where(User.team_id.in_(teams))))
+
+
+def _managers_of(session: Session, owner: User) -> list[str]:
+    """The names of those who may change the owner's records for being their manager."""
+    if owner.team_id is None:
+        return []
+    named = select(Team.manager_id).where(Team.id == owner.team_id)
+    leads_the_team = or_(User.team_id == owner.team_id, User.id.in_(named))
+    managers = select(User.name).where(User.role == Role.MANAGER, User.is_active, User.id != owner.id)
+    return list(session.scalars(managers.where(leads_the_team).order_by(User.id).limit(NAMED)))

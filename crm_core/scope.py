@@ -1,0 +1,36 @@
+"""Which rows a list or a figure is about: those of a filter that the actor may read, as they are or were."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar, cast
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import Session
+
+from crm_core import history, permissions
+from crm_core.filters import RecordFilter
+from crm_core.models import Record
+from crm_core.moment import Moment, moment_of
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True)
+class Scope(Generic[R]):
+    """`model` stands for the rows in SQL, `conditions` picks them."""
+
+    model: type[R]
+    conditions: list[ColumnElement[bool]]
+    moment: Moment
+
+
+def scope_of(session: Session, where: RecordFilter[R], as_of: datetime | None = None) -> Scope[R]:
+    """The filter's records as of that instant, by default the filter's own, or else as they are."""
+    moment = moment_of(session, as_of or where.as_of)
+    model = history.as_of(cast("type[R]", where.model), moment.as_of)
+    conditions = [
+        model.deleted_at.is_(None),
+        *where.conditions(model, moment),
+        *permissions.readable(session, model),
+    ]
+    return Scope(model, conditions, moment)

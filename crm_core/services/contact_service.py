@@ -1,0 +1,172 @@
+"""What can be done with a contact, and what can't."""
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy.orm import Session
+
+from crm_core import listing
+from crm_core.errors import RuleBroken
+from crm_core.filters import EVERY_CONTACT, ContactFilter
+from crm_core.listing import Page
+from crm_core.models import Contact, Opportunity
+from crm_core.schemas.contact import ContactCreate, ContactResponse, ContactUpdate
+from crm_core.services import merging, records
+from crm_core.services.merging import MergePreview
+from crm_core.sorting import ContactSort
+from crm_core.timeline import HistoryEntry
+
+
+class ContactIsInUse(RuleBroken):
+    def __init__(self, contact: Contact, *, deals: int) -> None:
+        super().__init__(
+            f"“{contact.name}” is still on {records.counted(deal=deals)}."
+            " Merge it into another contact, or take it off its deals or delete them first."
+        )
+
+
+def create_contact(session: Session, draft: ContactCreate) -> Contact:
+    """Create a contact. The same `request_id` again returns the first one.
+
+    Raises `RecordNotFound` and `OwnerIsInactive` for a company or an owner that it can't have.
+    """
+    if first := records.find_first(session, Contact, draft.request_id):
+        return first
+    return records.add(session, Contact(**draft.model_dump()))
+
+
+def get_contact(session: Session, contact_id: int) -> Contact:
+    """One contact that was not deleted. Raises `RecordNotFound`."""
+    return records.get(session, Contact, contact_id)
+
+
+def get_contacts(
+    session: Session,
+    where: ContactFilter = EVERY_CONTACT,
+    *,
+    sort: ContactSort = ContactSort.NAME,
+    limit: int = 50,
+    offset: int = 0,
+    after: str | None = None,
+) -> Page[ContactResponse]:
+    """A page of the filtered and sorted list, and how many the whole list has."""
+    return listing.get_page(session, where, sort, ContactResponse, limit=limit, offset=offset, after=after)
+
+
+def get_rows(
+    session: Session,
+    where: ContactFilter = EVERY_CONTACT,
+    *,
+    sort: ContactSort = ContactSort.NAME,
+    limit: int = 50,
+    offset: int = 0,
+) -> list[ContactResponse]:
+    """A page of the list by itself, with the names of companies and owners."""
+    return listing.get_rows(session, where, sort, ContactResponse, limit=limit, offset=offset)
+
+
+def count_contacts(session: Session, where: ContactFilter = EVERY_CONTACT) -> int:
+    """How many contacts the whole filtered list has."""
+    return listing.count(session, where)
+
+
+def get_history(
+    session: Session, contact_id: int, *, limit: int = 100, offset: int = 0
+) -> list[HistoryEntry]:
+    """What was changed about a contact, newest first; of a deleted one too. Raises `RecordNotFound`."""
+    return records.get_history(session, Contact, contact_id, limit=limit, offset=offset)
+
+
+def update_contact(
+    session: Session, contact_id: int, changes: ContactUpdate, *, expected_version: int | None = None
+) -> Contact:
+    """Change what was sent. Raises what `records.get_to_change` and `records.require_references` raise."""
+    contact = _get_to_change(session, contact_id, expected_version)
+    answers = records.sent(contact, changes)
+    records.require_references(session, answers)
+    records.apply(contact, answers)
+    return contact
+
+
+def delete_contact(session: Session, contact_id: int, *, expected_version: int | None = None) -> Contact:
+    """Take a contact out of every list from now on; `restore_contact` brings it back.
+
+    Raises `ContactIsInUse` while it is on deals, open or closed, that were not deleted.
+    """
+    contact = _get_to_change(session, contact_id, expected_version)
+    if deals := records.count_live(session, Opportunity, Opportunity.contact_id == contact.id):
+        raise ContactIsInUse(contact, deals=deals)
+    records.delete(session, contact)
+    return contact
+
+
+def restore_contact(session: Session, contact_id: int, *, expected_version: int | None = None) -> Contact:
+    """Bring back a deleted contact as it was. A contact that was not deleted stays as it is.
+
+    Raises `BelongsToDeleted` if its company was deleted too.
+    """
+    return records.restore(session, Contact, contact_id, expected_version=expected_version)
+
+
+def assign_contacts(
+    session: Session,
+    contact_ids: Collection[int],
+    *,
+    owner_id: int | None,
+    expected_versions: Mapping[int, int] | None = None,
+) -> list[Contact]:
+    """Give many contacts to one owner, or to nobody: all of them, or none. Their deals stay where they are.
+
+    Raises `NothingWasChanged`, which tells for each contact that was refused why.
+    """
+    records.require_references(session, {"owner_id": owner_id})
+    changes = ContactUpdate(owner_id=owner_id)
+    return update_contacts(session, contact_ids, changes, expected_versions=expected_versions)
+
+
+def update_contacts(
+    session: Session,
+    contact_ids: Collection[int],
+    changes: ContactUpdate,
+    *,
+    expected_versions: Mapping[int, int] | None = None,
+) -> list[Contact]:
+    """`update_contact` for many: all of them, or none. Raises `NothingWasChanged`."""
+    versions = expected_versions or {}
+    return records.change_all(
+        session,
+        Contact,
+        contact_ids,
+        lambda key: update_contact(session, key, changes, expected_version=versions.get(key)),
+    )
+
+
+def merge_contacts(
+    session: Session,
+    kept_id: int,
+    merged_id: int,
+    *,
+    expected_version: int | None = None,
+    merged_expected_version: int | None = None,
+) -> Contact:
+    """Make one contact of two: deals and notes of the second go to the first, which is returned.
+
+    What the first has empty is taken from the second, and the second is deleted. Raises `MergeWithItself`,
+    `MovesWhatBelongsToOthers`, and what `records.get_to_change` raises for either.
+    """
+    return merging.merge(
+        session,
+        Contact,
+        kept_id,
+        merged_id,
+        expected_version=expected_version,
+        merged_expected_version=merged_expected_version,
+    )
+
+
+def preview_merge(session: Session, kept_id: int, merged_id: int) -> MergePreview:
+    """What `merge_contacts` would move and fill. Writes nothing; raises the same."""
+    return merging.preview(session, Contact, kept_id, merged_id)
+
+
+def _get_to_change(session: Session, contact_id: int, expected_version: int | None) -> Contact:
+    return records.get_to_change(session, Contact, contact_id, expected_version=expected_version)

@@ -1,0 +1,22 @@
+"""What every refusal has in common."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy.orm import Session
+
+from crm_core.database import Database
+from crm_core.errors import CrmError
+from tests.crm_core.importing.conftest import every_row
+
+
+@contextmanager
+def refusal(
+    database: Database, kind: type[CrmError], words: str, *, actor: int | None = None
+) -> Iterator[Session]:
+    """What is tried inside is refused in these words, and nothing of it is kept if the caller goes on."""
+    before = every_row(database)
+    with database.write(actor=actor) as session, pytest.raises(kind, match=words):
+        yield session
+    assert every_row(database) == before
