@@ -1,14 +1,24 @@
 """The API as an application of its own (`uvicorn api.main:api`), and as routes beside the screens."""
 
 import sys
+from typing import Any
 
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute, Route
 
-from api import health
+from api import companies, contacts, health, leads, opportunities, problems, settings, users
+from api.protection import Protection
 from crm_core import __version__, startup
 from crm_core.config import Config
 from crm_core.errors import CrmError
+
+
+def operation_id(route: APIRoute) -> str:
+    """Stable, so that generated clients keep their names."""
+    return route.name
+
 
 api = FastAPIOffline(
     title="CRM",
@@ -17,8 +27,22 @@ api = FastAPIOffline(
     redoc_url=None,
     openapi_url="/api/openapi.json",
     static_url="/api/docs-assets",
+    generate_unique_id_function=operation_id,
 )
-api.include_router(health.router, prefix="/api")
+
+
+def description() -> dict[str, Any]:
+    """What `/api/openapi.json` says. FastAPI itself can't describe a model of another media type."""
+    told = FastAPI.openapi(api)
+    told["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
+    return told
+
+
+api.openapi = description  # type: ignore[method-assign]
+api.add_middleware(Protection)
+problems.install(api)
+for noun in (health, opportunities, leads, companies, contacts, users, settings):
+    api.include_router(noun.router, prefix="/api")
 
 routes: list[BaseRoute] = [
     Route("/docs", api),

@@ -12,6 +12,9 @@ from crm_core import check, clock, demo, importing, migrate, startup
 from crm_core.config import Config
 from crm_core.database import Database
 from crm_core.errors import CrmError
+from crm_core.importing.cells import harmless
+from crm_core.models import TokenScope
+from crm_core.services import token_service, user_service
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -21,6 +24,8 @@ app = typer.Typer(
 )
 imports = typer.Typer(no_args_is_help=True, help="Bring in records from a file of another program.")
 app.add_typer(imports, name="import")
+tokens = typer.Typer(no_args_is_help=True, help="Keys for programs that use the API.")
+app.add_typer(tokens, name="token")
 
 
 @app.command("migrate")
@@ -79,6 +84,41 @@ def import_opportunities_command(
         typer.echo(str(report))
         if report.refusals:
             raise typer.Exit(1)
+
+
+@tokens.command("create")
+def create_token_command(
+    user: Annotated[str, typer.Option(help="The e-mail address of the user that the program acts as.")],
+    read_only: Annotated[bool, typer.Option("--read-only", help="It may read, but change nothing.")] = False,
+    expires: Annotated[
+        int | None, typer.Option(metavar="DAYS", help="After so many days it opens nothing any more.")
+    ] = None,
+) -> None:
+    """Print a new token; it is shown this once."""
+    scope = TokenScope.READ if read_only else TokenScope.WRITE
+    with opened() as database, database.write(note="Created a token") as session:
+        owner = user_service.get_user_by_email(session, user)
+        created = token_service.create_token(session, owner.id, scope=scope, days=expires)
+    typer.echo(created.secret)
+
+
+@tokens.command("list")
+def list_tokens_command() -> None:
+    """Print every token: its number, user, scope and whether it still opens anything."""
+    with opened() as database, database.read() as session:
+        for token, user in token_service.get_tokens(session):
+            until = f"until {token.expires_at:%Y-%m-%d}" if token.expires_at else "without end"
+            used = f"last used {token.last_used_at:%Y-%m-%d}" if token.last_used_at else "never used"
+            state = "revoked" if token.revoked_at else until
+            typer.echo(f"{token.id}  {harmless(user.name)}  {token.scope}  {state}  {used}")
+
+
+@tokens.command("revoke")
+def revoke_token_command(number: Annotated[int, typer.Argument(help="As `token list` prints it.")]) -> None:
+    """From now on it opens nothing."""
+    with opened() as database, database.write(note="Revoked a token") as session:
+        token_service.revoke_token(session, number)
+    typer.echo("The token is revoked.")
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 EMBEDDED = PROJECT / "data" / "crm.db"
 
 
@@ -14,8 +15,19 @@ class Config(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CRM_", extra="ignore")
 
     database_url: str = f"sqlite:///{EMBEDDED}"
+    allowed_hosts: str = ",".join(LOOPBACK)
 
     @property
     def is_embedded(self) -> bool:
         """True for the default database: migrated by itself, and filled with demo data when new."""
         return "database_url" not in self.model_fields_set
+
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The names that the server answers to, separated by commas in `CRM_ALLOWED_HOSTS`."""
+        return frozenset(name.strip().lower() for name in self.allowed_hosts.split(",") if name.strip())
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it answers to this machine's own names only."""
+        return self.hosts <= frozenset(LOOPBACK)

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url, text
+from sqlalchemy import ColumnElement, func, make_url, select, text
 from sqlalchemy.orm import Session
 
 from crm_core import migrate
 from crm_core.database import Database
+from crm_core.models import Base
 from tests.builders import Make
 
 NOW = datetime(2026, 3, 18, 12, 0, tzinfo=UTC)
@@ -95,11 +96,35 @@ def empty_postgres_url(server: Database) -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A fresh database, migrated; every test that takes it runs on both kinds."""
-    database = Database(request.getfixturevalue(f"{request.param}_url"))
+def kind(request: pytest.FixtureRequest) -> str:
+    """Whatever takes a database runs on both kinds."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database(kind: str, request: pytest.FixtureRequest) -> Iterator[Database]:
+    """A fresh database, migrated."""
+    database = Database(request.getfixturevalue(f"{kind}_url"))
     yield database
     database.close()
+
+
+@pytest.fixture(scope="session")
+def reused_sqlite(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    file = tmp_path_factory.mktemp("reused") / "crm.db"
+    shutil.copy(migrated_file, file)
+    database = Database(f"sqlite:///{file}")
+    yield database
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def reused_postgres(server: Database, migrated_template: str) -> Iterator[Database]:
+    name = create_database(server, migrated_template)
+    database = Database(url_of(name))
+    yield database
+    database.close()
+    drop_database(server, name)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -111,11 +136,36 @@ def empty_database(request: pytest.FixtureRequest) -> Iterator[Database]:
 
 
 @pytest.fixture
-def session(database: Database) -> Iterator[Session]:
-    """A write transaction at NOW that is thrown away at the end."""
+def session(kind: str, request: pytest.FixtureRequest) -> Iterator[Session]:
+    """A write transaction at NOW that is thrown away at the end.
+
+    It leaves nothing behind, so tests that take no database of their own share one.
+    """
+    own = "database" in request.fixturenames
+    database: Database = request.getfixturevalue("database" if own else f"reused_{kind}")
     with suppress(Discard), database.write(at=NOW) as session:
+        if not own and kind == "postgres":
+            count_ids_anew(session)
         yield session
         raise Discard
+
+
+def first_free(ids: ColumnElement[int]) -> ColumnElement[int]:
+    return func.coalesce(func.max(ids), 0) + 1
+
+
+def count_ids_anew(session: Session) -> None:
+    """What a transaction took from a sequence is not given back when it is thrown away."""
+    counted = (
+        table
+        for table in Base.metadata.sorted_tables
+        if "id" in table.c and not table.name.endswith("_versions")
+    )
+    anew = (
+        func.setval(func.pg_get_serial_sequence(table.name, "id"), first_free(table.c.id), False)
+        for table in counted
+    )
+    session.execute(select(*(select(each).scalar_subquery() for each in anew)))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from crm_core import __version__
 
 @pytest.fixture
 def client() -> TestClient:
-    return TestClient(api)
+    return TestClient(api, base_url="http://localhost")
 
 
 def test_says_what_it_works_with(client, database, monkeypatch):

@@ -20,12 +20,12 @@ from crm_core.database import Database
 from crm_core.models import VERSIONS, Company, Contact, Opportunity, Record
 
 Call = tuple[Any, ...]
-"""What to call, and with what behind the database."""
+"""What to call, and with which arguments after the database."""
 
-TESTS = Path(__file__).parent.glob("test_*.py")
+TESTS = [f"{__package__}.{file.stem}" for file in Path(__file__).parent.glob("test_*.py")]
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["pytest", *(f"{__package__}.{file.stem}" for file in TESTS)])
+PROCESSES.set_forkserver_preload(["pytest", *TESTS])
 
 PATIENCE = 300.0
 """Seconds. On a slow machine all wait long; whether somebody is starved is told by how many come before."""

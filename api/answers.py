@@ -1,0 +1,68 @@
+"""What routes of every noun share: pages, records with their ETag, and the errors that are documented."""
+
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Path
+from pydantic import BaseModel, Field
+
+from api.door import Answer
+from api.problems import MEDIA_TYPE
+from crm_core.schemas.fields import LARGEST_ID, Schema
+
+S = TypeVar("S", bound=Schema)
+
+RecordId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+
+
+class PageQuery(BaseModel):
+    """Which part of a list. `cursor` is the `next_cursor` of the page before."""
+
+    limit: int = Field(default=50, ge=1, le=200)
+    cursor: str | None = Field(default=None, max_length=2_000)
+
+
+class PageResponse(BaseModel, Generic[S]):
+    """Some rows, how many the whole list has, and where it goes on; None at its end."""
+
+    items: list[S]
+    total: int
+    next_cursor: str | None
+
+
+def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The problems that a route may answer with."""
+    return {
+        status: {"content": {MEDIA_TYPE: {"schema": PROBLEM}}, "description": DESCRIPTIONS[status]}
+        for status in (*EVERYWHERE, *statuses)
+    }
+
+
+def etag(version: int) -> dict[str, str]:
+    """The header that names a record's version."""
+    return {"ETag": f'"{version}"'}
+
+
+def record(content: Any, *, status: int = 200, at: str | None = None) -> Answer:
+    """A record with its ETag, and for a new one where it is."""
+    headers = etag(content.version)
+    if at is not None:
+        headers["Location"] = f"/api/{at}/{content.id}"
+    return Answer(content, status, headers)
+
+
+PROBLEM = {"$ref": "#/components/schemas/Problem"}
+
+EVERYWHERE = (400, 401, 403, 422, 500, 503)
+DESCRIPTIONS = {
+    400: "The request can't be read, or its host is not served",
+    401: "No token, or one that opens nothing",
+    403: "This user may not do it; the sentence says who could",
+    404: "There is no such record, or it is none of this user's business",
+    409: "A rule of the sales process forbids it, or somebody was faster",
+    412: "The record is not at the version that If-Match names; the problem tells what changed",
+    413: "More than a megabyte",
+    415: "The body is not application/json",
+    422: "Fields that can't be what they are; each is named with its reason",
+    500: "Something went wrong on our side; the problem names the incident in the log",
+    503: "The database can't be used right now",
+}

@@ -1,0 +1,149 @@
+"""Who calls, and the one transaction that a call is."""
+
+import hashlib
+import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.responses import JSONResponse, Response
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.orm import Session
+
+from crm_core.config import Config
+from crm_core.database import Database
+from crm_core.errors import InvalidInput, NotAllowed, NotSignedIn
+from crm_core.models import LOCAL_USER_ID, Source, TokenScope
+from crm_core.services import idempotency, token_service
+
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "via")
+"""Headers of a proxy: whoever comes through one does not sit at this machine."""
+
+bearer = HTTPBearer(auto_error=False, description="A token of `python -m crm_core token create`.")
+
+
+class ReadOnlyToken(NotAllowed):
+    def __init__(self) -> None:
+        super().__init__("This token may only read. Create one that may write.")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a change answers: a record, the status, and where the record is."""
+
+    content: Any = None
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Door:
+    """One call by somebody who is known."""
+
+    database: Database
+    user_id: int
+    may_write: bool
+    idempotency_key: str | None
+    fingerprint: str
+
+    def read(self) -> AbstractContextManager[Session]:
+        """A snapshot of what the caller may see."""
+        return self.database.read(actor=self.user_id)
+
+    def change(self, action: Callable[[Session], Answer]) -> Response:
+        """Do it in one transaction, committed before the answer leaves.
+
+        With an idempotency key the answer is kept in the same transaction, and given again.
+        """
+        if not self.may_write:
+            raise ReadOnlyToken
+        with self.database.write(actor=self.user_id, source=Source.API) as session:
+            if self.idempotency_key is None:
+                answer = action(session)
+            else:
+                answer = self._once(session, self.idempotency_key, action)
+        content = jsonable_encoder(answer.content)
+        if answer.status == 204:
+            return Response(status_code=204, headers=answer.headers)
+        return JSONResponse(content, answer.status, headers=answer.headers)
+
+    def _once(self, session: Session, key: str, action: Callable[[Session], Answer]) -> Answer:
+        kept = idempotency.find_answer(session, self.user_id, key, self.fingerprint)
+        if kept is not None:
+            return Answer(**kept)
+        answer = action(session)
+        stored = {
+            "content": jsonable_encoder(answer.content),
+            "status": answer.status,
+            "headers": answer.headers,
+        }
+        idempotency.keep_answer(session, self.user_id, key, self.fingerprint, stored)
+        return answer
+
+
+@cache
+def database(url: str) -> Database:
+    """The one that every call shares."""
+    return Database(url)
+
+
+async def fingerprint(request: Request) -> str:
+    """What makes two requests the same: the method, the address and the body."""
+    told = f"{request.method} {request.url.path}?{request.url.query}\n".encode() + await request.body()
+    return hashlib.sha256(told).hexdigest()
+
+
+def door(
+    request: Request,
+    same_as: Annotated[str, Depends(fingerprint)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=255,
+            description="Sent again with the same key, a POST gives its first answer.",
+        ),
+    ] = None,
+) -> Door:
+    """Let in who has a token, and on an installation without sign-in the local user."""
+    opened = database(Config().database_url)
+    key = idempotency_key if request.method == "POST" else None
+    if credentials is not None:
+        token = token_service.use_token(opened, credentials.credentials)
+        return Door(opened, token.user_id, token.scope is TokenScope.WRITE, key, same_as)
+    if "authorization" in request.headers or not _sits_here(request):
+        raise NotSignedIn("Send a token: Authorization: Bearer …")
+    return Door(opened, LOCAL_USER_ID, True, key, same_as)
+
+
+def if_match(
+    if_match: Annotated[
+        str | None, Header(description="The ETag that the change is based on; another version is refused.")
+    ] = None,
+) -> int | None:
+    """The version that the caller knows. Raises `InvalidInput` for what is no ETag of ours."""
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = re.fullmatch(r'"([0-9]{1,9})"', if_match.strip())
+    if found is None:
+        raise InvalidInput('If-Match takes the one ETag that the record came with, such as "7".')
+    return int(found[1])
+
+
+def _sits_here(request: Request) -> bool:
+    """Whether nobody else can reach this server: it answers to this machine's own names only.
+
+    A foreign web page can send a request without a body; browsers tell where it comes from.
+    """
+    origin = request.headers.get("origin")
+    is_own_page = origin is None or origin.partition("://")[2] == request.headers["host"]
+    return Config().is_private and is_own_page and not any(name in request.headers for name in FORWARDED)
+
+
+DoorDep = Annotated[Door, Depends(door)]
+VersionDep = Annotated[int | None, Depends(if_match)]

@@ -1,0 +1,35 @@
+"""How the past of a record is told."""
+
+from datetime import datetime
+from typing import Any
+
+from crm_core.models import Source
+from crm_core.schemas.fields import Schema
+from crm_core.timeline import HistoryEntry
+
+
+class FieldChangeResponse(Schema):
+    """One field before and after; for a key also what is called so today."""
+
+    field: str
+    before: Any
+    after: Any
+    before_name: str | None
+    after_name: str | None
+
+
+class HistoryEntryResponse(Schema):
+    """A change: it was so from `at` on. Without an actor it was the system."""
+
+    version: int
+    at: datetime
+    recorded_at: datetime
+    actor_id: int | None
+    actor_name: str | None
+    source: Source
+    note: str | None
+    changes: list[FieldChangeResponse]
+
+    @classmethod
+    def of(cls, entry: HistoryEntry) -> "HistoryEntryResponse":
+        return cls.model_validate(entry)

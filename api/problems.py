@@ -1,0 +1,146 @@
+"""What is wrong with a request, told as RFC 9457 wants it: `application/problem+json`, without internals."""
+
+import logging
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.exceptions import HTTPException
+
+from crm_core.errors import (
+    Conflict,
+    CrmError,
+    DatabaseUnavailable,
+    InvalidInput,
+    NotAllowed,
+    NotFound,
+    NotSignedIn,
+    RuleBroken,
+)
+from crm_core.services.records import ChangedMeanwhile, NothingWasChanged
+
+log = logging.getLogger("crm.api")
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: dict[type[CrmError], int] = {
+    NotSignedIn: 401,
+    NotAllowed: 403,
+    NotFound: 404,
+    RuleBroken: 409,
+    Conflict: 409,
+    InvalidInput: 422,
+    DatabaseUnavailable: 503,
+}
+
+
+NAMED = 50
+"""How many fields a problem names at most."""
+
+SENTENCES = {
+    400: "The body can't be read: something in it is nested too deeply, or a number too long.",
+    404: "There is nothing at this address. /docs lists what there is.",
+    405: "This address takes other methods; the Allow header names them.",
+}
+"""What the framework itself refuses with a mere phrase."""
+
+
+class Problem(BaseModel):
+    """`type` names the rule that was broken, `detail` is a sentence for a person."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+
+
+def problem(
+    status: int, detail: str, *, kind: str = "", headers: Mapping[str, str] | None = None, **more: Any
+) -> JSONResponse:
+    """The answer that says so. `more` goes into it as it is."""
+    title = HTTPStatus(status).phrase
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind or title.replace(" ", "-")).lower()
+    said = Problem(type=f"urn:crm:{name}", title=title, status=status, detail=detail, **more)
+    content = _without_lone_surrogates(jsonable_encoder(said))
+    return JSONResponse(content, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+def install(api: FastAPI) -> None:
+    """Let every error leave as a problem."""
+    api.add_exception_handler(CrmError, _refused)  # type: ignore[arg-type]
+    api.add_exception_handler(RequestValidationError, _invalid)  # type: ignore[arg-type]
+    api.add_exception_handler(ValidationError, _invalid)  # type: ignore[arg-type]
+    api.add_exception_handler(HTTPException, _http)  # type: ignore[arg-type]
+    api.add_exception_handler(Exception, _unexpected)
+
+
+def _refused(request: Request, refusal: CrmError) -> JSONResponse:
+    status = next(code for kind, code in STATUS.items() if isinstance(refusal, kind))
+    more: dict[str, Any] = {}
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if isinstance(refusal, ChangedMeanwhile):
+        status = 412 if "if-match" in request.headers else 409
+        more = {"version": refusal.version, "changes": [asdict(entry) for entry in refusal.entries]}
+        headers["ETag"] = f'"{refusal.version}"'
+    if isinstance(refusal, NothingWasChanged):
+        more = {"refusals": [{"id": key, "reason": str(why)} for key, why in refusal.refusals.items()]}
+    return problem(status, str(refusal), kind=type(refusal).__name__, headers=headers, **more)
+
+
+def _invalid(_request: Request, error: RequestValidationError | ValidationError) -> JSONResponse:
+    """Names each field and what is wrong with it, and never repeats what was sent."""
+    wrong = error.errors()
+    found = [{"field": ".".join(map(str, _place(one))), "reason": _reason(one)} for one in wrong[:NAMED]]
+    named = [f"{one['field']}: {one['reason']}" if one["field"] else one["reason"] for one in found]
+    more = [f"and {len(wrong) - NAMED:,} more"] if len(wrong) > NAMED else []
+    return problem(422, "; ".join(named + more), kind="InvalidInput", errors=found)
+
+
+def _http(_request: Request, error: HTTPException) -> JSONResponse:
+    detail = SENTENCES.get(error.status_code, str(error.detail))
+    return problem(error.status_code, detail, headers=error.headers)
+
+
+def _unexpected(_request: Request, error: Exception) -> JSONResponse:
+    incident = uuid.uuid4().hex[:8]
+    log.error("Incident %s", incident, exc_info=error)
+    detail = f"Something went wrong on our side. Tell your admin the incident {incident}; nothing was saved."
+    return problem(500, detail, kind="Incident", incident=incident)
+
+
+def _place(error: Mapping[str, Any]) -> list[Any]:
+    """Where in the request, without “body” and “query” in front; what is no JSON has no fields."""
+    where = [] if error["type"] == "json_invalid" else list(error["loc"])
+    return where[1:] if where and where[0] in ("body", "query", "path", "header") else where
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        return "This is not JSON."
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _without_lone_surrogates(content: Any) -> Any:
+    """Field names come from the request, too."""
+    match content:
+        case str():
+            return content.encode("utf-8", "replace").decode()
+        case dict():
+            return {
+                _without_lone_surrogates(key): _without_lone_surrogates(value)
+                for key, value in content.items()
+            }
+        case list():
+            return [_without_lone_surrogates(value) for value in content]
+        case _:
+            return content

@@ -1,0 +1,83 @@
+"""What every request has to pass before anybody reads it, and what every answer carries."""
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import problem
+from crm_core.config import Config
+
+LARGEST_BODY = 1_000_000
+"""Bytes."""
+
+TOO_LARGE = f"A request has at most {LARGEST_BODY:,} bytes. Send less at once."
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+
+
+class TooLarge(HTTPException):
+    """A body that goes on after it should have ended. FastAPI takes other errors for a body it can't read."""
+
+    def __init__(self) -> None:
+        super().__init__(413, TOO_LARGE)
+
+
+class Protection:
+    """Serves only the hosts that were configured, and reads only JSON of a sensible size.
+
+    A foreign page that lets its own name point here (DNS rebinding) is sent away by its host's name.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        read = 0
+
+        async def receive_some() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > LARGEST_BODY:
+                raise TooLarge
+            return message
+
+        async def send_protected(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                carried = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    carried.setdefault(name, value)
+            await send(message)
+
+        refusal = _refusal(headers)
+        if refusal is not None:
+            await refusal(scope, receive, send_protected)
+            return
+        await self.app(scope, receive_some, send_protected)
+
+
+def _refusal(headers: Headers) -> ASGIApp | None:
+    if _host(headers.get("host", "")) not in Config().hosts:
+        return problem(400, "This server does not answer under that name. Add it to CRM_ALLOWED_HOSTS.")
+    length = headers.get("content-length", "0")
+    has_body = length != "0" or "transfer-encoding" in headers
+    if has_body and headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        return problem(415, "Send JSON: the Content-Type has to be application/json.")
+    if length.isdecimal() and int(length) > LARGEST_BODY:
+        return problem(413, TOO_LARGE)
+    return None
+
+
+def _host(host: str) -> str:
+    """Without the port; IPv6 addresses stand in brackets."""
+    name, bracket, _ = host.partition("]")
+    return (f"{name}]" if bracket else host.partition(":")[0]).lower()

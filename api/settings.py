@@ -1,0 +1,36 @@
+"""`/api/stages` and `/api/close-reasons`: what deals go through, and why they end."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.answers import errors
+from api.door import DoorDep
+from crm_core.models import Outcome
+from crm_core.schemas.settings import CloseReasonResponse, StageSettingsResponse
+from crm_core.services import settings_service
+
+router = APIRouter(tags=["settings"])
+
+
+@router.get("/stages", responses=errors())
+def list_stages(door: DoorDep) -> list[StageSettingsResponse]:
+    """Every stage in the order that a deal passes them."""
+    with door.read() as session:
+        found = settings_service.get_all_stage_settings(session)
+        return [StageSettingsResponse.model_validate(settings) for settings in found]
+
+
+@router.get("/close-reasons", responses=errors())
+def list_close_reasons(
+    door: DoorDep,
+    outcome: Annotated[Outcome | None, Query()] = None,
+    with_inactive: Annotated[bool, Query()] = False,
+) -> list[CloseReasonResponse]:
+    """The reasons to choose from when closing a deal."""
+    with door.read() as session:
+        return [
+            CloseReasonResponse.model_validate(reason)
+            for each in ([outcome] if outcome else Outcome)
+            for reason in settings_service.get_close_reasons(session, each, with_inactive=with_inactive)
+        ]

@@ -1,0 +1,98 @@
+"""How the pipeline's statistics are told."""
+
+from datetime import date, datetime
+from decimal import Decimal
+
+from crm_core.analytics.rate import Rate
+from crm_core.analytics.stats import PipelineStats
+from crm_core.models import OpportunityStage
+from crm_core.schemas.fields import Schema
+
+
+class StageResponse(Schema):
+    """The deals in one stage; values without those whose value is unknown."""
+
+    stage: OpportunityStage
+    deals: int
+    value: Decimal
+    weighted: Decimal
+    without_value: int
+
+
+class OpenResponse(Schema):
+    """What is open."""
+
+    deals: int
+    value: Decimal
+    weighted: Decimal
+    without_value: int
+    without_date: int
+    overdue: int
+
+
+class ClosedResponse(Schema):
+    """What was won and lost; `not_counted` were lost for a reason that takes them out of every rate."""
+
+    won: int
+    won_value: Decimal
+    won_without_value: int
+    lost: int
+    lost_value: Decimal
+    lost_without_value: int
+    not_counted: int
+
+
+class RateResponse(Schema):
+    """Between 0 and 1 over `n` deals, null without any; `low` and `high` are Wilson's 95 % interval."""
+
+    value: Decimal | None
+    n: int
+    low: float | None = None
+    high: float | None = None
+    left_out: int = 0
+
+    @classmethod
+    def of(cls, rate: Rate) -> "RateResponse":
+        low, high = rate.interval or (None, None)
+        return cls(value=rate.value, n=rate.n, low=low, high=high)
+
+
+class WinsResponse(Schema):
+    """What won deals brought, and how many days they took."""
+
+    deals: int
+    valued: int
+    average_value: Decimal | None
+    median_value: Decimal | None
+    timed: int
+    median_days: float | None
+    mean_days: float | None
+
+
+class StatsResponse(Schema):
+    """What was known `as_of` that instant; `period_to` is the last day of the period, both null mean ever."""
+
+    as_of: datetime
+    period_from: date | None
+    period_to: date | None
+    stages: list[StageResponse]
+    open: OpenResponse
+    closed: ClosedResponse
+    win_rate: RateResponse
+    win_rate_by_value: RateResponse
+    wins: WinsResponse
+
+    @classmethod
+    def of(cls, stats: PipelineStats) -> "StatsResponse":
+        by_value = stats.win_rate_by_value
+        return cls(
+            as_of=stats.as_of,
+            period_from=stats.period.start if stats.period else None,
+            period_to=stats.period.last_day if stats.period else None,
+            stages=[StageResponse.model_validate(stage) for stage in stats.stages],
+            open=OpenResponse.model_validate(stats.open),
+            closed=ClosedResponse.model_validate(stats.closed),
+            win_rate=RateResponse.of(stats.win_rate),
+            win_rate_by_value=RateResponse(value=by_value.value, n=by_value.n, left_out=by_value.left_out),
+            wins=WinsResponse.model_validate(stats.wins),
+        )

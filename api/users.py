@@ -1,0 +1,27 @@
+"""`/api/users`: who sells."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.answers import RecordId, errors
+from api.door import DoorDep
+from crm_core.schemas.user import UserResponse
+from crm_core.services import user_service
+
+router = APIRouter(prefix="/users", tags=["users"])
+
+
+@router.get("", responses=errors())
+def list_users(door: DoorDep, is_active: Annotated[bool | None, Query()] = None) -> list[UserResponse]:
+    """Everybody, or only those who still work here."""
+    with door.read() as session:
+        found = user_service.get_users(session, is_active=is_active)
+        return [UserResponse.model_validate(row) for row in found]
+
+
+@router.get("/{user_id}", responses=errors(404))
+def get_user(user_id: RecordId, door: DoorDep) -> UserResponse:
+    """One user, also one who no longer works here."""
+    with door.read() as session:
+        return UserResponse.model_validate(user_service.get_user(session, user_id))
