@@ -8,7 +8,6 @@ retried, and the instants of the transactions follow the order in which they wer
 import asyncio
 import contextlib
 import contextvars
-import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import count
@@ -21,6 +20,7 @@ from sqlalchemy.orm import Session
 from crm_core import clock, engines, history
 from crm_core.errors import DatabaseUnavailable, InvalidInput, TransactionMisuse
 from crm_core.models import Source, Transaction
+from crm_core.waiting_line import WaitingLine
 
 PATIENCE = 15.0
 """Seconds that a writer waits for its turn before it gives up with a sentence."""
@@ -44,7 +44,7 @@ class Database:
         self.url = engines.address(url)
         self.kind = self.url.get_backend_name()
         self.engine = engines.open_engine(self.url, pool_size=pool_size, patience=patience)
-        self._queue = threading.Lock() if self.kind == "sqlite" else None
+        self._line = WaitingLine()
         self._open = contextvars.ContextVar[str | None]("open_transaction", default=None)
 
     @contextlib.contextmanager
@@ -114,17 +114,17 @@ class Database:
 
     @contextlib.contextmanager
     def _turn(self) -> Iterator[None]:
-        """Threads of this process queue here in order; processes queue on the database's own lock."""
+        """Threads of this process queue here, in front of the connections: none waits with one in hand.
+
+        Processes queue on the database's own lock.
+        """
         self._refuse_nesting("write")
-        if self._queue is None:
-            yield
-            return
-        if not self._queue.acquire(timeout=self.patience):
+        if not self._line.acquire(self.patience):
             raise DatabaseUnavailable(engines.BUSY)
         try:
             yield
         finally:
-            self._queue.release()
+            self._line.release()
 
     def _wait_for_other_processes(self, connection: Connection) -> None:
         """Stand in the queue of all processes; SQLite's `BEGIN IMMEDIATE` has done so already."""

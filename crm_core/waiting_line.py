@@ -1,0 +1,40 @@
+"""A lock that is handed over in the order in which it was asked for, unlike Python's own."""
+
+import threading
+from collections import deque
+
+
+class WaitingLine:
+    """Those who wait stand in line; each has a latch that the one before opens."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._latches: deque[threading.Lock] = deque()
+        self._is_taken = False
+
+    def acquire(self, timeout: float) -> bool:
+        """Wait for one's turn, at most so many seconds; False if it did not come."""
+        with self._guard:
+            if not self._is_taken:
+                self._is_taken = True
+                return True
+            latch = threading.Lock()
+            latch.acquire()
+            self._latches.append(latch)
+        return latch.acquire(timeout=timeout) or not self._leave(latch)
+
+    def release(self) -> None:
+        """Let the next one in."""
+        with self._guard:
+            if self._latches:
+                self._latches.popleft().release()
+            else:
+                self._is_taken = False
+
+    def _leave(self, latch: threading.Lock) -> bool:
+        """Step out of the line; False for one whose turn has come at this very moment."""
+        with self._guard:
+            if latch in self._latches:
+                self._latches.remove(latch)
+                return True
+            return False
