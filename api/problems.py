@@ -46,7 +46,7 @@ NAMED = 50
 """How many fields a problem names at most."""
 
 SENTENCES = {
-    400: "The body can't be read: something in it is nested too deeply, or a number too long.",
+    400: "The body can't be read as JSON: it is not UTF-8, too deeply nested, or has a number too long.",
     404: "There is nothing at this address. /docs lists what there is.",
     405: "This address takes other methods; the Allow header names them.",
 }

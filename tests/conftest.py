@@ -2,23 +2,21 @@
 
 import os
 import shutil
-import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import ColumnElement, func, make_url, select, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from crm_core import migrate
 from crm_core.database import Database
-from crm_core.models import Base
 from tests.builders import Make
+from tests.postgres import IDS_ANEW, POSTGRES, PostgresInTurn, create_database, drop_database, url_of
 
 NOW = datetime(2026, 3, 18, 12, 0, tzinfo=UTC)
-POSTGRES = "CRM_TEST_POSTGRES_URL"
 
 
 class Discard(Exception):
@@ -44,22 +42,6 @@ def server() -> Iterator[Database]:
     server.close()
 
 
-def create_database(server: Database, template: str = "template1") -> str:
-    name = f"crm_test_{uuid.uuid4().hex[:12]}"
-    with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
-    return name
-
-
-def drop_database(server: Database, name: str) -> None:
-    with server.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
-
-
-def url_of(name: str) -> str:
-    return make_url(os.environ[POSTGRES]).set(database=name).render_as_string(hide_password=False)
-
-
 @pytest.fixture(scope="session")
 def migrated_template(server: Database) -> Iterator[str]:
     name = create_database(server)
@@ -76,11 +58,17 @@ def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'crm.db'}"
 
 
+@pytest.fixture(scope="session")
+def postgres_in_turn(server: Database, migrated_template: str) -> Iterator[PostgresInTurn]:
+    database = PostgresInTurn(server, migrated_template)
+    yield database
+    database.drop()
+
+
 @pytest.fixture
-def postgres_url(server: Database, migrated_template: str) -> Iterator[str]:
-    name = create_database(server, migrated_template)
-    yield url_of(name)
-    drop_database(server, name)
+def postgres_url(postgres_in_turn: PostgresInTurn) -> Iterator[str]:
+    yield postgres_in_turn.url()
+    postgres_in_turn.empty()
 
 
 @pytest.fixture
@@ -145,27 +133,9 @@ def session(kind: str, request: pytest.FixtureRequest) -> Iterator[Session]:
     database: Database = request.getfixturevalue("database" if own else f"reused_{kind}")
     with suppress(Discard), database.write(at=NOW) as session:
         if not own and kind == "postgres":
-            count_ids_anew(session)
+            session.execute(text(IDS_ANEW))  # a transaction gives no ids back
         yield session
         raise Discard
-
-
-def first_free(ids: ColumnElement[int]) -> ColumnElement[int]:
-    return func.coalesce(func.max(ids), 0) + 1
-
-
-def count_ids_anew(session: Session) -> None:
-    """What a transaction took from a sequence is not given back when it is thrown away."""
-    counted = (
-        table
-        for table in Base.metadata.sorted_tables
-        if "id" in table.c and not table.name.endswith("_versions")
-    )
-    anew = (
-        func.setval(func.pg_get_serial_sequence(table.name, "id"), first_free(table.c.id), False)
-        for table in counted
-    )
-    session.execute(select(*(select(each).scalar_subquery() for each in anew)))
 
 
 @pytest.fixture

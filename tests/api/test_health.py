@@ -1,15 +1,20 @@
 """The health endpoint tells whether this server is fit to work."""
 
+from collections.abc import Iterator
+
 import pytest
 from starlette.testclient import TestClient
 
 from api.main import api
 from crm_core import __version__
+from tests.api.conftest import HERE
 
 
 @pytest.fixture
-def client() -> TestClient:
-    return TestClient(api, base_url="http://localhost")
+def client() -> Iterator[TestClient]:
+    """Somebody at this machine; each test names the database."""
+    with TestClient(api, base_url=HERE) as client:
+        yield client
 
 
 def test_says_what_it_works_with(client, database, monkeypatch):

@@ -1,6 +1,8 @@
 """The description is what the API does, so that a generated client is usable."""
 
+import importlib
 import json
+import pkgutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,12 +10,10 @@ import pytest
 from fastapi.routing import APIRoute
 from jsonschema import Draft202012Validator
 
-from api import companies, contacts, health, leads, opportunities, settings, users
+import api as package
 from api.main import api
 from tests.api.calls import CALLS, Right
 from tests.api.conftest import PROBLEM, on_sqlite
-
-NOUNS = (companies, contacts, health, leads, opportunities, settings, users)
 
 Operation = dict[str, Any]
 
@@ -34,9 +34,11 @@ def operations(description) -> dict[str, Operation]:
 
 
 def functions() -> Iterator[str]:
-    """The names of the functions behind the routes."""
-    for noun in NOUNS:
-        yield from (route.endpoint.__name__ for route in noun.router.routes if isinstance(route, APIRoute))
+    """The names of the functions behind the routes of every noun."""
+    for found in pkgutil.iter_modules(package.__path__):
+        router = getattr(importlib.import_module(f"{package.__name__}.{found.name}"), "router", None)
+        if router is not None:
+            yield from (route.endpoint.__name__ for route in router.routes if isinstance(route, APIRoute))
 
 
 def parameters(operation: Operation, place: str) -> dict[str, Any]:

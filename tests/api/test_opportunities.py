@@ -13,6 +13,7 @@ from crm_core.models import LeadStatus, OpportunityStage, Outcome, Settings
 from crm_core.schemas.opportunity import OpportunityCreate, OpportunityResponse, OpportunityUpdate
 from crm_core.services import opportunity_service, settings_service
 from crm_core.sorting import OpportunitySort
+from tests.api.calls import CALLS
 from tests.api.conftest import fields_of, on_sqlite, problem_of
 from tests.builders import Make, reason_id
 
@@ -145,12 +146,14 @@ def test_each_wrong_field_is_named(client):
     assert client.get(DEALS).json()["total"] == 0
 
 
-@pytest.mark.parametrize("field", ["company_id", "contact_id", "owner_id"])
-def test_what_a_deal_points_to_is_there(client, deal, field):
-    draft = {"name": "Boat", field: 2**31 - 1}
-
-    assert problem_of(client.post(DEALS, json=draft), 404)["type"] == "urn:crm:record-not-found"
-    assert problem_of(client.put(f"{DEALS}/{deal['id']}", json={field: 2**31 - 1}), 404)
+def test_what_a_deal_points_to_is_there(client, deal):
+    for field in ("company_id", "contact_id", "owner_id"):
+        missing = {field: 2**31 - 1}
+        for answer in (
+            client.post(DEALS, json={"name": "Boat"} | missing),
+            client.put(f"{DEALS}/{deal['id']}", json=missing),
+        ):
+            assert problem_of(answer, 404)["type"] == "urn:crm:record-not-found"
     assert client.get(DEALS).json()["items"] == [deal]
 
 
@@ -180,7 +183,7 @@ def test_there_is_no_such_deal(client, world):
             client.post(f"{at}/move", json={"to": "proposal"}),
             client.post(f"{at}/close", json={"outcome": "won"}),
             client.post(f"{at}/reopen", json={"to": "proposal"}),
-            client.post(f"{DEALS}/convert/{deal_id + 900}"),
+            client.post(f"{DEALS}/convert/999"),
         ]
         if deal_id != world.gone:
             answers += [client.get(f"{at}/history"), client.post(f"{at}/restore")]
@@ -528,14 +531,19 @@ def test_a_stale_change_is_refused(client, method, verb, body):
         (change["field"], change["before"], change["after"]) for change in changed
     ]
     assert told["changes"][0]["at"].endswith("Z")
-    for wrong in ("1", 'W/"1"', '"1", "2"', '"x"', '""', "", '"99999999999999999999"', '"-1"'):
-        answer = client.request(method, at + verb, headers={"If-Match": wrong}, **sent)
-        assert "ETag" in problem_of(answer, 422)["detail"]
     assert verb == "/restore" or client.get(at).json() == now.json()
 
     fresh = client.request(method, at + verb, headers={"If-Match": f'"{version}"'}, **sent)
 
     assert fresh.status_code == (204 if method == "DELETE" else 200)
+
+
+@on_sqlite
+def test_a_version_is_named_by_its_one_etag(client, world):
+    for name in ("update_opportunity", "delete_opportunity", "restore_opportunity", "convert_lead"):
+        for wrong in ("1", 'W/"1"', '"1", "2"', '"x"', '""', "", '"99999999999999999999"', '"-1"'):
+            answer = CALLS[name].by(client, world, {"If-Match": wrong})
+            assert "ETag" in problem_of(answer, 422)["detail"]
 
 
 @on_sqlite
@@ -595,9 +603,9 @@ def test_all_are_changed_or_none(client, given):
     assert client.get(DEALS).json() == before
 
 
-@pytest.mark.parametrize(
-    ("body", "fields"),
-    [
+@on_sqlite
+def test_each_wrong_field_of_many_is_named(client):
+    for body, fields in (
         ({}, ["ids", "changes"]),
         ({"ids": [], "changes": {}}, ["ids"]),
         ({"ids": list(range(1, 1_002)), "changes": {}}, ["ids"]),
@@ -606,11 +614,8 @@ def test_all_are_changed_or_none(client, given):
         ({"ids": [1], "changes": {}, "versions": {"1": 2**63, "2": 0}}, ["versions.1", "versions.2"]),
         ({"ids": [1], "changes": {}, "versions": {"x": 1}}, ["versions.x.[key]"]),
         ({"ids": [1], "changes": {}, "outcome": "won"}, ["outcome"]),
-    ],
-)
-@on_sqlite
-def test_each_wrong_field_of_many_is_named(client, body, fields):
-    assert fields_of(client.patch(DEALS, json=body)) == fields
+    ):
+        assert fields_of(client.patch(DEALS, json=body)) == fields
 
 
 # The past of one
@@ -777,7 +782,7 @@ def test_the_most_valuable_come_first(client, busy):
     assert client.get(DEALS).json() == client.get(DEALS, params={"sort": "-value", "limit": 50}).json()
 
 
-@pytest.mark.parametrize("sort", ["name", "-value", "created"])
+@pytest.mark.parametrize("sort", ["name", "-value"])
 def test_pages_stay_right_while_deals_come_and_go(client, busy, sort):
     whole = client.get(DEALS, params={"sort": sort, "limit": 200}).json()["items"]
     seen, cursor, gone = [], {}, set()

@@ -295,7 +295,7 @@ def test_many_can_be_nobodys(book):
 
 
 @pytest.mark.parametrize(
-    ("owner", "kind", "words"),
+    ("owner", "refused_as", "words"),
     [
         ("ina", OwnerIsInactive, "Ina no longer works here. Choose another owner"),
         (99, RecordNotFound, "There is no user 99"),
@@ -305,11 +305,11 @@ def test_many_can_be_nobodys(book):
         (2**70, RecordNotFound, "There is no user"),
     ],
 )
-def test_nobody_unknown_or_gone_gets_deals(book, owner, kind, words):
+def test_nobody_unknown_or_gone_gets_deals(book, owner, refused_as, words):
     before = every_row(book.database)
     owner_id = book.ina if owner == "ina" else owner
 
-    with book.database.write() as session, pytest.raises(kind, match=words):
+    with book.database.write() as session, pytest.raises(refused_as, match=words):
         assign_opportunities(session, book.late, owner_id=owner_id)
 
     assert every_row(book.database) == before

@@ -438,11 +438,11 @@ HALF_WAY = [
 ]
 
 
-@pytest.mark.parametrize(("choice", "kind", "words"), HALF_WAY)
-def test_a_refusal_leaves_nothing_even_if_the_caller_goes_on(database, workspace, choice, kind, words):
+@pytest.mark.parametrize(("choice", "refused_as", "words"), HALF_WAY)
+def test_a_refusal_leaves_nothing_even_if_the_caller_goes_on(database, workspace, choice, refused_as, words):
     chosen = {name: workspace.get(value, value) for name, value in choice.items()}
 
-    with refusal(database, kind, words) as session:
+    with refusal(database, refused_as, words) as session:
         convert_lead_to_opportunity(session, workspace["lead"], ConversionChoice(**chosen))
 
     with database.write() as session:
@@ -566,11 +566,11 @@ def test_the_preview_writes_nothing_and_says_what_the_conversion_does(database, 
         assert done == previewed == read
 
 
-@pytest.mark.parametrize(("choice", "kind", "words"), HALF_WAY)
-def test_the_preview_refuses_what_the_conversion_refuses(database, workspace, choice, kind, words):
+@pytest.mark.parametrize(("choice", "refused_as", "words"), HALF_WAY)
+def test_the_preview_refuses_what_the_conversion_refuses(database, workspace, choice, refused_as, words):
     chosen = {name: workspace.get(value, value) for name, value in choice.items()}
 
-    with refusal(database, kind, words) as session:
+    with refusal(database, refused_as, words) as session:
         preview_conversion(session, workspace["lead"], ConversionChoice(**chosen))
 
 

@@ -1,0 +1,231 @@
+"""A program's key: shown once, kept as a hash, and good until it expires or is taken back."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from crm_core import clock
+from crm_core.database import instant
+from crm_core.errors import InvalidInput, NotFound, NotSignedIn
+from crm_core.models import ApiToken, Role, TokenScope, User
+from crm_core.permissions import NeedsAdmin
+from crm_core.services import opportunity_service
+from crm_core.services.records import RecordNotFound
+from crm_core.services.token_service import (
+    LONGEST_LIFE,
+    NOTED_EVERY,
+    PREFIX,
+    TokenNotFound,
+    create_token,
+    get_tokens,
+    revoke_token,
+    use_token,
+)
+from tests.builders import Make, stored
+from tests.crm_core.services.refusals import refusal
+
+A_SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def people(database):
+    with database.write() as session:
+        return Make(session).people()
+
+
+def made(database, user_id, **options) -> str:
+    """The secret of a new token."""
+    with database.write() as session:
+        return create_token(session, user_id, **options).secret
+
+
+def change(database, **columns) -> None:
+    """Make the only token differ."""
+    with database.write() as session:
+        token = session.scalars(select(ApiToken)).one()
+        for name, value in columns.items():
+            setattr(token, name, value)
+
+
+def test_a_token_is_shown_once_and_kept_as_a_hash(session, make):
+    rita = make.user().id
+
+    first, second = create_token(session, rita), create_token(session, rita)
+
+    assert first.secret.startswith(PREFIX)
+    assert len(first.secret) > 40
+    assert first.secret != second.secret
+    told = repr(stored(session)) + repr(first.token.__dict__)
+    assert first.secret not in told
+    assert first.secret.removeprefix(PREFIX) not in told
+    assert len(first.token.token_hash) == 64
+
+
+def test_a_token_may_write_and_never_ends_unless_it_is_said(session, make):
+    rita = make.user().id
+
+    plain = create_token(session, rita).token
+    narrow = create_token(session, rita, scope=TokenScope.READ, days=7).token
+
+    assert (plain.user_id, plain.scope, plain.expires_at) == (rita, TokenScope.WRITE, None)
+    assert (plain.created_at, plain.last_used_at, plain.revoked_at) == (instant(session), None, None)
+    assert (narrow.scope, narrow.expires_at) == (TokenScope.READ, instant(session) + timedelta(days=7))
+
+
+def test_a_token_lasts_a_sensible_time(database, people):
+    for days in (0, -1, LONGEST_LIFE + 1, 10**12):
+        with refusal(database, InvalidInput, "between 1 and 3,650 days") as session:
+            create_token(session, people.rita, days=days)
+
+
+def test_a_token_belongs_to_somebody(database, people):
+    with refusal(database, RecordNotFound, "no user 999") as session:
+        create_token(session, 999)
+
+
+def test_only_an_admin_makes_tokens_for_others(database, people):
+    for actor in (people.nora, people.mia, people.otto):
+        with refusal(database, NeedsAdmin, "Only an admin can make a token", actor=actor) as session:
+            create_token(session, people.rita)
+    with database.write(actor=people.rita) as session:
+        assert create_token(session, people.rita).token.user_id == people.rita
+    with database.write(actor=1) as session:
+        assert create_token(session, people.rita).token.user_id == people.rita
+
+
+def test_everybody_lists_their_own_tokens_and_an_admin_all(database, people):
+    made(database, people.rita)
+    made(database, people.otto)
+
+    def listed(actor):
+        with database.read(actor=actor) as session:
+            return [(token.id, user.name) for token, user in get_tokens(session)]
+
+    assert listed(people.rita) == [(1, "Rita Rep")]
+    assert listed(people.otto) == [(2, "Otto Other")]
+    assert listed(people.mia) == []
+    assert listed(1) == listed(None) == [(1, "Rita Rep"), (2, "Otto Other")]
+
+
+def test_a_revoked_token_opens_nothing_from_now_on(database, people):
+    secret, other = made(database, people.rita), made(database, people.rita)
+    assert use_token(database, secret).id == 1
+
+    with database.write(actor=people.rita) as session:
+        first = revoke_token(session, 1).revoked_at
+
+    with pytest.raises(NotSignedIn, match="unknown, expired or revoked"):
+        use_token(database, secret)
+    assert use_token(database, other).id == 2
+    with database.write(actor=1) as session:
+        assert revoke_token(session, 1).revoked_at == first
+        assert [token.revoked_at for token, _ in get_tokens(session)] == [first, None]
+
+
+def test_nobody_revokes_what_is_not_theirs(database, people):
+    secret = made(database, people.rita)
+
+    for actor in (people.nora, people.mia, people.otto):
+        with refusal(database, TokenNotFound, "no token 1", actor=actor) as session:
+            revoke_token(session, 1)
+    assert use_token(database, secret).user_id == people.rita
+
+
+def test_there_is_no_such_token(database):
+    for token_id in (999, 0, -1, 2**31, 2**63, 2**70):
+        with refusal(database, NotFound, "List them to see which there are") as session:
+            revoke_token(session, token_id)
+
+
+def test_an_unknown_secret_opens_nothing(database, people):
+    made(database, people.rita)
+
+    for secret in ("", PREFIX, "crm_unknown", "\ud800", "\x00", "ÿ", "x" * 100_000, "'; --"):
+        with pytest.raises(NotSignedIn, match="unknown, expired or revoked"):
+            use_token(database, secret)
+
+
+def test_a_secret_is_taken_exactly(database, people):
+    secret = made(database, people.rita)
+
+    for wrong in (secret[:-1], f"{secret} ", f" {secret}", secret.removeprefix(PREFIX), f"{secret}x"):
+        with pytest.raises(NotSignedIn):
+            use_token(database, wrong)
+    assert use_token(database, secret).user_id == people.rita
+
+
+def test_a_hash_is_no_secret(database, people):
+    made(database, people.rita)
+    with database.read() as session:
+        stolen = session.scalars(select(ApiToken.token_hash)).one()
+
+    with pytest.raises(NotSignedIn):
+        use_token(database, stolen)
+
+
+def test_a_token_opens_until_it_expires(database, people):
+    secret = made(database, people.rita, days=1)
+    assert use_token(database, secret).scope is TokenScope.WRITE
+
+    change(database, expires_at=clock.now() + timedelta(minutes=5))
+    assert use_token(database, secret).user_id == people.rita
+
+    change(database, expires_at=clock.now())
+    with pytest.raises(NotSignedIn, match="expired"):
+        use_token(database, secret)
+
+
+def test_a_token_of_somebody_who_left_does_nothing(database, people):
+    secret = made(database, people.rita)
+    with database.write() as session:
+        session.get_one(User, people.rita).is_active = False
+
+    user_id = use_token(database, secret).user_id
+
+    with database.read(actor=user_id) as session, pytest.raises(NotSignedIn, match="no longer active"):
+        opportunity_service.get_opportunities(session)
+
+
+def test_a_token_gives_the_rights_that_its_user_has_now(database, people):
+    secret = made(database, people.rita)
+    with database.write() as session:
+        session.get_one(User, people.rita).role = Role.ADMIN
+
+    with database.write(actor=use_token(database, secret).user_id) as session:
+        assert create_token(session, people.otto).token.user_id == people.otto
+
+
+def test_the_last_use_is_known_to_the_hour(database, people):
+    secret = made(database, people.rita)
+
+    def last_use():
+        with database.read() as session:
+            return session.scalars(select(ApiToken.last_used_at)).one()
+
+    before = clock.now()
+    use_token(database, secret)
+    first = last_use()
+    assert before <= first <= clock.now()
+    use_token(database, secret)
+    assert last_use() == first
+
+    change(database, last_used_at=clock.now() - NOTED_EVERY + timedelta(minutes=5))
+    almost = last_use()
+    use_token(database, secret)
+    assert last_use() == almost
+
+    change(database, last_used_at=clock.now() - NOTED_EVERY - A_SECOND)
+    use_token(database, secret)
+    assert last_use() >= first
+
+
+def test_what_opens_nothing_is_not_noted(database, people):
+    secret = made(database, people.rita)
+    change(database, revoked_at=clock.now())
+
+    with pytest.raises(NotSignedIn):
+        use_token(database, secret)
+
+    with database.read() as session:
+        assert session.scalars(select(ApiToken.last_used_at)).one() is None
