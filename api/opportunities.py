@@ -295,4 +295,5 @@ def _period(session: Session, query: StatsQuery) -> Period | None:
     if query.period_from is None and query.period_to is None:
         return None
     today = moment_of(session, query.as_of).today
-    return Period(query.period_from or BEGINNING, (query.period_to or today) + ONE_DAY)
+    last_day = min(query.period_to or today, date.max - ONE_DAY)
+    return Period(query.period_from or BEGINNING, last_day + ONE_DAY)

@@ -1,5 +1,6 @@
 """Column types that store and refuse the same on SQLite and PostgreSQL, before a driver sees the value."""
 
+import re
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
@@ -15,6 +16,8 @@ from sqlalchemy.sql.functions import GenericFunction
 from crm_core.errors import InvalidInput
 
 MINOR_UNITS = 100
+
+AMOUNT = re.compile(r"(?ai:[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)")
 
 LOWERED_ON_SQLITE = "lowered"
 """Name under which `crm_core.engines` registers Python's own `str.lower` with SQLite."""
@@ -36,6 +39,10 @@ def exact_amount(value: Decimal | int | str) -> Decimal:
     if isinstance(value, float):
         raise InvalidInput("An amount of money can't be a float: pass a Decimal, an int or a string.")
     try:
+        if not isinstance(value, Decimal | int | str):  # Python makes one of a list, too
+            raise InvalidOperation
+        if isinstance(value, str) and not AMOUNT.fullmatch(value.strip()):  # and of 1_2
+            raise InvalidOperation
         amount = Decimal(value)
     except (InvalidOperation, ValueError, TypeError):
         raise InvalidInput("This is not an amount of money.") from None
@@ -68,7 +75,10 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise InvalidInput("An instant needs a time zone.")
-        value = value.astimezone(UTC)
+        try:
+            value = value.astimezone(UTC)
+        except OverflowError:
+            raise InvalidInput("This instant lies outside of the calendar.") from None
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:

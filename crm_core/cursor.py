@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Date, Integer, String, and_, or_
 from sqlalchemy.types import TypeEngine
 
-from crm_core.columns import Line, LongText, MinorUnits, UtcDateTime
+from crm_core.columns import Line, LongText, MinorUnits, UtcDateTime, storable_text
 from crm_core.errors import InvalidInput
 from crm_core.schemas.fields import LARGEST_ID
 from crm_core.sorting import Sort
@@ -27,7 +27,7 @@ READERS: tuple[tuple[tuple[type[TypeEngine[Any]], ...], Callable[[str], Any]], .
     ((UtcDateTime,), datetime.fromisoformat),
     ((Date,), date.fromisoformat),
     ((Integer,), _small_number),
-    ((Line, LongText, String), str),
+    ((Line, LongText, String), storable_text),
 )
 """How a value of each type that a list is sorted by is read back from text."""
 
@@ -58,7 +58,7 @@ class Cursor:
             if of != sort.value or not 0 < int(record_id) <= LARGEST_ID:
                 raise ForeignCursor
             return cls(sort, None if value is None else reader(value), int(record_id))
-        except (ValueError, TypeError, ArithmeticError, RecursionError):
+        except (AttributeError, ValueError, TypeError, ArithmeticError, RecursionError, InvalidInput):
             raise ForeignCursor from None
 
     def beyond(self, column: Any, record_id: Any) -> ColumnElement[bool]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -36,7 +36,7 @@ def moment_of(session: Session, as_of: datetime | None = None) -> Moment:
     if as_of is not None and as_of.tzinfo is None:
         raise InvalidInput("An instant needs a time zone.")
     now = instant(session)
-    past = as_of if as_of is not None and as_of < now else None
+    past = _in_utc(as_of) if as_of is not None and as_of < now else None
     calendar = settings_service.get_calendar(session)
     today = calendar.day_of(past or now)
     limits = select(StageSettings.stage, StageSettings.stale_after_days)
@@ -46,3 +46,10 @@ def moment_of(session: Session, as_of: datetime | None = None) -> Moment:
         if days is not None
     }
     return Moment(past or now, past, calendar, stale_before)
+
+
+def _in_utc(at: datetime) -> datetime:
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:  # it was still the year before the first
+        return datetime.min.replace(tzinfo=UTC)

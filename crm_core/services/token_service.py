@@ -12,6 +12,7 @@ from crm_core import permissions
 from crm_core.database import Database, instant
 from crm_core.errors import InvalidInput, NotFound, NotSignedIn
 from crm_core.models import ApiToken, TokenScope, User
+from crm_core.schemas.fields import LARGEST_ID
 from crm_core.services import user_service
 
 PREFIX = "crm_"
@@ -72,7 +73,7 @@ def get_tokens(session: Session) -> list[tuple[ApiToken, User]]:
 def revoke_token(session: Session, token_id: int) -> ApiToken:
     """From now on it opens nothing. Raises `TokenNotFound`, also for one that is somebody else's."""
     actor = permissions.actor_of(session)
-    token = session.get(ApiToken, token_id)
+    token = session.get(ApiToken, token_id) if 0 < token_id <= LARGEST_ID else None
     if token is None or not (actor.is_admin or token.user_id == actor.id):
         raise TokenNotFound(token_id)
     token.revoked_at = token.revoked_at or instant(session)
