@@ -66,12 +66,10 @@ def create_what_is_missing(session: Session, lead: Lead, plan: Conversion, owner
 
 
 def draft_of(lead: Lead, choice: ConversionChoice, plan: Conversion) -> OpportunityCreate:
-    """The new deal, with everything that the lead knows about it."""
+    """The new deal, with everything that the lead knows about it; company and contact follow in `link`."""
     chosen = choice.model_dump()
     return OpportunityCreate(
         name=plan.opportunity.name,
-        company_id=plan.company.id,
-        contact_id=plan.contact.id,
         owner_id=owner_of(lead, choice),
         stage=choice.stage,
         expected_value=chosen.get("expected_value", lead.estimated_value),

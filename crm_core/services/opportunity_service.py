@@ -17,7 +17,7 @@ from crm_core.errors import InvalidInput, RuleBroken
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.models import Lead, LeadStatus, Opportunity, OpportunityStage, Outcome
 from crm_core.periods import Period
-from crm_core.schemas.conversion import Conversion, ConversionChoice
+from crm_core.schemas.conversion import Conversion, ConversionChoice, How
 from crm_core.schemas.opportunity import OpportunityCreate, OpportunityResponse, OpportunityUpdate
 from crm_core.scope import scope_of
 from crm_core.services import closing, conversion, records, settings_service
@@ -387,7 +387,8 @@ def _conversion_plan(
     conversion.require_qualified(lead)
     deal = _picked(session, choice.opportunity_id)
     plan = conversion.plan_of(session, lead, choice, deal)
-    records.require_references(session, {"owner_id": conversion.owner_of(lead, choice)})
+    if deal is None or How.CREATED in (plan.company.how, plan.contact.how):
+        records.require_references(session, {"owner_id": conversion.owner_of(lead, choice)})
     if deal is None and choice.stage.is_closed:
         raise CloseNeedsOutcome(plan.opportunity.name or lead.name)
     return plan, deal

@@ -288,7 +288,6 @@ def test_a_deal_can_be_picked_though_its_company_is_not_the_users_to_read(databa
         assert (kept.company_id, kept.contact_id, kept.lead_id) == (company, contact, lead)
 
 
-# fails: the preview takes the company, and the conversion does not find it
 def test_a_contact_can_be_picked_though_the_company_is_not_the_users_to_read(database):
     with database.write(at=NOW) as session:
         make = Make(session)
@@ -307,7 +306,6 @@ def test_a_contact_can_be_picked_though_the_company_is_not_the_users_to_read(dat
         assert (deal.company_id, deal.contact_id) == (result.company.id, contact)
 
 
-# fails: another owner is asked for, though nothing would be created that has one
 def test_into_a_deal_that_is_there_the_lead_of_somebody_who_left_converts(database, workspace):
     with database.write(at=NOW) as session:
         lead = session.get_one(Lead, workspace["lead"])
