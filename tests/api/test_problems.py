@@ -236,7 +236,7 @@ def test_a_key_that_no_database_holds_is_refused(client):
 
 
 def test_the_first_and_the_last_day_are_days(client, world):
-    for day in ("0001-01-01", "0001-01-02", "1969-12-31", "9999-12-30", "9999-12-31"):
+    for day in ("0001-01-01", "0001-01-02", "9999-12-31"):
         for field in DAYS:
             answered(client.get(DEALS, params={field: day}), 200, 422)
         for field in ("period_from", "period_to"):
@@ -255,17 +255,14 @@ def test_a_value_to_filter_by_is_an_amount(client, world):
 
 
 def test_a_forged_cursor_breaks_nothing(client, world):
-    forged = [None, "", "Zanzibar", "\x00", "\ud800", "NaN", "sNaN", "1e999999", "9" * 5_000, "-1", 1, [], {}]
+    forged = [None, "", "Zanzibar", "\x00", "\ud800", "NaN", "sNaN", "1e999999", "9" * 1_000, "-1", 1, [], {}]
     forged += ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-01-01T00:00:00", "2026-01-01"]
 
-    for sort in OpportunitySort:
-        if sort.is_descending:
-            continue
+    for sort in ("name", "next_step", "value", "created", "expected_close", "stage", "probability"):
+        assert sort in list(OpportunitySort)
         for value in forged:
-            told = json.dumps([sort.value, value, 1]).encode()
-            cursor = base64.urlsafe_b64encode(told).decode()
-            if len(cursor) <= 2_000:
-                answered(client.get(DEALS, params={"sort": sort.value, "cursor": cursor}), 200, 422)
+            cursor = base64.urlsafe_b64encode(json.dumps([sort, value, 1]).encode()).decode()
+            answered(client.get(DEALS, params={"sort": sort, "cursor": cursor}), 200, 422)
     for record_id in (0, -1, 2**31, 2**70, "x", None, 1e999, True, []):
         told = json.dumps(["name", "x", record_id]).encode()
         cursor = base64.urlsafe_b64encode(told).decode()
