@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute, Route
 
-from api import companies, contacts, health, leads, opportunities, problems, settings, users
+from api import companies, contacts, health, leads, metrics, opportunities, problems, settings, users
 from api.protection import Protection
 from crm_core import __version__, startup
 from crm_core.config import Config
@@ -41,7 +41,7 @@ def description() -> dict[str, Any]:
 api.openapi = description  # type: ignore[method-assign]
 api.add_middleware(Protection)
 problems.install(api)
-for noun in (health, opportunities, leads, companies, contacts, users, settings):
+for noun in (health, opportunities, metrics, leads, companies, contacts, users, settings):
     api.include_router(noun.router, prefix="/api")
 
 routes: list[BaseRoute] = [

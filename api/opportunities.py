@@ -11,23 +11,17 @@ from sqlalchemy.orm import Session
 from api.answers import PageQuery, PageResponse, RecordId, errors, etag, record
 from api.door import Answer, DoorDep, VersionDep
 from api.history import HistoryEntryResponse
+from api.periods import PeriodQuery
 from api.stats import StatsResponse
 from api.tables import CSV, csv_response, wants_csv
 from crm_core import listing
 from crm_core.filters import OpportunityFilter
 from crm_core.models import LeadStatus, Opportunity, OpportunityStage, Outcome
-from crm_core.moment import moment_of
-from crm_core.periods import ONE_DAY, Period
 from crm_core.schemas.conversion import Conversion, ConversionChoice
 from crm_core.schemas.fields import LARGEST_ID, Id, Percent, Schema, Text
 from crm_core.schemas.opportunity import OpportunityCreate, OpportunityResponse, OpportunityUpdate
 from crm_core.services import lead_service, opportunity_service
 from crm_core.sorting import OpportunitySort
-
-BEGINNING = date(1970, 1, 1)
-
-Day = Annotated[date, Field(gt=date.min, lt=date.max)]
-"""One that has a day before and a day after it, in whatever time zone."""
 
 Version = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 
@@ -40,11 +34,8 @@ class OpportunityQuery(OpportunityFilter, PageQuery):
     sort: OpportunitySort = OpportunitySort.VALUE_DESCENDING
 
 
-class StatsQuery(OpportunityFilter):
-    """Every field of the filter; what was won and lost between the two days, both included, or ever."""
-
-    period_from: Day | None = None
-    period_to: Day | None = None
+class StatsQuery(OpportunityFilter, PeriodQuery):
+    """Every field of the filter, and the days in which deals were won and lost."""
 
 
 class OpportunityPage(PageResponse[OpportunityResponse]):
@@ -108,9 +99,8 @@ def list_opportunities(request: Request, door: DoorDep, query: Annotated[Opportu
 def get_opportunity_stats(door: DoorDep, query: Annotated[StatsQuery, Query()]) -> StatsResponse:
     """Each stage, what is open, and what was won and lost: now, or as known at `as_of`."""
     with door.read() as session:
-        return StatsResponse.of(
-            opportunity_service.get_pipeline_stats(session, query, period=_period(session, query))
-        )
+        period = query.period(session, query.as_of)
+        return StatsResponse.of(opportunity_service.get_pipeline_stats(session, query, period=period))
 
 
 @router.get("/{opportunity_id}", responses=errors(404))
@@ -288,12 +278,3 @@ def _told(session: Session, deal: Opportunity) -> OpportunityResponse:
 def _changed(session: Session, deal: Opportunity) -> Answer:
     session.flush()  # the answer tells the new version
     return record(_told(session, deal))
-
-
-def _period(session: Session, query: StatsQuery) -> Period | None:
-    """The days asked for; without a first one from the beginning, without a last one up to today."""
-    if query.period_from is None and query.period_to is None:
-        return None
-    today = moment_of(session, query.as_of).today
-    last_day = min(query.period_to or today, date.max - ONE_DAY)
-    return Period(query.period_from or BEGINNING, last_day + ONE_DAY)

@@ -4,13 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
 from sqlalchemy import ColumnElement, and_, case
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.elements import KeyedColumnElement
 
 ONE_DAY = timedelta(days=1)
+
+Instant = InstrumentedAttribute[datetime | None] | InstrumentedAttribute[datetime] | KeyedColumnElement[Any]
+"""A column with instants, of a model or of a subquery."""
 
 
 class PeriodKind(StrEnum):
@@ -135,11 +140,7 @@ class Calendar:
         this = self.period(PeriodKind(kind), today)
         return this if which == "this" else this.previous()
 
-    def within(
-        self,
-        instant: InstrumentedAttribute[datetime | None] | InstrumentedAttribute[datetime],
-        period: Period,
-    ) -> ColumnElement[bool]:
+    def within(self, instant: Instant, period: Period) -> ColumnElement[bool]:
         """SQL: the instant lies in the period."""
         return and_(instant >= self.start_of(period.start), instant < self.start_of(period.end))
 

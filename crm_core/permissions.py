@@ -74,13 +74,13 @@ def require_change(session: Session, record: Record) -> None:
 
 def may_read(session: Session, record: Record) -> bool:
     """Whether the record is any of the actor's business."""
-    owners = _readable_owners(session)
+    owners = readable_owners(session)
     return owners is None or record.is_of(owners)
 
 
 def readable(session: Session, model: type[R]) -> list[ColumnElement[bool]]:
     """`may_read` in SQL, on the model or on what `history.as_of` made of it: whose it was then counts."""
-    owners = _readable_owners(session)
+    owners = readable_owners(session)
     return [] if owners is None else [model.of(owners)]
 
 
@@ -108,7 +108,7 @@ def _changeable_owners(session: Session) -> frozenset[int] | None:
     return _remembered(session, "changeable_owners", lambda: _find_changeable_owners(session))
 
 
-def _readable_owners(session: Session) -> frozenset[int] | None:
+def readable_owners(session: Session) -> frozenset[int] | None:
     """Whose records the actor may read; None: everybody's."""
     return _remembered(session, "readable_owners", lambda: _find_readable_owners(session))
 

@@ -74,7 +74,7 @@ def closed_in(
     unknown = deal.expected_value.is_(None)
     asked = [
         figure
-        for kind in (deal.is_won, deal.is_lost, _is_no_real_loss(deal))
+        for kind in (deal.is_won, deal.is_lost, is_no_real_loss(deal))
         for figure in (
             count_if(kind),
             total_amount(case((kind, deal.expected_value))),
@@ -125,14 +125,15 @@ def won_by_month(
     )
 
 
+def is_no_real_loss(deal: type[Opportunity]) -> ColumnElement[bool]:
+    """SQL: lost for a reason that does not count."""
+    uncounted = select(CloseReason.id).where(~CloseReason.counts)
+    reason = deal.close_reason_id
+    return and_(deal.is_lost, reason.is_not(None), reason.in_(uncounted))
+
+
 def first_day(session: Session, *, as_of: datetime | None = None) -> date | None:
     """The day the oldest deal was created; None without any."""
     scope = scope_of(session, EVERYTHING, as_of)
     oldest = session.scalar(select(func.min(scope.model.created_at)).where(*scope.conditions))
     return None if oldest is None else scope.moment.calendar.day_of(oldest)
-
-
-def _is_no_real_loss(deal: type[Opportunity]) -> ColumnElement[bool]:
-    """Lost for a reason that does not count."""
-    uncounted = select(CloseReason.id).where(~CloseReason.counts)
-    return deal.is_lost & deal.close_reason_id.in_(uncounted)

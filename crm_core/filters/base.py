@@ -1,8 +1,8 @@
 """What can be asked of every kind of record."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import date
-from typing import Annotated, ClassVar, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, Self, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Select, select
@@ -16,6 +16,9 @@ from crm_core.schemas.fields import Id, StoredText
 R = TypeVar("R", bound=Record)
 
 Text = Annotated[StoredText, Field(max_length=200)]
+
+Users = Collection[int] | Select[int]
+"""The keys of some users, or what selects them."""
 
 
 class RecordFilter(BaseModel, Generic[R]):
@@ -44,10 +47,23 @@ class RecordFilter(BaseModel, Generic[R]):
         wanted = self.text.strip().lower()
         return [
             *([self._mentions(row, wanted, moment)] if wanted else []),
-            *self._on_owner(row),
+            *self.on_owner(lambda users: self._counts_for(row, users)),
             *self._on_creation(row, moment),
             *self._on_more(row, moment),
         ]
+
+    def on_owner(self, count_for: Callable[[Users], ColumnElement[bool]]) -> list[ColumnElement[bool]]:
+        """The SQL conditions on whose a row is, where `count_for` tells which rows count for some users."""
+        found = []
+        if self.owners:
+            found.append(count_for(self.owners))
+        if self.teams:
+            found.append(count_for(select(User.id).where(User.team_id.in_(self.teams))))
+        return found
+
+    def of_anybody(self) -> Self:
+        """The same filter, whoever the records count for."""
+        return self.model_copy(update={"owners": frozenset(), "teams": frozenset()})
 
     @property
     def is_narrowed(self) -> bool:
@@ -62,17 +78,9 @@ class RecordFilter(BaseModel, Generic[R]):
         """Conditions that only this kind of record knows."""
         raise NotImplementedError
 
-    def _counts_for(self, row: type[R], users: Collection[int] | Select[int]) -> ColumnElement[bool]:
+    def _counts_for(self, row: type[R], users: Users) -> ColumnElement[bool]:
         """Whose it is."""
         return row.owner_id.in_(users)
-
-    def _on_owner(self, row: type[R]) -> Sequence[ColumnElement[bool]]:
-        found = []
-        if self.owners:
-            found.append(self._counts_for(row, self.owners))
-        if self.teams:
-            found.append(self._counts_for(row, select(User.id).where(User.team_id.in_(self.teams))))
-        return found
 
     def _on_creation(self, row: type[R], moment: Moment) -> Sequence[ColumnElement[bool]]:
         found = []

@@ -1,12 +1,12 @@
 """Which opportunities are meant."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from crm_core import history
-from crm_core.filters.base import RecordFilter, contains
+from crm_core.filters.base import RecordFilter, Users, contains
 from crm_core.models import CLOSED_STAGES, Company, Contact, Opportunity, OpportunityStage, Outcome
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Amount, Id, Label
@@ -47,9 +47,7 @@ class OpportunityFilter(RecordFilter[Opportunity]):
             row.contact_id.in_(select(contact.id).where(contains(contact.name, wanted))),
         )
 
-    def _counts_for(
-        self, row: type[Opportunity], users: Collection[int] | Select[int]
-    ) -> ColumnElement[bool]:
+    def _counts_for(self, row: type[Opportunity], users: Users) -> ColumnElement[bool]:
         return row.counts_for(users)
 
     def _on_more(self, row: type[Opportunity], moment: Moment) -> Sequence[ColumnElement[bool]]:

@@ -72,6 +72,8 @@ CALLS = {
         Right.CHANGE, "POST", "/opportunities/{won}/reopen", body=lambda w: {"to": "proposal"}
     ),
     "convert_lead": Call(Right.CHANGE, "POST", "/opportunities/convert/{qualified}", 201),
+    "list_metrics": Call(Right.SIGNED_IN, "GET", "/metrics"),
+    "get_metric": Call(Right.SIGNED_IN, "GET", "/metrics/funnel?explain=1"),
     "list_leads": Call(Right.SIGNED_IN, "GET", "/leads"),
     "get_lead": Call(Right.READ, "GET", "/leads/{lead}"),
     "create_lead": Call(Right.CREATE, "POST", "/leads", 201, _new),

@@ -897,7 +897,8 @@ def test_the_figures_of_a_period_hold_its_last_day(client, database, busy):
     assert closed(period_from=last, period_to=last) == (2, f"{last}", f"{last}")
     assert closed(period_from=first, period_to=last - A_DAY)[0] == 6
     assert closed(period_from=first + A_DAY)[0] == 6
-    assert closed(period_from=last, period_to=first)[0] == 0
+    turned = client.get(f"{DEALS}/stats", params={"period_from": f"{last}", "period_to": f"{first}"})
+    assert problem_of(turned, 422)["type"] == "urn:crm:period-ends-before-it-begins"
 
 
 def test_the_past_is_what_was_known_then(client):

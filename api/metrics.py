@@ -1,0 +1,169 @@
+"""`/api/metrics`: every figure of docs/metrics.md, and the records behind it."""
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from api.answers import errors
+from api.door import DoorDep
+from api.periods import PeriodQuery
+from crm_core import permissions
+from crm_core.analytics.metrics import (
+    METRICS,
+    Answer,
+    Days,
+    Figure,
+    Group,
+    MetricName,
+    Subject,
+    Unit,
+    measure,
+)
+from crm_core.filters import OpportunityFilter
+from crm_core.schemas.fields import Schema
+
+router = APIRouter(prefix="/metrics", tags=["metrics"])
+
+Number = int | float | Decimal
+"""Counts and days are numbers; money, rates and shares are decimal strings."""
+
+
+class MetricQuery(OpportunityFilter, PeriodQuery):
+    """Every field of the filter, the days, and whether to name the records."""
+
+    explain: bool = Field(default=False, description="1: name the records that are counted and left out.")
+
+
+class MetricDescription(Schema):
+    """A figure that can be asked for: its unit, and whether it takes a period."""
+
+    name: MetricName
+    label: str
+    unit: Unit
+    days: Days
+    of: Subject
+
+
+class Explanation(Schema):
+    """The ids behind a number. `out_of` is what a rate is divided by; of a part it is told by the whole."""
+
+    counted: list[int]
+    out_of: list[int] | None
+    left_out: dict[str, list[int]]
+    apart: dict[str, list[int]]
+
+
+class FigureResponse(Schema):
+    """A number over `n` records; null where there is nothing to count it from, which is not zero.
+
+    `counted` is how many it counts, a rate's numerator. `left_out` are those that it would count, by the
+    reason why it does not; `apart` some of the `n` that are told apart. `low` and `high` are a rate's Wilson
+    95 % interval.
+    """
+
+    value: Number | None
+    n: int
+    counted: int
+    left_out: dict[str, int]
+    apart: dict[str, int]
+    low: float | None
+    high: float | None
+    status: str | None
+    details: dict[str, Number | None]
+    explain: Explanation | None
+    parts: list["PartResponse"]
+
+
+class PartResponse(FigureResponse):
+    """The same figure of one stage or one reason, or one of the figures that it is made of."""
+
+    key: str
+    label: str | None
+
+
+class MetricResponse(FigureResponse):
+    """A figure as known `as_of` that instant; `period_to` is the last day, both null mean ever."""
+
+    name: MetricName
+    label: str
+    unit: Unit
+    of: Subject
+    as_of: datetime
+    period_from: date | None
+    period_to: date | None
+
+    @classmethod
+    def of_answer(cls, answer: Answer) -> "MetricResponse":
+        metric, period = answer.metric, answer.period
+        return cls(
+            name=answer.name,
+            label=metric.label,
+            unit=metric.unit,
+            of=metric.of,
+            as_of=answer.as_of,
+            period_from=period.start if period else None,
+            period_to=period.last_day if period else None,
+            **_told(answer.figure),
+        )
+
+
+@router.get("", responses=errors())
+def list_metrics(door: DoorDep) -> list[MetricDescription]:
+    """Every figure that can be asked for."""
+    with door.read() as session:
+        permissions.actor_of(session)
+    return [
+        MetricDescription(name=name, label=metric.label, unit=metric.unit, days=metric.days, of=metric.of)
+        for name, metric in METRICS.items()
+    ]
+
+
+@router.get("/{name}", responses=errors())
+def get_metric(name: MetricName, door: DoorDep, query: Annotated[MetricQuery, Query()]) -> MetricResponse:
+    """One figure: now, or as known at `as_of`; with `explain=1` the ids that it counts and leaves out."""
+    with door.read() as session:
+        period = query.period(session, query.as_of)
+        return MetricResponse.of_answer(measure(session, name, query, period=period, explain=query.explain))
+
+
+def _told(figure: Figure) -> dict[str, Any]:
+    """The figure's own fields; with ids where they were asked for."""
+    low, high = figure.interval or (None, None)
+    return {
+        "value": figure.value,
+        "n": figure.n,
+        "counted": figure.counted.count,
+        "left_out": _counts(figure.left_out),
+        "apart": _counts(figure.apart),
+        "low": low,
+        "high": high,
+        "status": figure.status,
+        "details": figure.details,
+        "explain": _explained(figure),
+        "parts": [
+            PartResponse(key=key, label=part.label, **_told(part)) for key, part in figure.parts.items()
+        ],
+    }
+
+
+def _explained(figure: Figure) -> Explanation | None:
+    if figure.counted.ids is None:
+        return None
+    return Explanation(
+        counted=figure.counted.ids,
+        out_of=figure.out_of.ids,
+        left_out=_ids(figure.left_out),
+        apart=_ids(figure.apart),
+    )
+
+
+def _counts(groups: Mapping[str, Group]) -> dict[str, int]:
+    return {kind: group.count for kind, group in groups.items()}
+
+
+def _ids(groups: Mapping[str, Group]) -> dict[str, list[int]]:
+    return {kind: group.ids or [] for kind, group in groups.items()}

@@ -1,0 +1,59 @@
+"""How far the deals that were created in a period came."""
+
+from sqlalchemy import FromClause, String, case, cast, func, select
+
+from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Question, by_kind
+from crm_core.analytics.metrics.cohort import Cohort, cohort_of
+from crm_core.analytics.outcomes import is_no_real_loss
+from crm_core.analytics.rate import Rate
+from crm_core.models import OPEN_STAGES, VERSIONS, Opportunity, OpportunityStage
+
+PENDING, LOST = "pending", "lost"
+WON = OpportunityStage.CLOSED_WON
+
+
+def funnel(asked: Question) -> Figure:
+    """How many of the deals created in the period reached each stage: ever came into it or a later one.
+
+    Those who reached a stage are those who reached the next one, those still pending behind it, and those
+    lost there. Won are those who are won now: a deal that was reopened came as far as the last open stage.
+    """
+    cohort = cohort_of(asked)
+    deal, furthest = cohort.scope.model, _furthest(cohort)
+    groups = asked.sort(
+        cohort.rows(
+            (is_no_real_loss(deal), DOES_NOT_COUNT),
+            (deal.is_won, WON.value),
+            (deal.is_open, cast(furthest.c.step, String) + PENDING),
+            others=cast(furthest.c.step, String) + LOST,
+        ).join(furthest, furthest.c.id == deal.id)
+    )
+    parts: dict[str, Figure] = {WON: Figure(groups[WON].count, groups[WON], groups[WON], label=WON.label)}
+    for step, stage in reversed(list(enumerate(OPEN_STAGES))):
+        went_on = next(reversed(parts.values())).counted
+        behind = {kind: groups[f"{step}{kind}"] for kind in (PENDING, LOST)}
+        reached = went_on + behind[PENDING] + behind[LOST]
+        parts[stage] = Figure(
+            reached.count,
+            reached,
+            reached,
+            apart=behind,
+            details={"step_rate": Rate(went_on.count, reached.count).value},
+            label=stage.label,
+        )
+    whole = parts[OPEN_STAGES[0]].counted
+    in_order = dict(reversed(parts.items()))
+    return Figure(whole.count, whole, whole, by_kind(groups, DOES_NOT_COUNT), parts=in_order)
+
+
+def _furthest(cohort: Cohort) -> FromClause:
+    """The position of the last open stage that each deal ever came to, by then; one that was won saw all."""
+    state = VERSIONS[Opportunity].c
+    positions = {stage: step for step, stage in enumerate(OPEN_STAGES)} | {WON: len(OPEN_STAGES) - 1}
+    step = func.max(case(positions, value=state.stage, else_=0)).label("step")
+    return (
+        select(state.id, step)
+        .where(state.valid_from <= cohort.scope.moment.at)
+        .group_by(state.id)
+        .subquery("furthest")
+    )

@@ -1,0 +1,136 @@
+"""How often: deals won of those closed or created, leads that became deals, and why deals were lost."""
+
+from dataclasses import replace
+
+from sqlalchemy import String, case, cast, select
+
+from crm_core.analytics.metrics.base import (
+    COUNTED,
+    DOES_NOT_COUNT,
+    OTHERS,
+    WITHOUT_VALUE,
+    Figure,
+    Group,
+    Question,
+    by_kind,
+    share,
+)
+from crm_core.analytics.metrics.cohort import cohort_of
+from crm_core.analytics.outcomes import is_no_real_loss
+from crm_core.analytics.rate import Rate, ValueRate
+from crm_core.errors import InvalidInput
+from crm_core.filters import LeadFilter
+from crm_core.models import CloseReason, LeadStatus, Outcome
+from crm_core.scope import scope_of
+
+OPEN, LOST = "open", "lost"
+NOT_GIVEN = "not_given"
+
+
+class NotAskedOfLeads(InvalidInput):
+    def __init__(self, fields: list[str]) -> None:
+        super().__init__(f"Leads know nothing of {', '.join(fields)}. Leave that out of the filter.")
+
+
+def win_rate(asked: Question) -> Figure:
+    """Won ÷ (won + lost), by count, of the deals closed in the period."""
+    deal = asked.deal
+    groups = asked.deals(
+        asked.closed, (is_no_real_loss(deal), DOES_NOT_COUNT), (deal.is_won, COUNTED), others=OTHERS
+    )
+    return share(groups, without=[DOES_NOT_COUNT])
+
+
+def win_rate_by_value(asked: Question) -> Figure:
+    """Won value ÷ (won + lost value) of the deals closed in the period."""
+    deal = asked.deal
+    groups = asked.deals(
+        asked.closed,
+        (is_no_real_loss(deal), DOES_NOT_COUNT),
+        (deal.expected_value.is_(None), WITHOUT_VALUE),
+        (deal.is_won, COUNTED),
+        others=OTHERS,
+    )
+    counted, out_of = groups[COUNTED], groups.together((COUNTED, OTHERS))
+    rate = ValueRate(counted.value, out_of.value, out_of.count, groups[WITHOUT_VALUE].count)
+    return Figure(rate.value, counted, out_of, by_kind(groups, DOES_NOT_COUNT, WITHOUT_VALUE))
+
+
+def created_cohort(asked: Question) -> Figure:
+    """Won until now ÷ created in the period, with the share that is still open."""
+    cohort = cohort_of(asked)
+    deal = cohort.scope.model
+    groups = asked.sort(
+        cohort.rows(
+            (is_no_real_loss(deal), DOES_NOT_COUNT), (deal.is_won, COUNTED), (deal.is_open, OPEN), others=LOST
+        )
+    )
+    out_of = groups.together((COUNTED, OPEN, LOST))
+    rate = Rate(groups[COUNTED].count, out_of.count)
+    return Figure(
+        rate.value,
+        groups[COUNTED],
+        out_of,
+        by_kind(groups, DOES_NOT_COUNT),
+        apart=by_kind(groups, OPEN, LOST),
+        interval=rate.interval,
+        details={f"share_{kind}": Rate(groups[kind].count, out_of.count).value for kind in (OPEN, LOST)},
+    )
+
+
+def lead_conversion(asked: Question) -> Figure:
+    """Converted until now ÷ leads created in the period. Raises `NotAskedOfLeads`."""
+    scope = scope_of(asked.session, _leads_of(asked), asked.as_of)
+    lead = scope.model
+    within = [scope.moment.calendar.within(lead.created_at, asked.period)] if asked.period else []
+    kind = case((lead.status == LeadStatus.CONVERTED, COUNTED), else_=OTHERS)
+    rows = select(lead.id, kind.label("kind"), lead.estimated_value.label("amount"))
+    return share(asked.sort(rows.where(*within, *scope.conditions)))
+
+
+def lost_reasons(asked: Question) -> Figure:
+    """How many deals were lost in the period, and the share of each reason, by count and by value."""
+    deal = asked.deal
+    groups = asked.sort(
+        select(
+            deal.id,
+            case(
+                (is_no_real_loss(deal), DOES_NOT_COUNT),
+                (deal.close_reason_id.is_(None), NOT_GIVEN),
+                else_=cast(deal.close_reason_id, String),
+            ).label("kind"),
+            deal.expected_value.label("amount"),
+        ).where(deal.is_lost, asked.closed, *asked.scope.conditions)
+    )
+    labels = {
+        str(reason.id): reason.label
+        for reason in asked.session.scalars(
+            select(CloseReason)
+            .where(CloseReason.outcome == Outcome.LOST, CloseReason.counts)
+            .order_by(CloseReason.id)
+        )
+        if reason.is_active or str(reason.id) in groups
+    } | {NOT_GIVEN: "Not given"}
+    lost = groups.together(labels)
+    return Figure(
+        lost.count,
+        lost,
+        lost,
+        by_kind(groups, DOES_NOT_COUNT),
+        parts={kind: _share_of_reason(groups[kind], lost, label) for kind, label in labels.items()},
+    )
+
+
+def _share_of_reason(reason: Group, lost: Group, label: str) -> Figure:
+    rate = Rate(reason.count, lost.count)
+    by_value = ValueRate(reason.value, lost.value, lost.count - lost.without_value, lost.without_value)
+    details = {"deals": reason.count, "value": reason.known_value, "share_by_value": by_value.value}
+    whole = replace(lost, ids=None)  # the figure itself names them
+    return Figure(rate.value, reason, whole, interval=rate.interval, details=details, label=label)
+
+
+def _leads_of(asked: Question) -> LeadFilter:
+    """What the filter asks, of leads."""
+    if foreign := sorted(asked.narrowed_by.keys() - LeadFilter.model_fields.keys()):
+        raise NotAskedOfLeads(foreign)
+    return LeadFilter(**asked.narrowed_by)

@@ -1,0 +1,127 @@
+"""How fast: from creation to close, what stands still, and what the whole pipeline brings a day."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from statistics import fmean, median
+
+from sqlalchemy import select
+
+from crm_core.analytics.metrics.base import COUNTED, OTHERS, Figure, Groups, Question, by_kind, to_the_cent
+from crm_core.analytics.metrics.rates import LOST, win_rate
+from crm_core.analytics.metrics.volume import average_won
+from crm_core.analytics.outcomes import is_no_real_loss
+from crm_core.analytics.wins import A_DAY
+from crm_core.models import OPEN_STAGES
+from crm_core.periods import ONE_DAY, Period
+
+SAME_DAY = "same_day"
+"""Won on the day it was created."""
+
+WITHOUT_LIMIT = "without_limit"
+"""In a stage whose deals are never stale."""
+
+TRAILING_DAYS = 365
+
+
+def sales_cycle(asked: Question) -> Figure:
+    """Median days from creation to close of the deals won in the period, the mean beside it; lost apart."""
+    deal, day_of = asked.deal, asked.scope.moment.calendar.day_of
+    rows = asked.session.execute(
+        select(deal.id, deal.is_won, deal.created_at, deal.closed_at).where(
+            asked.closed, ~is_no_real_loss(deal), *asked.scope.conditions
+        )
+    )
+    took: dict[str, list[float]] = {COUNTED: [], LOST: []}
+    kinds = []
+    for deal_id, is_won, created_at, closed_at in rows:
+        kind = COUNTED if is_won else LOST
+        if closed_at is not None and day_of(created_at) != day_of(closed_at):
+            took[kind].append((closed_at - created_at) / A_DAY)
+            kinds.append((deal_id, kind))
+        elif is_won:
+            kinds.append((deal_id, SAME_DAY))
+    groups = asked.gather(kinds)
+    return Figure(
+        _median(took[COUNTED]),
+        groups[COUNTED],
+        groups[COUNTED],
+        by_kind(groups, SAME_DAY),
+        apart=by_kind(groups, LOST),
+        details={
+            "mean": _mean(took[COUNTED]),
+            "lost_median": _median(took[LOST]),
+            "lost_mean": _mean(took[LOST]),
+        },
+    )
+
+
+def days_in_stage(asked: Question) -> Figure:
+    """Median calendar days since the open deals came into their stage, the mean beside it; for each stage."""
+    deal, moment = asked.deal, asked.scope.moment
+    rows = asked.session.execute(
+        select(deal.id, deal.stage, deal.stage_entered_at).where(deal.is_open, *asked.scope.conditions)
+    )
+    days: dict[str, list[int]] = {stage: [] for stage in OPEN_STAGES}
+    kinds = []
+    for deal_id, stage, entered_at in rows:
+        days[stage].append((moment.today - moment.calendar.day_of(entered_at)).days)
+        kinds.append((deal_id, stage))
+    groups = asked.gather(kinds)
+    every_day = [each for found in days.values() for each in found]
+    return replace(
+        _middle_of(every_day, groups, *OPEN_STAGES),
+        parts={stage: _middle_of(days[stage], groups, stage, label=stage.label) for stage in OPEN_STAGES},
+    )
+
+
+def stale(asked: Question) -> Figure:
+    """How many open deals were not touched for longer than their stage allows."""
+    deal, moment = asked.deal, asked.scope.moment
+    has_limit = deal.stage.in_(moment.stale_before)
+    groups = asked.deals(
+        deal.is_open,
+        (~has_limit, WITHOUT_LIMIT),
+        (deal.stale(moment.stale_before, moment.at), COUNTED),
+        others=OTHERS,
+    )
+    out_of = groups.together((COUNTED, OTHERS))
+    return Figure(groups[COUNTED].count, groups[COUNTED], out_of, by_kind(groups, WITHOUT_LIMIT))
+
+
+def velocity(asked: Question) -> Figure:
+    """Open deals × win rate × average won ÷ days of the sales cycle: money a day, over the last 365 days.
+
+    None where any of the four is unknown or 0. Source: https://www.salesforce.com/blog/sales-velocity/
+    """
+    asked = replace(asked, period=trailing_year(asked))
+    open_deals = asked.deals(asked.deal.is_open)[COUNTED]
+    parts = {
+        "open_deals": Figure(open_deals.count, open_deals, open_deals),
+        "win_rate": win_rate(asked),
+        "average_won": average_won(asked),
+        "sales_cycle": sales_cycle(asked),
+    }
+    deals, rate, average, days = (Decimal(part.value or 0) for part in parts.values())
+    value = to_the_cent(deals * rate * average / days) if deals * rate * average * days else None
+    return Figure(value, open_deals, open_deals, parts=parts)
+
+
+def trailing_year(asked: Question) -> Period:
+    """The 365 days that end with today."""
+    today = asked.scope.moment.today
+    return Period(today - timedelta(days=TRAILING_DAYS - 1), today + ONE_DAY)
+
+
+def _middle_of(days: Sequence[int], groups: Groups, *kinds: str, label: str | None = None) -> Figure:
+    found = groups.together(kinds)
+    return Figure(_median(days), found, found, details={"mean": _mean(days)}, label=label)
+
+
+def _median(numbers: Sequence[float]) -> float | None:
+    return median(numbers) if numbers else None
+
+
+def _mean(numbers: Sequence[float]) -> float | None:
+    return fmean(numbers) if numbers else None

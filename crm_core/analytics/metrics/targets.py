@@ -1,0 +1,184 @@
+"""How much of what was meant to be won has been won, and whether the rest can be."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from dateutil.relativedelta import relativedelta
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm_core import permissions
+from crm_core.analytics.metrics.base import (
+    COUNTED,
+    OVERDUE,
+    WITHOUT_VALUE,
+    Figure,
+    Number,
+    Question,
+    by_kind,
+)
+from crm_core.analytics.metrics.volume import won
+from crm_core.analytics.pipeline import NOTHING
+from crm_core.errors import InvalidInput
+from crm_core.filters import OpportunityFilter
+from crm_core.models import Target, TargetPeriod, Team, User
+from crm_core.periods import Period
+
+OUTSIDE = "outside_period"
+"""Expected to close before or after the days that are asked for."""
+
+WITHOUT_DATE = "without_date"
+
+AT_RISK_FROM = Decimal("0.8")
+"""The share of the pace below which one is behind."""
+
+ASKED_OF_TARGETS = {"owners", "teams", "as_of"}
+LENGTHS = {TargetPeriod.MONTH: 1, TargetPeriod.QUARTER: 3}
+"""In months."""
+
+
+class Standing(StrEnum):
+    """How what was won compares with what is meant to be won."""
+
+    ON_TRACK = "on_track"
+    AT_RISK = "at_risk"
+    BEHIND = "behind"
+    MET = "target_met"
+
+
+class NoWholeMonths(InvalidInput):
+    def __init__(self) -> None:
+        super().__init__("Targets are set for months and quarters: ask for whole months.")
+
+
+class NotAskedOfTargets(InvalidInput):
+    def __init__(self, fields: Iterable[str]) -> None:
+        super().__init__(f"Targets are people's and teams': leave {', '.join(fields)} out of the filter.")
+
+
+def attainment(asked: Question) -> Figure:
+    """Won in the period ÷ its target, which may be more than 1; None without a target."""
+    figure, target = won(asked), target_of(asked)
+    details = {"won": figure.value, "target": target}
+    return replace(figure, value=_share(figure.value, target), details=details)
+
+
+def pace(asked: Question) -> Figure:
+    """What has gone by of the period ÷ the whole of it; the standing says how the attainment compares."""
+    days, today = asked.days, asked.scope.moment.today
+    elapsed = max(0, min((today - days.start).days + 1, days.days))
+    reached = attainment(asked)
+    gone_by = Decimal(elapsed) / days.days
+    return replace(
+        reached,
+        value=gone_by,
+        details={**reached.details, "attainment": reached.value},
+        status=None if reached.value is None else _standing(Decimal(reached.value), gone_by),
+    )
+
+
+def gap(asked: Question) -> Figure:
+    """max(target − won, 0); None without a target."""
+    reached = attainment(asked)
+    earned, target = reached.details["won"], reached.details["target"]
+    if earned is None or target is None:
+        return replace(reached, value=None)
+    return replace(reached, value=max(Decimal(target) - Decimal(earned), NOTHING))
+
+
+def coverage(asked: Question) -> Figure:
+    """Open value expected in the rest of the period ÷ what is missing to the target; overdue deals apart."""
+    deal, days = asked.deal, asked.days
+    groups = asked.deals(
+        deal.is_open,
+        (deal.expected_close_date.is_(None), WITHOUT_DATE),
+        (deal.overdue(asked.scope.moment.today), OVERDUE),
+        (deal.expected_close_date < days.start, OUTSIDE),
+        (deal.expected_close_date >= days.end, OUTSIDE),
+        (deal.expected_value.is_(None), WITHOUT_VALUE),
+    )
+    expected = groups.together((COUNTED, WITHOUT_VALUE)).known_value
+    missing = gap(asked).value
+    return Figure(
+        _share(expected, missing),
+        groups[COUNTED],
+        groups[COUNTED],
+        by_kind(groups, WITHOUT_VALUE, OVERDUE, OUTSIDE, WITHOUT_DATE),
+        details={"expected": expected, "gap": missing, "overdue_value": groups[OVERDUE].known_value},
+        status=Standing.MET if missing == 0 else None,
+    )
+
+
+def target_of(asked: Question) -> Decimal | None:
+    """What those in the filter are meant to win in the period; None where a month of it has no target.
+
+    A team's own target counts where the whole period has one, or else those of its members. The actor sees
+    the targets of those whose deals they may read. Raises `NotAskedOfTargets` and `NoWholeMonths`.
+    """
+    if foreign := asked.narrowed_by.keys() - ASKED_OF_TARGETS:
+        raise NotAskedOfTargets(sorted(foreign))
+    if asked.days.start.day != 1 or asked.days.end.day != 1:
+        raise NoWholeMonths
+    chosen = _chosen(asked.session, asked.where, asked.days)
+    is_complete = _months(chosen) == set(asked.days.months())
+    return sum((target.amount for target in chosen), NOTHING) if is_complete else None
+
+
+def _chosen(session: Session, where: OpportunityFilter, period: Period) -> list[Target]:
+    """The targets in the period that together are the one of those in the filter, nobody's twice."""
+    of_users, of_teams = _targets_in(session, period)
+    members = defaultdict[int | None, set[int]](set)
+    for user_id, team_id in session.execute(select(User.id, User.team_id)):
+        members[team_id].add(user_id)
+    readable = permissions.readable_owners(session)
+    chosen: list[Target] = []
+    for team_id in where.teams or {*session.scalars(select(Team.id)), None}:
+        everybody = members[team_id]
+        users = everybody & (where.owners or everybody) & (everybody if readable is None else readable)
+        is_whole = not where.owners and (readable is None or users == everybody != set())
+        own = of_teams[team_id] if is_whole else []
+        if _months(own) != set(period.months()):
+            own = [target for user_id in users for target in of_users[user_id]]
+        chosen += own
+    return chosen
+
+
+def _targets_in(
+    session: Session, period: Period
+) -> tuple[defaultdict[int | None, list[Target]], defaultdict[int | None, list[Target]]]:
+    """Those of each user and of each team that lie in the period; a quarter's goes before its months'."""
+    found: dict[str, defaultdict[int | None, list[Target]]] = {
+        "user_id": defaultdict(list),
+        "team_id": defaultdict(list),
+    }
+    begins_within = select(Target).where(Target.starts_on >= period.start, Target.starts_on < period.end)
+    for target in session.scalars(begins_within.order_by(Target.period.desc(), Target.starts_on)):
+        holder = "team_id" if target.user_id is None else "user_id"
+        known = found[holder][getattr(target, holder)]
+        if _months([target]) <= set(period.months()) - _months(known):
+            known.append(target)
+    return found["user_id"], found["team_id"]
+
+
+def _months(targets: Iterable[Target]) -> set[date]:
+    """The first day of every month that there is a target for."""
+    return {
+        target.starts_on + relativedelta(months=month)
+        for target in targets
+        for month in range(LENGTHS[target.period])
+    }
+
+
+def _share(amount: Number | None, whole: Number | None) -> Decimal | None:
+    """None where nothing can be divided by, or one of the two is not known."""
+    return None if amount is None or not whole else Decimal(amount) / Decimal(whole)
+
+
+def _standing(reached: Decimal, gone_by: Decimal) -> Standing:
+    if reached >= gone_by:
+        return Standing.ON_TRACK
+    return Standing.AT_RISK if reached >= AT_RISK_FROM * gone_by else Standing.BEHIND
