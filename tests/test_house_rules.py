@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,6 +114,14 @@ def test_nothing_writes_past_the_history():
 
 def test_no_screen_lies_directly_in_pages():
     assert list((PROJECT / "pages").glob("*.py")) == []
+
+
+def test_the_api_loads_nothing_that_only_screens_and_demo_data_need():
+    """It serves again a second sooner after a crash."""
+    command = [sys.executable, "-c", "import sys, api.main; print(*sys.modules)"]
+    loaded = subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True).stdout.split()
+
+    assert {"streamlit", "pandas", "numpy", "faker"} & set(loaded) == set()
 
 
 def commands(group: Command, path: str = "python -m crm_core") -> Iterator[str]:
