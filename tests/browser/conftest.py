@@ -1,14 +1,7 @@
 """A real server on a port of its own, and a real browser that looks at it."""
 
-import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from crm_core import demo
 from crm_core.config import PROJECT
 from crm_core.database import Database
+from tests.serving import served
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = [
@@ -31,7 +25,6 @@ FLAGS = [
 ]
 SCREENSHOTS = PROJECT / "build" / "screenshots"
 WIDE, PHONE = (1280, 900), (390, 844)
-START_PATIENCE = 60
 
 
 @dataclass
@@ -57,43 +50,6 @@ class Look:
     def screenshot(self, name: str) -> None:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
         self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@contextmanager
-def served(database_url: str) -> Iterator[str]:
-    """The server as the README starts it, with the database given; yields its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port)]
-    environment = {**os.environ, "CRM_DATABASE_URL": database_url}
-    process = subprocess.Popen(
-        command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    try:
-        wait_until_healthy(f"http://localhost:{port}", process)
-        yield f"http://localhost:{port}"
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
-
-
-def wait_until_healthy(address: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + START_PATIENCE
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            pytest.fail(f"The server ended: {process.stdout.read().decode()}")
-        try:
-            with urllib.request.urlopen(f"{address}/api/health", timeout=5) as answer:
-                if answer.status == 200:
-                    return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail("The server did not start.")
 
 
 @pytest.fixture(scope="session")

@@ -11,8 +11,9 @@ from sqlalchemy import select
 from crm_core import demo
 from crm_core.database import Database
 from crm_core.models import CloseReason, Opportunity, OpportunityStage
-from tests.browser.conftest import PHONE, WIDE, served
+from tests.browser.conftest import PHONE, WIDE
 from tests.builders import Make
+from tests.serving import served
 
 SCREENS = {"dashboard": "", "opportunities": "opportunities", "pipeline": "pipeline"}
 
