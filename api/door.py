@@ -23,6 +23,8 @@ from crm_core.services import idempotency, token_service
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "via")
 """Headers of a proxy: whoever comes through one does not sit at this machine."""
 
+ETAG = re.compile(r'"([0-9]{1,9})"')
+
 bearer = HTTPBearer(auto_error=False, description="A token of `python -m crm_core token create`.")
 
 
@@ -123,13 +125,17 @@ def door(
 
 def if_match(
     if_match: Annotated[
-        str | None, Header(description="The ETag that the change is based on; another version is refused.")
+        str | None,
+        Header(
+            description="The ETag that the change is based on; another version is refused.",
+            json_schema_extra={"pattern": f"^({ETAG.pattern}|\\*)$"},
+        ),
     ] = None,
 ) -> int | None:
     """The version that the caller knows. Raises `InvalidInput` for what is no ETag of ours."""
     if if_match is None or if_match.strip() == "*":
         return None
-    found = re.fullmatch(r'"([0-9]{1,9})"', if_match.strip())
+    found = ETAG.fullmatch(if_match.strip())
     if found is None:
         raise InvalidInput('If-Match takes the one ETag that the record came with, such as "7".')
     return int(found[1])

@@ -1,14 +1,23 @@
 """The API as an application of its own (`uvicorn api.main:api`), and as routes beside the screens."""
 
 import sys
-from typing import Any
 
-from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute, Route
 
-from api import companies, contacts, health, leads, metrics, opportunities, problems, settings, users
+from api import (
+    companies,
+    contacts,
+    description,
+    health,
+    leads,
+    metrics,
+    opportunities,
+    problems,
+    settings,
+    users,
+)
 from api.protection import Protection
 from crm_core import __version__, startup
 from crm_core.config import Config
@@ -31,14 +40,7 @@ api = FastAPIOffline(
 )
 
 
-def description() -> dict[str, Any]:
-    """What `/api/openapi.json` says. FastAPI itself can't describe a model of another media type."""
-    told = FastAPI.openapi(api)
-    told["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
-    return told
-
-
-api.openapi = description  # type: ignore[method-assign]
+api.openapi = lambda: description.of(api)  # type: ignore[method-assign]
 api.add_middleware(Protection)
 problems.install(api)
 for noun in (health, opportunities, metrics, leads, companies, contacts, users, settings):

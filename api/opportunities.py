@@ -1,6 +1,5 @@
 """`/api/opportunities`: deals, what happens to them, and what they add up to."""
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -18,7 +17,7 @@ from crm_core import listing
 from crm_core.filters import OpportunityFilter
 from crm_core.models import LeadStatus, Opportunity, OpportunityStage, Outcome
 from crm_core.schemas.conversion import Conversion, ConversionChoice
-from crm_core.schemas.fields import LARGEST_ID, Id, Percent, Schema, Text
+from crm_core.schemas.fields import LARGEST_ID, Day, Id, Percent, Schema, Text
 from crm_core.schemas.opportunity import OpportunityCreate, OpportunityResponse, OpportunityUpdate
 from crm_core.services import lead_service, opportunity_service
 from crm_core.sorting import OpportunitySort
@@ -59,7 +58,7 @@ class Close(Schema):
     outcome: Outcome
     reason: Id | None = None
     note: Text | None = None
-    closed_on: date | None = Field(default=None, description="By default today.")
+    closed_on: Day | None = Field(default=None, description="By default today.")
 
 
 class BulkUpdate(Schema):

@@ -3,16 +3,17 @@
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from sqlalchemy.orm import Session
 
 from crm_core.errors import InvalidInput
 from crm_core.moment import moment_of
 from crm_core.periods import ONE_DAY, Period
+from crm_core.schemas.fields import written_out
 
 BEGINNING = date(1970, 1, 1)
 
-Day = Annotated[date, Field(gt=date.min, lt=date.max)]
+InnerDay = Annotated[date, Field(gt=date.min, lt=date.max), BeforeValidator(written_out)]
 """One that has a day before and a day after it, in whatever time zone."""
 
 
@@ -24,8 +25,8 @@ class PeriodEndsBeforeItBegins(InvalidInput):
 class PeriodQuery(BaseModel):
     """From the first day to the last one, both included. Without either of them it is ever."""
 
-    period_from: Day | None = Field(default=None, description="By default the first day there is.")
-    period_to: Day | None = Field(default=None, description="By default today.")
+    period_from: InnerDay | None = Field(default=None, description="By default the first day there is.")
+    period_to: InnerDay | None = Field(default=None, description="By default today.")
 
     def period(self, session: Session, as_of: datetime | None) -> Period | None:
         """The days asked for; today is that of the instant asked for. Raises `PeriodEndsBeforeItBegins`."""

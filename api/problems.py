@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from crm_core.errors import (
     Conflict,
@@ -106,9 +107,19 @@ def _invalid(_request: Request, error: RequestValidationError | ValidationError)
     return problem(422, "; ".join(named + more), kind="InvalidInput", errors=found)
 
 
-def _http(_request: Request, error: HTTPException) -> JSONResponse:
+def _http(request: Request, error: HTTPException) -> JSONResponse:
     detail = SENTENCES.get(error.status_code, str(error.detail))
-    return problem(error.status_code, detail, headers=error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405 and (methods := _methods(request)):
+        headers["Allow"] = ", ".join(methods)
+    return problem(error.status_code, detail, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What may be done at this address; the framework itself names the methods of its first route only."""
+    told = request.app.openapi()["paths"]
+    here = [methods for path, methods in told.items() if compile_path(path)[0].match(request.url.path)]
+    return sorted(method.upper() for methods in here for method in methods)
 
 
 def _unexpected(_request: Request, error: Exception) -> JSONResponse:

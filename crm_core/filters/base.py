@@ -1,17 +1,16 @@
 """What can be asked of every kind of record."""
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import date
 from typing import Annotated, ClassVar, Generic, Self, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from crm_core.columns import lowered
 from crm_core.models import Record, User
 from crm_core.moment import Moment
-from crm_core.schemas.fields import Id, StoredText
+from crm_core.schemas.fields import Day, Id, Instant, StoredText
 
 R = TypeVar("R", bound=Record)
 
@@ -35,9 +34,9 @@ class RecordFilter(BaseModel, Generic[R]):
     text: Text = ""
     owners: frozenset[Id] = frozenset()
     teams: frozenset[Id] = frozenset()
-    created_from: date | None = None
-    created_to: date | None = None
-    as_of: AwareDatetime | None = None
+    created_from: Day | None = None
+    created_to: Day | None = None
+    as_of: Instant | None = None
 
     def conditions(self, row: type[R], moment: Moment) -> list[ColumnElement[bool]]:
         """The SQL conditions on `row`, which is what `history.as_of` made of the model for the moment.

@@ -1,7 +1,6 @@
 """Which opportunities are meant."""
 
 from collections.abc import Sequence
-from datetime import date
 
 from sqlalchemy import ColumnElement, or_, select
 
@@ -9,7 +8,7 @@ from crm_core import history
 from crm_core.filters.base import RecordFilter, Users, contains
 from crm_core.models import CLOSED_STAGES, Company, Contact, Opportunity, OpportunityStage, Outcome
 from crm_core.moment import Moment
-from crm_core.schemas.fields import Amount, Id, Label
+from crm_core.schemas.fields import Amount, Day, Id, Label
 
 
 class OpportunityFilter(RecordFilter[Opportunity]):
@@ -31,13 +30,13 @@ class OpportunityFilter(RecordFilter[Opportunity]):
     value_from: Amount | None = None
     value_to: Amount | None = None
     without_value: bool = False
-    expected_from: date | None = None
-    expected_to: date | None = None
+    expected_from: Day | None = None
+    expected_to: Day | None = None
     without_date: bool = False
     overdue: bool = False
     stale: bool = False
-    closed_from: date | None = None
-    closed_to: date | None = None
+    closed_from: Day | None = None
+    closed_to: Day | None = None
 
     def _mentions(self, row: type[Opportunity], wanted: str, moment: Moment) -> ColumnElement[bool]:
         company, contact = history.as_of(Company, moment.as_of), history.as_of(Contact, moment.as_of)

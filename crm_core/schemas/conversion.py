@@ -1,12 +1,11 @@
 """What a lead's conversion is told, and what it answers."""
 
-from datetime import date
 from enum import StrEnum
 
 from pydantic import MISSING
 
 from crm_core.models import OpportunityStage
-from crm_core.schemas.fields import Amount, Id, Name, Schema
+from crm_core.schemas.fields import Amount, Day, Id, Name, Schema
 
 
 class How(StrEnum):
@@ -53,7 +52,7 @@ class ConversionChoice(Schema):
     name: Name | None = None
     stage: OpportunityStage = OpportunityStage.QUALIFICATION
     expected_value: Amount | None | MISSING = MISSING
-    expected_close_date: date | None = None
+    expected_close_date: Day | None = None
     owner_id: Id | None | MISSING = MISSING
 
 

@@ -2,11 +2,12 @@
 
 import re
 import unicodedata
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from crm_core.columns import exact_amount, storable_text
 from crm_core.errors import InvalidInput
@@ -28,6 +29,8 @@ WEB_ADDRESS = re.compile(r"(?ai:https?://)?(?P<host>[^\s/?#:@\\]+)(?::[0-9]{1,5}
 
 WWW = re.compile(r"^(?:www\.)+(?=[^.]+\.)")
 """What stands before a domain on the web, as long as a domain is left behind it."""
+
+BEGINS_WITH_A_DAY = re.compile(r"(?a:\d{4}-\d{2}-\d{2})")
 
 LONGEST_EMAIL, LONGEST_WEBSITE, LONGEST_HOST, LONGEST_LABEL = 254, 500, 253, 63
 
@@ -145,6 +148,13 @@ def number(value: Any) -> Any:
     return value
 
 
+def written_out(value: Any) -> Any:
+    """The value itself; refuses numbers, which Pydantic takes for seconds since 1970."""
+    if isinstance(value, int | float) or (isinstance(value, str) and not BEGINS_WITH_A_DAY.match(value)):
+        raise ValueError("Write the day like 2026-03-31; where a time is meant, like 2026-03-31T12:00:00Z.")
+    return value
+
+
 Maybe = Annotated[Value | None, BeforeValidator(_unknown_if_blank)]
 """A text that may be unknown; one without a visible character says that it is."""
 
@@ -163,6 +173,10 @@ Email = Annotated[str, AfterValidator(_email)]
 Website = Annotated[str, AfterValidator(_website)]
 Domain = Annotated[str, AfterValidator(_domain)]
 
-Amount = Annotated[Decimal, BeforeValidator(_amount), Field(ge=0)]
-Id = Annotated[int, BeforeValidator(number), Field(ge=1, le=LARGEST_ID)]
-Percent = Annotated[int, BeforeValidator(number), Field(ge=0, le=100)]
+Day = Annotated[date, BeforeValidator(written_out)]
+Instant = Annotated[AwareDatetime, BeforeValidator(written_out)]
+
+# A bound stands before the validator: only there JSON Schema gets to know it.
+Amount = Annotated[Decimal, Field(ge=0), BeforeValidator(_amount)]
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID), BeforeValidator(number)]
+Percent = Annotated[int, Field(ge=0, le=100), BeforeValidator(number)]

@@ -8,6 +8,7 @@ from pydantic import MISSING, Field
 from crm_core.models import OpportunityStage
 from crm_core.schemas.fields import (
     Amount,
+    Day,
     Id,
     Label,
     Maybe,
@@ -30,9 +31,9 @@ class OpportunityCreate(Schema):
     stage: OpportunityStage = OpportunityStage.QUALIFICATION
     expected_value: Amount | None = None
     probability: Percent | None = Field(default=None, description="None: the stage's default")
-    expected_close_date: date | None = None
+    expected_close_date: Day | None = None
     next_step: Maybe[ShortText] = None
-    next_step_date: date | None = None
+    next_step_date: Day | None = None
     source: Maybe[Label] = None
     description: Maybe[Text] = None
     request_id: RequestId | None = None
@@ -48,9 +49,9 @@ class OpportunityUpdate(Schema):
     stage: OpportunityStage | MISSING = MISSING
     expected_value: Amount | None | MISSING = MISSING
     probability: Percent | MISSING = MISSING
-    expected_close_date: date | None | MISSING = MISSING
+    expected_close_date: Day | None | MISSING = MISSING
     next_step: Maybe[ShortText] | MISSING = MISSING
-    next_step_date: date | None | MISSING = MISSING
+    next_step_date: Day | None | MISSING = MISSING
     source: Maybe[Label] | MISSING = MISSING
     description: Maybe[Text] | MISSING = MISSING
 

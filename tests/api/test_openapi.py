@@ -56,6 +56,14 @@ def references(told: Any) -> Iterator[str]:
             yield from references(each)
 
 
+def names(told: Any) -> Iterator[str]:
+    """Every key, wherever in it."""
+    if isinstance(told, dict):
+        yield from told
+    for each in told.values() if isinstance(told, dict) else told if isinstance(told, list) else []:
+        yield from names(each)
+
+
 def test_an_operation_is_called_like_its_function(description, operations):
     names = list(functions())
 
@@ -103,6 +111,26 @@ def test_every_reference_leads_somewhere(description):
     known = {f"#/components/schemas/{name}" for name in description["components"]["schemas"]}
 
     assert set(references(description)) <= known
+
+
+def test_what_is_made_leads_to_what_can_be_done_with_it(operations):
+    for name, parameter in (
+        ("create_opportunity", "opportunity_id"),
+        ("create_lead", "lead_id"),
+        ("create_company", "company_id"),
+        ("create_contact", "contact_id"),
+        ("convert_lead", "opportunity_id"),
+    ):
+        links = operations[name]["responses"]["201"]["links"]
+        followers = {each for each, told in operations.items() if parameter in parameters(told, "path")}
+        assert set(links) == {link["operationId"] for link in links.values()} == followers
+        assert all(parameter in link["parameters"] for link in links.values())
+    assert "convert_lead" in operations["create_lead"]["responses"]["201"]["links"]
+
+
+def test_every_bound_is_told(description):
+    """Pydantic leaves a bound that JSON Schema does not know under its own name."""
+    assert {"ge", "gt", "le", "lt"} & set(names(description["components"])) == set()
 
 
 def test_who_needs_a_token_is_told(operations):

@@ -60,7 +60,10 @@ WRONG_VALUES = {
         '"Zanzibar"',
         "1.5",
     ],
-    "expected_close_date": ['"Zanzibar"', '"0000-01-01"', '"10000-01-01"', '"2026-02-30"', "1e999999", "NaN"],
+    "expected_close_date": [
+        *('"Zanzibar"', '"0000-01-01"', '"10000-01-01"', '"2026-02-30"', "1e999999", "NaN"),
+        *("0", '"0"', "1767225600", '"1767225600"', '"-1"', "0.0", "true"),
+    ],
     "stage": ['"Zanzibar"', "0", "null", '"Closed won"', '""'],
     "request_id": [json.dumps(MARK * 9), '""', "7"],
 }
@@ -247,6 +250,15 @@ def test_the_first_and_the_last_day_are_days(client, world):
         assert client.post(DEALS, json={"name": "Boat", "expected_close_date": day}).status_code == 201
 
 
+@on_sqlite
+def test_a_number_is_no_day(client):
+    for number in ("0", "1767225600", "-1", "1e3", "0.5"):
+        for field in (*DAYS, "as_of"):
+            assert fields_of(client.get(DEALS, params={field: number})) == [field]
+        for field in ("period_from", "period_to"):
+            assert fields_of(client.get(f"{DEALS}/stats", params={field: number})) == [field]
+
+
 def test_a_value_to_filter_by_is_an_amount(client, world):
     for value in ("NaN", "sNaN", "Infinity", "-Infinity", "1e999999", "-1e999999", "-1", MARK, "", "0x10"):
         answered(client.get(DEALS, params={"value_from": value}), 422)
@@ -294,7 +306,9 @@ def test_an_address_that_is_not_there_says_so(client, world):
     assert "/docs" in problem_of(nowhere, 404)["detail"]
     assert MARK not in nowhere.text
     assert "Allow" in problem_of(elsewhere, 405)["detail"]
-    assert elsewhere.headers["Allow"]
+    assert elsewhere.headers["Allow"] == "DELETE, GET, PUT"
+    assert client.put("/api/leads").headers["Allow"] == "GET, POST"
+    assert "GET" in client.post("/docs").headers["Allow"]
     assert client.get(f"{DEALS}/", follow_redirects=False).headers["Location"] == f"{HERE}{DEALS}"
 
 
