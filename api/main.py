@@ -9,6 +9,7 @@ from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute, Route
 
 from api import companies, contacts, health, leads, opportunities, problems, settings, users
+from api.cors import Cors
 from api.protection import Protection
 from crm_core import __version__, startup
 from crm_core.config import Config
@@ -39,7 +40,8 @@ def description() -> dict[str, Any]:
 
 
 api.openapi = description  # type: ignore[method-assign]
-api.add_middleware(Protection)
+api.add_middleware(Cors)
+api.add_middleware(Protection)  # around everything, so before anybody is invited
 problems.install(api)
 for noun in (health, opportunities, leads, companies, contacts, users, settings):
     api.include_router(noun.router, prefix="/api")
