@@ -31,6 +31,14 @@ log = logging.getLogger("crm.api")
 
 MEDIA_TYPE = "application/problem+json"
 
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+"""What every answer carries. `Protection` adds it; only what broke inside is answered from around it."""
+
 STATUS: dict[type[CrmError], int] = {
     NotSignedIn: 401,
     NotAllowed: 403,
@@ -115,7 +123,7 @@ def _unexpected(_request: Request, error: Exception) -> JSONResponse:
     incident = uuid.uuid4().hex[:8]
     log.error("Incident %s", incident, exc_info=error)
     detail = f"Something went wrong on our side. Tell your admin the incident {incident}; nothing was saved."
-    return problem(500, detail, kind="Incident", incident=incident)
+    return problem(500, detail, kind="Incident", headers=HEADERS, incident=incident)
 
 
 def _place(error: Mapping[str, Any]) -> list[Any]:

@@ -1,23 +1,16 @@
-"""What every request has to pass before anybody reads it, and what every answer carries."""
+"""What every request has to pass before anybody reads it."""
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import problem
+from api.problems import HEADERS, problem
 from crm_core.config import Config
 
 LARGEST_BODY = 1_000_000
 """Bytes."""
 
 TOO_LARGE = f"A request has at most {LARGEST_BODY:,} bytes. Send less at once."
-
-HEADERS = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-}
 
 
 class TooLarge(HTTPException):

@@ -13,7 +13,7 @@ from api.main import api
 from crm_core.schemas.fields import LARGEST_ID
 from crm_core.sorting import OpportunitySort
 from tests.api.calls import CALLS
-from tests.api.conftest import HERE, fields_of, on_sqlite, problem_of
+from tests.api.conftest import HERE, PROTECTIVE, fields_of, on_sqlite, problem_of
 
 DEALS = "/api/opportunities"
 JSON = {"Content-Type": "application/json"}
@@ -315,6 +315,7 @@ def test_what_breaks_inside_stays_inside(client, database, world, caplog):
         told = problem_of(answer, 500)
         assert told.keys() == {"type", "title", "status", "detail", "incident"}
         assert told["incident"] in told["detail"]
+        assert {name: answer.headers.get(name) for name in PROTECTIVE} == PROTECTIVE
         assert f"Incident {told['incident']}" in caplog.text
         for internal in ("opportunity_versions", "SELECT", "Traceback", ".py", "sqlalchemy", MARK):
             assert internal not in answer.text
