@@ -29,12 +29,14 @@ class RecordFilter(BaseModel, Generic[R]):
 
     model: ClassVar[type[Record]]
 
-    text: Text = ""
-    owners: frozenset[Id] = frozenset()
-    teams: frozenset[Id] = frozenset()
-    created_from: date | None = None
-    created_to: date | None = None
-    as_of: AwareDatetime | None = None
+    text: Text = Field(default="", description="Occurs in its names, in upper or lower case.")
+    owners: frozenset[Id] = Field(default=frozenset(), description="Ids of users.")
+    teams: frozenset[Id] = Field(default=frozenset(), description="Ids of teams: those of their members.")
+    created_from: date | None = Field(default=None, description="Created on this day or later.")
+    created_to: date | None = Field(default=None, description="Created on this day or earlier.")
+    as_of: AwareDatetime | None = Field(
+        default=None, description="As it was at this instant, with a time zone; by default now."
+    )
 
     def conditions(self, row: type[R], moment: Moment) -> list[ColumnElement[bool]]:
         """The SQL conditions on `row`, which is what `history.as_of` made of the model for the moment.

@@ -46,8 +46,8 @@ def _locale(name: str) -> str:
 Currency = Annotated[str, AfterValidator(_currency)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 LocaleName = Annotated[str, Field(max_length=LONGEST_LOCALE), AfterValidator(_locale)]
-Month = Annotated[int, BeforeValidator(number), Field(ge=1, le=12)]
-Days = Annotated[int, BeforeValidator(number), Field(ge=1, le=3650)]
+Month = Annotated[int, Field(ge=1, le=12), BeforeValidator(number)]
+Days = Annotated[int, Field(ge=1, le=3650), BeforeValidator(number)]
 Reason = Annotated[Label, AfterValidator(visible)]
 
 
