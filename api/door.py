@@ -104,9 +104,11 @@ def door(
     idempotency_key: Annotated[
         str | None,
         Header(
+            alias="Idempotency-Key",
             min_length=1,
             max_length=255,
-            description="Sent again with the same key, a POST gives its first answer.",
+            description="Of your choice. The same request with the same key, sent again within a day, gets"
+            " the first answer.",
         ),
     ] = None,
 ) -> Door:
@@ -123,7 +125,10 @@ def door(
 
 def if_match(
     if_match: Annotated[
-        str | None, Header(description="The ETag that the change is based on; another version is refused.")
+        str | None,
+        Header(
+            alias="If-Match", description="The ETag that the change is based on; another version is refused."
+        ),
     ] = None,
 ) -> int | None:
     """The version that the caller knows. Raises `InvalidInput` for what is no ETag of ours."""

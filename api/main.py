@@ -1,6 +1,7 @@
 """The API as an application of its own (`uvicorn api.main:api`), and as routes beside the screens."""
 
 import sys
+from functools import cache
 from typing import Any
 
 from fastapi import FastAPI
@@ -8,7 +9,7 @@ from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute, Route
 
-from api import companies, contacts, health, leads, opportunities, problems, settings, users
+from api import companies, contacts, description, health, leads, opportunities, problems, settings, users
 from api.cors import Cors
 from api.protection import Protection
 from crm_core import __version__, startup
@@ -32,14 +33,13 @@ api = FastAPIOffline(
 )
 
 
-def description() -> dict[str, Any]:
-    """What `/api/openapi.json` says. FastAPI itself can't describe a model of another media type."""
-    told = FastAPI.openapi(api)
-    told["components"]["schemas"]["Problem"] = problems.Problem.model_json_schema()
-    return told
+@cache
+def described() -> dict[str, Any]:
+    """What `/api/openapi.json` says."""
+    return description.complete(FastAPI.openapi(api))
 
 
-api.openapi = description  # type: ignore[method-assign]
+api.openapi = described  # type: ignore[method-assign]
 api.add_middleware(Cors)
 api.add_middleware(Protection)  # around everything, so before anybody is invited
 problems.install(api)

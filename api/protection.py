@@ -10,6 +10,7 @@ from crm_core.config import Config
 LARGEST_BODY = 1_000_000
 """Bytes."""
 
+NOT_JSON = "Send JSON: the Content-Type has to be application/json."
 TOO_LARGE = f"A request has at most {LARGEST_BODY:,} bytes. Send less at once."
 
 
@@ -64,7 +65,7 @@ def _refusal(headers: Headers) -> ASGIApp | None:
     length = headers.get("content-length", "0")
     has_body = length != "0" or "transfer-encoding" in headers
     if has_body and headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        return problem(415, "Send JSON: the Content-Type has to be application/json.")
+        return problem(415, NOT_JSON)
     if length.isdecimal() and int(length) > LARGEST_BODY:
         return problem(413, TOO_LARGE)
     return None

@@ -184,7 +184,7 @@ def test_only_a_post_has_a_key(client, database):
 def test_a_key_has_a_length(client, key):
     answer = client.post(DEALS, json=ROOF, headers={"Idempotency-Key": key})
 
-    assert fields_of(answer) == ["idempotency-key"]
+    assert fields_of(answer) == ["Idempotency-Key"]
     assert client.get(DEALS).json()["total"] == 0
 
 
