@@ -20,7 +20,7 @@ from crm_core.errors import InvalidInput, NotAllowed, NotSignedIn
 from crm_core.models import LOCAL_USER_ID, Source, TokenScope
 from crm_core.services import idempotency, token_service
 
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "via")
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 """Headers of a proxy: whoever comes through one does not sit at this machine."""
 
 bearer = HTTPBearer(auto_error=False, description="A token of `python -m crm_core token create`.")
@@ -143,10 +143,12 @@ def if_match(
 def _sits_here(request: Request) -> bool:
     """Whether nobody else can reach this server: it answers to this machine's own names only.
 
-    A foreign web page can send a request without a body; browsers tell where it comes from.
+    A foreign web page can send a request without a body, and measure how long the answer takes; browsers
+    tell where it comes from.
     """
-    origin = request.headers.get("origin")
-    is_own_page = origin is None or origin.partition("://")[2] == request.headers["host"]
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
+    is_own_origin = origin is None or origin.partition("://")[2] == request.headers["host"]
+    is_own_page = is_own_origin and site in ("same-origin", "none")
     return Config().is_private and is_own_page and not any(name in request.headers for name in FORWARDED)
 
 

@@ -1,5 +1,7 @@
 """What every request has to pass before anybody reads it."""
 
+import re
+
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,6 +11,8 @@ from crm_core.config import Config
 
 LARGEST_BODY = 1_000_000
 """Bytes."""
+
+HOST = re.compile(r"(?P<name>\[[^\]]*\]|[^:\[\]]*)(?::[0-9]*)?")
 
 NOT_JSON = "Send JSON: the Content-Type has to be application/json."
 TOO_LARGE = f"A request has at most {LARGEST_BODY:,} bytes. Send less at once."
@@ -72,6 +76,6 @@ def _refusal(headers: Headers) -> ASGIApp | None:
 
 
 def _host(host: str) -> str:
-    """Without the port; IPv6 addresses stand in brackets."""
-    name, bracket, _ = host.partition("]")
-    return (f"{name}]" if bracket else host.partition(":")[0]).lower()
+    """Without the port, in lower case; IPv6 addresses stand in brackets."""
+    found = HOST.fullmatch(host)
+    return found["name"].lower() if found else ""

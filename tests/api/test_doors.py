@@ -23,6 +23,9 @@ FOREIGN = (
     "[::2]",
     "::1",
     "[",
+    "[::1]evil.example",
+    "localhost:8501, evil.example",
+    "localhost:8501@evil.example",
     "",
 )
 NOT_JSON = (
@@ -127,6 +130,9 @@ def test_what_a_program_does_is_its_users_doing(client, world, token_of):
     {
         "X-Forwarded-For": ["192.0.2.1"],
         "X-Forwarded-Host": ["crm.example.com"],
+        "X-Forwarded-Proto": ["https"],
+        "X-Real-IP": ["192.0.2.1"],
+        "Sec-Fetch-Site": ["cross-site", "same-site", ""],
         "Forwarded": ["for=192.0.2.1"],
         "Via": ["1.1 proxy"],
         "Origin": ["https://evil.example", "http://localhost:3000", "http://[::1", "null", ""],
@@ -149,10 +155,13 @@ def test_who_does_not_sit_at_this_machine_needs_a_token(client, world, token_of,
 @on_sqlite
 def test_a_page_of_this_server_is_not_foreign(client, world):
     answer = client.put(
-        f"{DEALS}/{world.deal}", json={"name": "Boat"}, headers={"Origin": "http://localhost"}
+        f"{DEALS}/{world.deal}",
+        json={"name": "Boat"},
+        headers={"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"},
     )
+    typed = client.get(DEALS, headers={"Sec-Fetch-Site": "none"})
 
-    assert answer.status_code == 200
+    assert (answer.status_code, typed.status_code) == (200, 200)
 
 
 @on_sqlite
