@@ -4,9 +4,9 @@ from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.problems import METHODS
 from crm_core.config import Config
 
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ASKED = ("Authorization", "Content-Type", "If-Match", "Idempotency-Key")
 TOLD = ("ETag", "Location")
 

@@ -4,12 +4,23 @@ import sys
 from functools import cache
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute, Route
 
-from api import companies, contacts, description, health, leads, opportunities, problems, settings, users
+from api import (
+    companies,
+    contacts,
+    description,
+    health,
+    leads,
+    opportunities,
+    parameters,
+    problems,
+    settings,
+    users,
+)
 from api.cors import Cors
 from api.protection import Protection
 from crm_core import __version__, startup
@@ -43,8 +54,9 @@ api.openapi = described  # type: ignore[method-assign]
 api.add_middleware(Cors)
 api.add_middleware(Protection)  # around everything, so before anybody is invited
 problems.install(api)
-for noun in (health, opportunities, leads, companies, contacts, users, settings):
-    api.include_router(noun.router, prefix="/api")
+api.include_router(health.router, prefix="/api")
+for noun in (opportunities, leads, companies, contacts, users, settings):
+    api.include_router(noun.router, prefix="/api", dependencies=[Depends(parameters.require_known)])
 
 routes: list[BaseRoute] = [
     Route("/docs", api),

@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import MISSING, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from api.history import HistoryEntryResponse
 from crm_core.errors import (
@@ -50,6 +51,8 @@ STATUS: dict[type[CrmError], int] = {
     DatabaseUnavailable: 503,
 }
 
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 NAMED = 50
 """How many fields a problem names at most."""
@@ -147,9 +150,22 @@ def _invalid(_request: Request, error: RequestValidationError | ValidationError)
     return invalid(error)
 
 
-def _http(_request: Request, error: HTTPException) -> JSONResponse:
+def _http(request: Request, error: HTTPException) -> JSONResponse:
     detail = SENTENCES.get(error.status_code, str(error.detail))
-    return problem(error.status_code, detail, headers=error.headers)
+    headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else error.headers
+    return problem(error.status_code, detail, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """What the address takes; the framework names those of the first route alone."""
+    return [
+        method
+        for method in METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
 
 
 def _unexpected(_request: Request, error: Exception) -> JSONResponse:
