@@ -31,7 +31,7 @@ class Config(BaseSettings):
     @property
     def origins(self) -> frozenset[str]:
         """The origins whose pages may call the API, such as https://www.example.com; none by default."""
-        return _listed(self.cors_origins)
+        return frozenset(origin.removesuffix("/") for origin in _listed(self.cors_origins))
 
     @property
     def is_private(self) -> bool:

@@ -26,7 +26,7 @@ pytestmark = on_sqlite
 
 @pytest.fixture(autouse=True)
 def configured(monkeypatch) -> None:
-    monkeypatch.setenv("CRM_CORS_ORIGINS", f"{SHOP}, http://localhost:3000")
+    monkeypatch.setenv("CRM_CORS_ORIGINS", f"{SHOP}, http://LocalHost:3000/")
 
 
 def preflight(client: Any, path: str = DEALS, method: str = "PUT", origin: str = SHOP, **more: str) -> Any:
