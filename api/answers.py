@@ -17,23 +17,31 @@ RecordId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 class PageQuery(BaseModel):
     """Which part of a list. `cursor` is the `next_cursor` of the page before."""
 
-    limit: int = Field(default=50, ge=1, le=200)
-    cursor: str | None = Field(default=None, max_length=2_000)
+    limit: int = Field(default=50, ge=1, le=200, description="How many rows at most. CSV has them all.")
+    cursor: str | None = Field(
+        default=None, max_length=2_000, description="The `next_cursor` of the page before, in the same order."
+    )
 
 
 class PageResponse(BaseModel, Generic[S]):
     """Some rows, how many the whole list has, and where it goes on; None at its end."""
 
     items: list[S]
-    total: int
-    next_cursor: str | None
+    total: int = Field(examples=[1])
+    next_cursor: str | None = Field(examples=[None])
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """LeadPage, rather than PageResponse[LeadResponse]: generated clients name a class so."""
+        return str(params[0].__name__).removesuffix("Response") + "Page"
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problems that a route may answer with."""
+    """The problems that a route may answer with; what only reads is forbidden to nobody."""
+    forbidden = [403] if {409, 412} & {*statuses} else []
     return {
         status: {"content": {MEDIA_TYPE: {"schema": PROBLEM}}, "description": DESCRIPTIONS[status]}
-        for status in (*EVERYWHERE, *statuses)
+        for status in (*EVERYWHERE, *forbidden, *statuses)
     }
 
 
@@ -52,7 +60,7 @@ def record(content: Any, *, status: int = 200, at: str | None = None) -> Answer:
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
-EVERYWHERE = (400, 401, 403, 422, 500, 503)
+EVERYWHERE = (400, 401, 422, 500, 503)
 DESCRIPTIONS = {
     400: "The request can't be read, or its host is not served",
     401: "No token, or one that opens nothing",

@@ -20,7 +20,7 @@ from crm_core.errors import InvalidInput, NotAllowed, NotSignedIn
 from crm_core.models import LOCAL_USER_ID, Source, TokenScope
 from crm_core.services import idempotency, token_service
 
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "via")
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
 """Headers of a proxy: whoever comes through one does not sit at this machine."""
 
 ETAG = re.compile(r'"([0-9]{1,9})"')
@@ -106,9 +106,11 @@ def door(
     idempotency_key: Annotated[
         str | None,
         Header(
+            alias="Idempotency-Key",
             min_length=1,
             max_length=255,
-            description="Sent again with the same key, a POST gives its first answer.",
+            description="Of your choice. The same request with the same key, sent again within a day, gets"
+            " the first answer.",
         ),
     ] = None,
 ) -> Door:
@@ -127,6 +129,7 @@ def if_match(
     if_match: Annotated[
         str | None,
         Header(
+            alias="If-Match",
             description="The ETag that the change is based on; another version is refused.",
             json_schema_extra={"pattern": f"^({ETAG.pattern}|\\*)$"},
         ),
@@ -144,10 +147,12 @@ def if_match(
 def _sits_here(request: Request) -> bool:
     """Whether nobody else can reach this server: it answers to this machine's own names only.
 
-    A foreign web page can send a request without a body; browsers tell where it comes from.
+    A foreign web page can send a request without a body, and measure how long the answer takes; browsers
+    tell where it comes from.
     """
-    origin = request.headers.get("origin")
-    is_own_page = origin is None or origin.partition("://")[2] == request.headers["host"]
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
+    is_own_origin = origin is None or origin.partition("://")[2] == request.headers["host"]
+    is_own_page = is_own_origin and site in ("same-origin", "none")
     return Config().is_private and is_own_page and not any(name in request.headers for name in FORWARDED)
 
 

@@ -1,6 +1,7 @@
 """`GET /api/health`: is this server fit to work, and with what."""
 
 from fastapi import APIRouter, Response
+from pydantic import ConfigDict
 
 from crm_core import __version__, migrate
 from crm_core.config import Config
@@ -13,12 +14,17 @@ router = APIRouter(tags=["health"])
 
 
 class Health(Schema):
-    """`migration` is where the database's tables stand, seen from this version of the program."""
+    """`migration` is where the database's tables stand, seen from this version of the program.
+
+    What isn't known is left out.
+    """
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     status: str
     version: str
-    database: str | None
-    migration: SchemaState | None
+    database: str | None = None
+    migration: SchemaState | None = None
     detail: str | None = None
 
 
@@ -31,9 +37,7 @@ def health(response: Response) -> Health:
         database.close()
     except DatabaseUnavailable as refusal:
         response.status_code = 503
-        return Health(
-            status="unavailable", version=__version__, database=None, migration=None, detail=str(refusal)
-        )
+        return Health(status="unavailable", version=__version__, detail=str(refusal))
     is_fit = found is SchemaState.CURRENT
     response.status_code = 200 if is_fit else 503
     return Health(

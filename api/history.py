@@ -1,10 +1,9 @@
 """How the past of a record is told."""
 
-from datetime import datetime
 from typing import Any
 
 from crm_core.models import Source
-from crm_core.schemas.fields import Schema
+from crm_core.schemas.fields import Instant, Schema
 from crm_core.timeline import HistoryEntry
 
 
@@ -22,8 +21,8 @@ class HistoryEntryResponse(Schema):
     """A change: it was so from `at` on. Without an actor it was the system."""
 
     version: int
-    at: datetime
-    recorded_at: datetime
+    at: Instant
+    recorded_at: Instant
     actor_id: int | None
     actor_name: str | None
     source: Source

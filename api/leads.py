@@ -71,7 +71,7 @@ def update_lead(lead_id: RecordId, door: DoorDep, changes: LeadUpdate, version: 
     return door.change(update)
 
 
-@router.delete("/{lead_id}", status_code=204, responses=errors(404, 409, 412))
+@router.delete("/{lead_id}", status_code=204, responses=errors(404, 412))
 def delete_lead(lead_id: RecordId, door: DoorDep, version: VersionDep) -> Response:
     """Take a lead out of every list from now on."""
 

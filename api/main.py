@@ -1,7 +1,10 @@
 """The API as an application of its own (`uvicorn api.main:api`), and as routes beside the screens."""
 
 import sys
+from functools import cache
+from typing import Any
 
+from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from fastapi_offline import FastAPIOffline
 from starlette.routing import BaseRoute, Route
@@ -14,10 +17,12 @@ from api import (
     leads,
     metrics,
     opportunities,
+    parameters,
     problems,
     settings,
     users,
 )
+from api.cors import Cors
 from api.protection import Protection
 from crm_core import __version__, startup
 from crm_core.config import Config
@@ -29,9 +34,17 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
+ABOUT = """
+Sign in with a token: `Authorization: Bearer …`. Every refusal is `application/problem+json`, whose `detail`
+is a sentence for a person. Money goes out as text with two decimals, in the workspace's currency; null is
+unknown, which is not zero. Instants are UTC, days are the workspace's. Records carry their version: send it
+as `If-Match`, and nobody is overwritten. Send an `Idempotency-Key` with a `POST`, and it is done once.
+"""
+
 api = FastAPIOffline(
     title="CRM",
     version=__version__,
+    description=ABOUT,
     docs_url="/docs",
     redoc_url=None,
     openapi_url="/api/openapi.json",
@@ -40,11 +53,19 @@ api = FastAPIOffline(
 )
 
 
-api.openapi = lambda: description.of(api)  # type: ignore[method-assign]
-api.add_middleware(Protection)
+@cache
+def described() -> dict[str, Any]:
+    """What `/api/openapi.json` says."""
+    return description.complete(FastAPI.openapi(api))
+
+
+api.openapi = described  # type: ignore[method-assign]
+api.add_middleware(Cors)
+api.add_middleware(Protection)  # around everything, so before anybody is invited
 problems.install(api)
-for noun in (health, opportunities, metrics, leads, companies, contacts, users, settings):
-    api.include_router(noun.router, prefix="/api")
+api.include_router(health.router, prefix="/api")
+for noun in (opportunities, metrics, leads, companies, contacts, users, settings):
+    api.include_router(noun.router, prefix="/api", dependencies=[Depends(parameters.require_known)])
 
 routes: list[BaseRoute] = [
     Route("/docs", api),

@@ -1,8 +1,7 @@
 """`/api/metrics`: every figure of docs/metrics.md, and the records behind it."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -24,12 +23,12 @@ from crm_core.analytics.metrics import (
     measure,
 )
 from crm_core.filters import OpportunityFilter
-from crm_core.schemas.fields import Schema
+from crm_core.schemas.fields import Instant, Money, Schema
 
 router = APIRouter(prefix="/metrics", tags=["metrics"])
 
-Number = int | float | Decimal
-"""Counts and days are numbers; money, rates and shares are decimal strings."""
+Number = int | float | Money
+"""Money is text with two decimals, as everywhere; counts, ratios and days are numbers."""
 
 
 class MetricQuery(OpportunityFilter, PeriodQuery):
@@ -92,7 +91,7 @@ class MetricResponse(FigureResponse):
     label: str
     unit: Unit
     of: Subject
-    as_of: datetime
+    as_of: Instant
     period_from: date | None
     period_to: date | None
 

@@ -1,6 +1,5 @@
 """`/api/opportunities`: deals, what happens to them, and what they add up to."""
 
-from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -17,7 +16,7 @@ from crm_core import listing
 from crm_core.filters import OpportunityFilter
 from crm_core.models import LeadStatus, Opportunity, OpportunityStage, Outcome
 from crm_core.schemas.conversion import Conversion, ConversionChoice
-from crm_core.schemas.fields import LARGEST_ID, Day, Id, Percent, Schema, Text
+from crm_core.schemas.fields import LARGEST_ID, Day, Id, Money, Percent, Schema, Text
 from crm_core.schemas.opportunity import OpportunityCreate, OpportunityResponse, OpportunityUpdate
 from crm_core.services import lead_service, opportunity_service
 from crm_core.sorting import OpportunitySort
@@ -37,12 +36,19 @@ class StatsQuery(OpportunityFilter, PeriodQuery):
     """Every field of the filter, and the days in which deals were won and lost."""
 
 
+class HistoryQuery(Schema):
+    """Which of the changes."""
+
+    limit: int = Field(default=100, ge=1, le=200, description="How many changes at most.")
+    offset: int = Field(default=0, ge=0, le=1_000_000, description="How many of the newest to leave out.")
+
+
 class OpportunityPage(PageResponse[OpportunityResponse]):
     """`value` and `without_value` are those of the whole list, `weighted` that of its open deals."""
 
-    value: Decimal
-    weighted: Decimal
-    without_value: int
+    value: Money = Field(examples=["12000.00"])
+    weighted: Money = Field(examples=["6000.00"])
+    without_value: int = Field(examples=[0])
 
 
 class Move(Schema):
@@ -113,14 +119,13 @@ def get_opportunity(opportunity_id: RecordId, door: DoorDep, response: Response)
 
 @router.get("/{opportunity_id}/history", responses=errors(404))
 def get_opportunity_history(
-    opportunity_id: RecordId,
-    door: DoorDep,
-    limit: Annotated[int, Query(ge=1, le=200)] = 100,
-    offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    opportunity_id: RecordId, door: DoorDep, query: Annotated[HistoryQuery, Query()]
 ) -> list[HistoryEntryResponse]:
     """What was changed, from what, to what, when, by whom and from where; newest first."""
     with door.read() as session:
-        found = opportunity_service.get_history(session, opportunity_id, limit=limit, offset=offset)
+        found = opportunity_service.get_history(
+            session, opportunity_id, limit=query.limit, offset=query.offset
+        )
     return [HistoryEntryResponse.of(entry) for entry in found]
 
 

@@ -25,8 +25,8 @@ class PeriodEndsBeforeItBegins(InvalidInput):
 class PeriodQuery(BaseModel):
     """From the first day to the last one, both included. Without either of them it is ever."""
 
-    period_from: InnerDay | None = Field(default=None, description="By default the first day there is.")
-    period_to: InnerDay | None = Field(default=None, description="By default today.")
+    period_from: InnerDay | None = Field(default=None, description="This day or later; by default the first.")
+    period_to: InnerDay | None = Field(default=None, description="This day or earlier; by default today.")
 
     def period(self, session: Session, as_of: datetime | None) -> Period | None:
         """The days asked for; today is that of the instant asked for. Raises `PeriodEndsBeforeItBegins`."""

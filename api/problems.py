@@ -4,7 +4,6 @@ import logging
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
@@ -12,10 +11,11 @@ from fastapi import FastAPI, Request
 from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import MISSING, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import compile_path
+from starlette.routing import Match
 
+from api.history import HistoryEntryResponse
 from crm_core.errors import (
     Conflict,
     CrmError,
@@ -26,11 +26,20 @@ from crm_core.errors import (
     NotSignedIn,
     RuleBroken,
 )
+from crm_core.schemas.fields import Schema
 from crm_core.services.records import ChangedMeanwhile, NothingWasChanged
 
 log = logging.getLogger("crm.api")
 
 MEDIA_TYPE = "application/problem+json"
+
+HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+"""What every answer carries. `Protection` adds it; only what broke inside is answered from around it."""
 
 STATUS: dict[type[CrmError], int] = {
     NotSignedIn: 401,
@@ -43,6 +52,8 @@ STATUS: dict[type[CrmError], int] = {
 }
 
 
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
 NAMED = 50
 """How many fields a problem names at most."""
 
@@ -54,15 +65,38 @@ SENTENCES = {
 """What the framework itself refuses with a mere phrase."""
 
 
-class Problem(BaseModel):
-    """`type` names the rule that was broken, `detail` is a sentence for a person."""
+class WrongField(Schema):
+    """A field of the request, and what is wrong with it; without a name it is the body as a whole."""
 
-    model_config = ConfigDict(extra="allow")
+    field: str
+    reason: str
+
+
+class RefusedRecord(Schema):
+    """One of many that were to be changed, and why it can't be."""
+
+    id: int
+    reason: str
+
+
+class Problem(Schema):
+    """`type` names the rule that was broken, `detail` is a sentence for a person.
+
+    `errors` come with 422, `refusals` where many were to be changed, `incident` with 500. Where somebody was
+    faster, `version` is the one that the record is at, and `changes` are those since the caller's.
+    """
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=False)
 
     type: str
     title: str
     status: int
     detail: str
+    errors: list[WrongField] | MISSING = MISSING
+    version: int | MISSING = MISSING
+    changes: list[HistoryEntryResponse] | MISSING = MISSING
+    refusals: list[RefusedRecord] | MISSING = MISSING
+    incident: str | MISSING = MISSING
 
 
 def problem(
@@ -85,20 +119,21 @@ def install(api: FastAPI) -> None:
     api.add_exception_handler(Exception, _unexpected)
 
 
-def _refused(request: Request, refusal: CrmError) -> JSONResponse:
+def refused(refusal: CrmError, *, has_version: bool = False) -> JSONResponse:
+    """How a refusal is told; `has_version` where the request named the version that it is based on."""
     status = next(code for kind, code in STATUS.items() if isinstance(refusal, kind))
     more: dict[str, Any] = {}
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
     if isinstance(refusal, ChangedMeanwhile):
-        status = 412 if "if-match" in request.headers else 409
-        more = {"version": refusal.version, "changes": [asdict(entry) for entry in refusal.entries]}
+        status = 412 if has_version else 409
+        more = {"version": refusal.version, "changes": refusal.entries}
         headers["ETag"] = f'"{refusal.version}"'
     if isinstance(refusal, NothingWasChanged):
         more = {"refusals": [{"id": key, "reason": str(why)} for key, why in refusal.refusals.items()]}
     return problem(status, str(refusal), kind=type(refusal).__name__, headers=headers, **more)
 
 
-def _invalid(_request: Request, error: RequestValidationError | ValidationError) -> JSONResponse:
+def invalid(error: RequestValidationError | ValidationError) -> JSONResponse:
     """Names each field and what is wrong with it, and never repeats what was sent."""
     wrong = error.errors()
     found = [{"field": ".".join(map(str, _place(one))), "reason": _reason(one)} for one in wrong[:NAMED]]
@@ -107,26 +142,42 @@ def _invalid(_request: Request, error: RequestValidationError | ValidationError)
     return problem(422, "; ".join(named + more), kind="InvalidInput", errors=found)
 
 
+def _refused(request: Request, refusal: CrmError) -> JSONResponse:
+    return refused(refusal, has_version="if-match" in request.headers)
+
+
+def _invalid(_request: Request, error: RequestValidationError | ValidationError) -> JSONResponse:
+    return invalid(error)
+
+
 def _http(request: Request, error: HTTPException) -> JSONResponse:
     detail = SENTENCES.get(error.status_code, str(error.detail))
-    headers = dict(error.headers or {})
-    if error.status_code == 405 and (methods := _methods(request)):
-        headers["Allow"] = ", ".join(methods)
+    headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else error.headers
     return problem(error.status_code, detail, headers=headers)
 
 
 def _methods(request: Request) -> list[str]:
-    """What may be done at this address; the framework itself names the methods of its first route only."""
-    told = request.app.openapi()["paths"]
-    here = [methods for path, methods in told.items() if compile_path(path)[0].match(request.url.path)]
-    return sorted(method.upper() for methods in here for method in methods)
+    """What the address takes; the framework names those of the first route alone."""
+    return [
+        method
+        for method in METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
 
 
 def _unexpected(_request: Request, error: Exception) -> JSONResponse:
-    incident = uuid.uuid4().hex[:8]
-    log.error("Incident %s", incident, exc_info=error)
-    detail = f"Something went wrong on our side. Tell your admin the incident {incident}; nothing was saved."
-    return problem(500, detail, kind="Incident", incident=incident)
+    number = uuid.uuid4().hex[:8]
+    log.error("Incident %s", number, exc_info=error)
+    return incident(number)
+
+
+def incident(number: str) -> JSONResponse:
+    """The answer about something that broke inside; the log tells more under its number."""
+    detail = f"Something went wrong on our side. Tell your admin the incident {number}; nothing was saved."
+    return problem(500, detail, kind="Incident", headers=HEADERS, incident=number)
 
 
 def _place(error: Mapping[str, Any]) -> list[Any]:

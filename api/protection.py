@@ -1,23 +1,21 @@
-"""What every request has to pass before anybody reads it, and what every answer carries."""
+"""What every request has to pass before anybody reads it."""
+
+import re
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import problem
+from api.problems import HEADERS, problem
 from crm_core.config import Config
 
 LARGEST_BODY = 1_000_000
 """Bytes."""
 
-TOO_LARGE = f"A request has at most {LARGEST_BODY:,} bytes. Send less at once."
+HOST = re.compile(r"(?P<name>\[[^\]]*\]|[^:\[\]]*)(?::[0-9]*)?")
 
-HEADERS = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-}
+NOT_JSON = "Send JSON: the Content-Type has to be application/json."
+TOO_LARGE = f"A request has at most {LARGEST_BODY:,} bytes. Send less at once."
 
 
 class TooLarge(HTTPException):
@@ -71,13 +69,13 @@ def _refusal(headers: Headers) -> ASGIApp | None:
     length = headers.get("content-length", "0")
     has_body = length != "0" or "transfer-encoding" in headers
     if has_body and headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        return problem(415, "Send JSON: the Content-Type has to be application/json.")
+        return problem(415, NOT_JSON)
     if length.isdecimal() and int(length) > LARGEST_BODY:
         return problem(413, TOO_LARGE)
     return None
 
 
 def _host(host: str) -> str:
-    """Without the port; IPv6 addresses stand in brackets."""
-    name, bracket, _ = host.partition("]")
-    return (f"{name}]" if bracket else host.partition(":")[0]).lower()
+    """Without the port, in lower case; IPv6 addresses stand in brackets."""
+    found = HOST.fullmatch(host)
+    return found["name"].lower() if found else ""

@@ -3,10 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from api.answers import errors
 from api.door import DoorDep
 from crm_core.models import Outcome
+from crm_core.schemas.fields import Schema
 from crm_core.schemas.settings import CloseReasonResponse, StageSettingsResponse
 from crm_core.services import settings_service
 
@@ -21,16 +23,21 @@ def list_stages(door: DoorDep) -> list[StageSettingsResponse]:
         return [StageSettingsResponse.model_validate(settings) for settings in found]
 
 
+class CloseReasonQuery(Schema):
+    """By default all that can be chosen."""
+
+    outcome: Outcome | None = None
+    with_inactive: bool = Field(default=False, description="Also those that are no longer used.")
+
+
 @router.get("/close-reasons", responses=errors())
 def list_close_reasons(
-    door: DoorDep,
-    outcome: Annotated[Outcome | None, Query()] = None,
-    with_inactive: Annotated[bool, Query()] = False,
+    door: DoorDep, query: Annotated[CloseReasonQuery, Query()]
 ) -> list[CloseReasonResponse]:
     """The reasons to choose from when closing a deal."""
     with door.read() as session:
         return [
             CloseReasonResponse.model_validate(reason)
-            for each in ([outcome] if outcome else Outcome)
-            for reason in settings_service.get_close_reasons(session, each, with_inactive=with_inactive)
+            for each in ([query.outcome] if query.outcome else Outcome)
+            for reason in settings_service.get_close_reasons(session, each, with_inactive=query.with_inactive)
         ]

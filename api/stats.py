@@ -1,12 +1,11 @@
 """How the pipeline's statistics are told."""
 
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date
 
 from crm_core.analytics.rate import Rate
 from crm_core.analytics.stats import PipelineStats
 from crm_core.models import OpportunityStage
-from crm_core.schemas.fields import Schema
+from crm_core.schemas.fields import Instant, Money, Schema
 
 
 class StageResponse(Schema):
@@ -14,8 +13,8 @@ class StageResponse(Schema):
 
     stage: OpportunityStage
     deals: int
-    value: Decimal
-    weighted: Decimal
+    value: Money
+    weighted: Money
     without_value: int
 
 
@@ -23,8 +22,8 @@ class OpenResponse(Schema):
     """What is open."""
 
     deals: int
-    value: Decimal
-    weighted: Decimal
+    value: Money
+    weighted: Money
     without_value: int
     without_date: int
     overdue: int
@@ -34,10 +33,10 @@ class ClosedResponse(Schema):
     """What was won and lost; `not_counted` were lost for a reason that takes them out of every rate."""
 
     won: int
-    won_value: Decimal
+    won_value: Money
     won_without_value: int
     lost: int
-    lost_value: Decimal
+    lost_value: Money
     lost_without_value: int
     not_counted: int
 
@@ -45,7 +44,7 @@ class ClosedResponse(Schema):
 class RateResponse(Schema):
     """Between 0 and 1 over `n` deals, null without any; `low` and `high` are Wilson's 95 % interval."""
 
-    value: Decimal | None
+    value: float | None
     n: int
     low: float | None = None
     high: float | None = None
@@ -62,8 +61,8 @@ class WinsResponse(Schema):
 
     deals: int
     valued: int
-    average_value: Decimal | None
-    median_value: Decimal | None
+    average_value: Money | None
+    median_value: Money | None
     timed: int
     median_days: float | None
     mean_days: float | None
@@ -72,7 +71,7 @@ class WinsResponse(Schema):
 class StatsResponse(Schema):
     """What was known `as_of` that instant; `period_to` is the last day of the period, both null mean ever."""
 
-    as_of: datetime
+    as_of: Instant
     period_from: date | None
     period_to: date | None
     stages: list[StageResponse]

@@ -1,6 +1,7 @@
 """Lists as CSV, for who asks with `Accept: text/csv`."""
 
 import io
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import IO, Any
@@ -14,13 +15,15 @@ from api.door import Door
 from crm_core.exporting import write_csv
 
 CSV: dict[str, Any] = {"text/csv": {"schema": {"type": "string"}}}
+REFUSED = re.compile(r";q=0(\.0*)?$")
 IN_MEMORY = 1_000_000
 CHUNK = 64 * 1024
 
 
 def wants_csv(request: Request) -> bool:
     """Whether CSV was asked for rather than JSON."""
-    accepted = [kind.partition(";")[0].strip() for kind in request.headers.get("accept", "").split(",")]
+    offered = [each.replace(" ", "").lower() for each in request.headers.get("accept", "").split(",")]
+    accepted = [each.partition(";")[0] for each in offered if not REFUSED.search(each)]
     return "text/csv" in accepted and "application/json" not in accepted
 
 

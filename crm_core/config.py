@@ -16,6 +16,7 @@ class Config(BaseSettings):
 
     database_url: str = f"sqlite:///{EMBEDDED}"
     allowed_hosts: str = ",".join(LOOPBACK)
+    cors_origins: str = ""
 
     @property
     def is_embedded(self) -> bool:
@@ -25,9 +26,19 @@ class Config(BaseSettings):
     @property
     def hosts(self) -> frozenset[str]:
         """The names that the server answers to, separated by commas in `CRM_ALLOWED_HOSTS`."""
-        return frozenset(name.strip().lower() for name in self.allowed_hosts.split(",") if name.strip())
+        return _listed(self.allowed_hosts)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The origins whose pages may call the API, such as https://www.example.com; none by default."""
+        return frozenset(origin.removesuffix("/") for origin in _listed(self.cors_origins))
 
     @property
     def is_private(self) -> bool:
         """Whether it answers to this machine's own names only."""
         return self.hosts <= frozenset(LOOPBACK)
+
+
+def _listed(text: str) -> frozenset[str]:
+    """What stands between the commas."""
+    return frozenset(each.strip().lower() for each in text.split(",") if each.strip())

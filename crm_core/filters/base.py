@@ -10,7 +10,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from crm_core.columns import lowered
 from crm_core.models import Record, User
 from crm_core.moment import Moment
-from crm_core.schemas.fields import Day, Id, Instant, StoredText
+from crm_core.schemas.fields import Day, GivenInstant, Id, StoredText
 
 R = TypeVar("R", bound=Record)
 
@@ -31,12 +31,14 @@ class RecordFilter(BaseModel, Generic[R]):
 
     model: ClassVar[type[Record]]
 
-    text: Text = ""
-    owners: frozenset[Id] = frozenset()
-    teams: frozenset[Id] = frozenset()
-    created_from: Day | None = None
-    created_to: Day | None = None
-    as_of: Instant | None = None
+    text: Text = Field(default="", description="Occurs in its names, in upper or lower case.")
+    owners: frozenset[Id] = Field(default=frozenset(), description="Ids of users.")
+    teams: frozenset[Id] = Field(default=frozenset(), description="Ids of teams: those of their members.")
+    created_from: Day | None = Field(default=None, description="Created on this day or later.")
+    created_to: Day | None = Field(default=None, description="Created on this day or earlier.")
+    as_of: GivenInstant | None = Field(
+        default=None, description="As it was at this instant, with a time zone; by default now."
+    )
 
     def conditions(self, row: type[R], moment: Moment) -> list[ColumnElement[bool]]:
         """The SQL conditions on `row`, which is what `history.as_of` made of the model for the moment.

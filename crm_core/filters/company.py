@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from pydantic import Field
 from sqlalchemy import ColumnElement, or_
 
-from crm_core.filters.base import RecordFilter, contains
+from crm_core.filters.base import RecordFilter, Text, contains
 from crm_core.models import Company
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Label
@@ -15,6 +16,7 @@ class CompanyFilter(RecordFilter[Company]):
 
     model = Company
 
+    text: Text = Field(default="", description="Occurs in the name or the domain, in upper or lower case.")
     industries: frozenset[Label] = frozenset()
     countries: frozenset[Label] = frozenset()
 

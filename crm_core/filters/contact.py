@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from pydantic import Field
 from sqlalchemy import ColumnElement, or_, select
 
 from crm_core import history
-from crm_core.filters.base import RecordFilter, contains
+from crm_core.filters.base import RecordFilter, Text, contains
 from crm_core.models import Company, Contact
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Id
@@ -16,7 +17,11 @@ class ContactFilter(RecordFilter[Contact]):
 
     model = Contact
 
-    companies: frozenset[Id] = frozenset()
+    text: Text = Field(
+        default="",
+        description="Occurs in the name, the e-mail address or the company's name, in upper or lower case.",
+    )
+    companies: frozenset[Id] = Field(default=frozenset(), description="Ids of companies.")
 
     def _mentions(self, row: type[Contact], wanted: str, moment: Moment) -> ColumnElement[bool]:
         company = history.as_of(Company, moment.as_of)

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from pydantic import Field
 from sqlalchemy import ColumnElement, or_
 
-from crm_core.filters.base import RecordFilter, contains
+from crm_core.filters.base import RecordFilter, Text, contains
 from crm_core.models import Lead, LeadStatus
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Label
@@ -15,6 +16,10 @@ class LeadFilter(RecordFilter[Lead]):
 
     model = Lead
 
+    text: Text = Field(
+        default="",
+        description="Occurs in the name, the company's name or the e-mail address, in upper or lower case.",
+    )
     statuses: frozenset[LeadStatus] = frozenset()
     sources: frozenset[Label] = frozenset()
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
+from pydantic import Field
 from sqlalchemy import ColumnElement, or_, select
 
 from crm_core import history
-from crm_core.filters.base import RecordFilter, Users, contains
+from crm_core.filters.base import RecordFilter, Text, Users, contains
 from crm_core.models import CLOSED_STAGES, Company, Contact, Opportunity, OpportunityStage, Outcome
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Amount, Day, Id, Label
@@ -20,23 +21,36 @@ class OpportunityFilter(RecordFilter[Opportunity]):
 
     model = Opportunity
 
+    text: Text = Field(
+        default="",
+        description="Occurs in the deal's, its company's or its contact's name, in upper or lower case.",
+    )
+    owners: frozenset[Id] = Field(
+        default=frozenset(), description="Ids of users: who owns an open deal, who owned a closed one."
+    )
     stages: frozenset[OpportunityStage] = frozenset()
-    is_open: bool | None = None
-    outcomes: frozenset[Outcome] = frozenset()
-    companies: frozenset[Id] = frozenset()
-    contacts: frozenset[Id] = frozenset()
+    is_open: bool | None = Field(default=None, description="In an open stage, or in a closed one.")
+    outcomes: frozenset[Outcome] = Field(default=frozenset(), description="Closed, and how.")
+    companies: frozenset[Id] = Field(default=frozenset(), description="Ids of companies.")
+    contacts: frozenset[Id] = Field(default=frozenset(), description="Ids of contacts.")
     sources: frozenset[Label] = frozenset()
-    close_reasons: frozenset[Id] = frozenset()
-    value_from: Amount | None = None
-    value_to: Amount | None = None
-    without_value: bool = False
-    expected_from: Day | None = None
-    expected_to: Day | None = None
-    without_date: bool = False
-    overdue: bool = False
-    stale: bool = False
-    closed_from: Day | None = None
-    closed_to: Day | None = None
+    close_reasons: frozenset[Id] = Field(default=frozenset(), description="Ids of reasons to close.")
+    value_from: Amount | None = Field(
+        default=None, description="Worth this or more; not where the value is unknown."
+    )
+    value_to: Amount | None = Field(
+        default=None, description="Worth this or less; not where the value is unknown."
+    )
+    without_value: bool = Field(default=False, description="Only those whose value is unknown.")
+    expected_from: Day | None = Field(default=None, description="Expected to close on this day or later.")
+    expected_to: Day | None = Field(default=None, description="Expected to close on this day or earlier.")
+    without_date: bool = Field(default=False, description="Only those without an expected close date.")
+    overdue: bool = Field(default=False, description="Only open ones whose expected close date has passed.")
+    stale: bool = Field(
+        default=False, description="Only open ones untouched for longer than their stage allows."
+    )
+    closed_from: Day | None = Field(default=None, description="Closed on this day or later.")
+    closed_to: Day | None = Field(default=None, description="Closed on this day or earlier.")
 
     def _mentions(self, row: type[Opportunity], wanted: str, moment: Moment) -> ColumnElement[bool]:
         company, contact = history.as_of(Company, moment.as_of), history.as_of(Contact, moment.as_of)

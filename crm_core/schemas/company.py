@@ -1,11 +1,22 @@
 """What a company looks like from outside: to create one, to change one, to read one."""
 
-from datetime import datetime
 from typing import Self
 
 from pydantic import MISSING, model_validator
 
-from crm_core.schemas.fields import Domain, Id, Label, Maybe, Name, RequestId, Schema, Text, Website, host_of
+from crm_core.schemas.fields import (
+    Domain,
+    Id,
+    Instant,
+    Label,
+    Maybe,
+    Name,
+    RequestId,
+    Schema,
+    Text,
+    Website,
+    host_of,
+)
 
 
 class CompanyCreate(Schema):
@@ -54,6 +65,6 @@ class CompanyResponse(Schema):
     description: str | None
     owner_id: int | None
     owner_name: str | None = None
-    created_at: datetime
-    updated_at: datetime
+    created_at: Instant
+    updated_at: Instant
     version: int

@@ -1,10 +1,8 @@
 """What a contact looks like from outside: to create one, to change one, to read one."""
 
-from datetime import datetime
-
 from pydantic import MISSING
 
-from crm_core.schemas.fields import Email, Id, Maybe, Name, Phone, RequestId, Schema, Title
+from crm_core.schemas.fields import Email, Id, Instant, Maybe, Name, Phone, RequestId, Schema, Title
 
 
 class ContactCreate(Schema):
@@ -42,6 +40,6 @@ class ContactResponse(Schema):
     job_title: str | None
     owner_id: int | None
     owner_name: str | None = None
-    created_at: datetime
-    updated_at: datetime
+    created_at: Instant
+    updated_at: Instant
     version: int

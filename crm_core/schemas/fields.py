@@ -2,14 +2,22 @@
 
 import re
 import unicodedata
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
 from email_validator import EmailNotValidError, validate_email
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 
-from crm_core.columns import exact_amount, storable_text
+from crm_core.columns import LARGEST_AMOUNT, exact_amount, storable_text
 from crm_core.errors import InvalidInput
 
 Value = TypeVar("Value")
@@ -38,7 +46,12 @@ LONGEST_EMAIL, LONGEST_WEBSITE, LONGEST_HOST, LONGEST_LABEL = 254, 500, 253, 63
 class Schema(BaseModel):
     """Base of what comes in and goes out. What was refused is repeated in no message, and so in no log."""
 
-    model_config = ConfigDict(from_attributes=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        from_attributes=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        json_schema_serialization_defaults_required=True,
+    )
 
 
 def visible(text: str) -> str:
@@ -155,6 +168,14 @@ def written_out(value: Any) -> Any:
     return value
 
 
+AMOUNT_OF_MONEY: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": float(LARGEST_AMOUNT)},
+        {"type": "string", "pattern": r"^[0-9]{1,13}(\.[0-9]{1,2})?$"},
+    ]
+}
+"""How it comes in; more decimals are rounded half up."""
+
 Maybe = Annotated[Value | None, BeforeValidator(_unknown_if_blank)]
 """A text that may be unknown; one without a visible character says that it is."""
 
@@ -174,9 +195,18 @@ Website = Annotated[str, AfterValidator(_website)]
 Domain = Annotated[str, AfterValidator(_domain)]
 
 Day = Annotated[date, BeforeValidator(written_out)]
-Instant = Annotated[AwareDatetime, BeforeValidator(written_out)]
+GivenInstant = Annotated[AwareDatetime, BeforeValidator(written_out)]
+"""One that comes in, in whatever time zone."""
 
 # A bound stands before the validator: only there JSON Schema gets to know it.
-Amount = Annotated[Decimal, Field(ge=0), BeforeValidator(_amount)]
+Amount = Annotated[
+    Decimal, Field(ge=0), BeforeValidator(_amount), WithJsonSchema(AMOUNT_OF_MONEY, mode="validation")
+]
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID), BeforeValidator(number)]
 Percent = Annotated[int, Field(ge=0, le=100), BeforeValidator(number)]
+
+Money = Annotated[Decimal, Field(json_schema_extra={"pattern": r"^[0-9]+\.[0-9]{2}$"})]
+"""An amount that goes out, as text with two decimals; `Amount` is one that comes in."""
+
+Instant = Annotated[datetime, Field(json_schema_extra={"pattern": "Z$"})]
+"""One that goes out, in UTC."""

@@ -1,8 +1,5 @@
 """What a lead looks like from outside: to create one, to change one, to read one."""
 
-from datetime import datetime
-from decimal import Decimal
-
 from pydantic import MISSING
 
 from crm_core.models import LeadStatus
@@ -10,8 +7,10 @@ from crm_core.schemas.fields import (
     Amount,
     Email,
     Id,
+    Instant,
     Label,
     Maybe,
+    Money,
     Name,
     Phone,
     RequestId,
@@ -62,13 +61,13 @@ class LeadResponse(Schema):
     phone: str | None
     job_title: str | None
     source: str | None
-    estimated_value: Decimal | None
+    estimated_value: Money | None
     description: str | None
     owner_id: int | None
     owner_name: str | None = None
     status: LeadStatus
-    converted_at: datetime | None
+    converted_at: Instant | None
     opportunity_id: int | None
-    created_at: datetime
-    updated_at: datetime
+    created_at: Instant
+    updated_at: Instant
     version: int

@@ -1,11 +1,10 @@
 """What a note looks like from outside: to write one, to read one."""
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from crm_core.schemas.fields import Id, RequestId, Schema, Text, visible
+from crm_core.schemas.fields import Id, Instant, RequestId, Schema, Text, visible
 
 
 class NoteCreate(Schema):
@@ -26,7 +25,7 @@ class NoteResponse(Schema):
     text: str
     author_id: int | None
     author_name: str | None = None
-    created_at: datetime
+    created_at: Instant
     lead_id: int | None
     opportunity_id: int | None
     company_id: int | None

@@ -1,7 +1,6 @@
 """What an opportunity looks like from outside: to create one, to change one, to read one."""
 
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import date
 
 from pydantic import MISSING, Field
 
@@ -10,8 +9,10 @@ from crm_core.schemas.fields import (
     Amount,
     Day,
     Id,
+    Instant,
     Label,
     Maybe,
+    Money,
     Name,
     Percent,
     RequestId,
@@ -69,18 +70,18 @@ class OpportunityResponse(Schema):
     owner_id: int | None
     owner_name: str | None = None
     stage: OpportunityStage
-    stage_entered_at: datetime
-    expected_value: Decimal | None
+    stage_entered_at: Instant
+    expected_value: Money | None
     probability: int
     expected_close_date: date | None
     actual_close_date: date | None
-    closed_at: datetime | None
+    closed_at: Instant | None
     close_reason_id: int | None
     close_note: str | None
     next_step: str | None
     next_step_date: date | None
     source: str | None
     description: str | None
-    created_at: datetime
-    updated_at: datetime
+    created_at: Instant
+    updated_at: Instant
     version: int

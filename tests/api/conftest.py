@@ -21,6 +21,14 @@ PROBLEM = "application/problem+json"
 on_sqlite = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
 """For what no database has a say in."""
 
+PROTECTIVE = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "X-Frame-Options": "DENY",
+}
+"""Headers of every answer, whatever it is."""
+
 Given = Callable[[], AbstractContextManager[Make]]
 Headers = dict[str, str]
 

@@ -52,7 +52,7 @@ def test_a_figure_names_what_it_counts_and_what_it_leaves_out(client, given):
         not_known, duplicate = make.won().id, make.lost(50, **never).id
 
     by_count = get(client, "win_rate", explain=1)
-    assert (Decimal(by_count["value"]), by_count["n"], by_count["counted"]) == (Decimal(2) / 3, 3, 2)
+    assert (by_count["value"], by_count["n"], by_count["counted"]) == (2 / 3, 3, 2)
     assert by_count["explain"] == {
         "counted": [won, not_known],
         "out_of": [won, other, not_known],
@@ -62,7 +62,7 @@ def test_a_figure_names_what_it_counts_and_what_it_leaves_out(client, given):
     assert by_count["low"] < 2 / 3 < by_count["high"]
 
     by_value = get(client, "win_rate_by_value", explain=1)
-    assert (by_value["value"], by_value["explain"]["counted"]) == ("0.75", [won])
+    assert (by_value["value"], by_value["explain"]["counted"]) == (0.75, [won])
     assert by_value["left_out"] == {"does_not_count": 1, "without_value": 1}
     assert get(client, "won")["explain"] is None
 

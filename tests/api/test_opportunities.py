@@ -651,6 +651,26 @@ def test_a_deal_tells_its_past(client, deal, linked):
     assert client.get(f"{at}/history", params={"offset": 1_000_000}).json() == []
 
 
+def test_the_past_is_told_as_the_record_is(client, deal):
+    """Money, days and instants before and after look as they do in the record, in a refusal too."""
+    at = f"{DEALS}/{deal['id']}"
+    moved = {"expected_value": 13, "expected_close_date": "2027-01-31", "next_step_date": None}
+    changed = client.put(at, json=moved).json()
+    closed = client.post(f"{at}/close", json={"outcome": "lost", "reason": 7}).json()
+    stale = client.delete(at, headers={"If-Match": '"1"'}).json()
+
+    entries = client.get(f"{at}/history").json()
+
+    assert stale["changes"] == entries[:2]
+    for entry, before, after in ((entries[0], changed, closed), (entries[1], deal, changed)):
+        for change in entry["changes"]:
+            field = change["field"]
+            if field in deal:
+                assert (field, change["before"], change["after"]) == (field, before[field], after[field])
+    told = {change["field"] for entry in entries[:2] for change in entry["changes"]}
+    assert told > {*moved, "closed_at", "actual_close_date", "stage", "probability", "close_reason_id"}
+
+
 @on_sqlite
 def test_a_page_of_the_past_has_a_size(client, deal):
     at = f"{DEALS}/{deal['id']}/history"

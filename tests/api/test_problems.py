@@ -13,7 +13,7 @@ from api.main import api
 from crm_core.schemas.fields import LARGEST_ID
 from crm_core.sorting import OpportunitySort
 from tests.api.calls import CALLS
-from tests.api.conftest import HERE, fields_of, on_sqlite, problem_of
+from tests.api.conftest import HERE, PROTECTIVE, fields_of, on_sqlite, problem_of
 
 DEALS = "/api/opportunities"
 JSON = {"Content-Type": "application/json"}
@@ -306,10 +306,31 @@ def test_an_address_that_is_not_there_says_so(client, world):
     assert "/docs" in problem_of(nowhere, 404)["detail"]
     assert MARK not in nowhere.text
     assert "Allow" in problem_of(elsewhere, 405)["detail"]
-    assert elsewhere.headers["Allow"] == "DELETE, GET, PUT"
-    assert client.put("/api/leads").headers["Allow"] == "GET, POST"
+    assert elsewhere.headers["Allow"] == "GET, PUT, DELETE"
+    assert client.head(DEALS).headers["Allow"] == "GET, POST, PATCH"
     assert "GET" in client.post("/docs").headers["Allow"]
     assert client.get(f"{DEALS}/", follow_redirects=False).headers["Location"] == f"{HERE}{DEALS}"
+
+
+@on_sqlite
+def test_a_parameter_that_means_nothing_is_refused(client, world):
+    """Nobody shall believe that ?dry_run=true was heard."""
+    for name, call in CALLS.items():
+        path = f"/api{call.path.format(**vars(world))}?{MARK}=1&{MARK}=2"
+        answer = client.request(call.method, path, **({"json": call.body(world)} if call.body else {}))
+        if name == "health":
+            assert answer.status_code == 200  # whoever watches it adds what defeats caches
+            continue
+        assert set(fields_of(answer)) == {MARK}, name
+    assert client.get(f"{DEALS}/{world.doomed}").status_code == 200
+
+
+@on_sqlite
+def test_what_can_mean_one_thing_only_is_said_once(client):
+    twice = {"limit": [0, 50], "is_open": [True, False], "sort": ["name", "name"], "stages": ["proposal"] * 2}
+
+    assert fields_of(client.get(DEALS, params=twice)) == ["limit", "is_open", "sort"]
+    assert client.get(DEALS, params={"stages": ["proposal", "discovery"]}).status_code == 200
 
 
 def test_what_breaks_inside_stays_inside(client, database, world, caplog):
@@ -329,6 +350,7 @@ def test_what_breaks_inside_stays_inside(client, database, world, caplog):
         told = problem_of(answer, 500)
         assert told.keys() == {"type", "title", "status", "detail", "incident"}
         assert told["incident"] in told["detail"]
+        assert {name: answer.headers.get(name) for name in PROTECTIVE} == PROTECTIVE
         assert f"Incident {told['incident']}" in caplog.text
         for internal in ("opportunity_versions", "SELECT", "Traceback", ".py", "sqlalchemy", MARK):
             assert internal not in answer.text

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
 from functools import cached_property, reduce
 from operator import add
 from typing import Any
@@ -32,6 +33,7 @@ DOES_NOT_COUNT = "does_not_count"
 OVERDUE = "overdue"
 
 Number = int | float | Decimal
+"""A count; a ratio or days; money."""
 
 Condition = ColumnExpressionArgument[bool]
 
@@ -219,7 +221,12 @@ def share(groups: Groups, *, without: Iterable[str] = ()) -> Figure:
     """COUNTED ÷ (COUNTED + OTHERS), by count, with Wilson's interval."""
     counted, out_of = groups[COUNTED], groups.together((COUNTED, OTHERS))
     rate = Rate(counted.count, out_of.count)
-    return Figure(rate.value, counted, out_of, by_kind(groups, *without), interval=rate.interval)
+    return Figure(ratio(rate.value), counted, out_of, by_kind(groups, *without), interval=rate.interval)
+
+
+def ratio(share: Decimal | Fraction | None) -> float | None:
+    """As figures tell it: money alone is a Decimal there."""
+    return None if share is None else float(share)
 
 
 def to_the_cent(amount: Decimal) -> Decimal:

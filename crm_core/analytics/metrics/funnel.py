@@ -2,7 +2,7 @@
 
 from sqlalchemy import FromClause, String, case, cast, func, select
 
-from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Question, by_kind
+from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Question, by_kind, ratio
 from crm_core.analytics.metrics.cohort import Cohort, cohort_of
 from crm_core.analytics.outcomes import is_no_real_loss
 from crm_core.analytics.rate import Rate
@@ -38,7 +38,7 @@ def funnel(asked: Question) -> Figure:
             reached,
             reached,
             apart=behind,
-            details={"step_rate": Rate(went_on.count, reached.count).value},
+            details={"step_rate": ratio(Rate(went_on.count, reached.count).value)},
             label=stage.label,
         )
     whole = parts[OPEN_STAGES[0]].counted

@@ -13,6 +13,7 @@ from crm_core.analytics.metrics.base import (
     Group,
     Question,
     by_kind,
+    ratio,
     share,
 )
 from crm_core.analytics.metrics.cohort import cohort_of
@@ -53,7 +54,7 @@ def win_rate_by_value(asked: Question) -> Figure:
     )
     counted, out_of = groups[COUNTED], groups.together((COUNTED, OTHERS))
     rate = ValueRate(counted.value, out_of.value, out_of.count, groups[WITHOUT_VALUE].count)
-    return Figure(rate.value, counted, out_of, by_kind(groups, DOES_NOT_COUNT, WITHOUT_VALUE))
+    return Figure(ratio(rate.value), counted, out_of, by_kind(groups, DOES_NOT_COUNT, WITHOUT_VALUE))
 
 
 def created_cohort(asked: Question) -> Figure:
@@ -68,13 +69,15 @@ def created_cohort(asked: Question) -> Figure:
     out_of = groups.together((COUNTED, OPEN, LOST))
     rate = Rate(groups[COUNTED].count, out_of.count)
     return Figure(
-        rate.value,
+        ratio(rate.value),
         groups[COUNTED],
         out_of,
         by_kind(groups, DOES_NOT_COUNT),
         apart=by_kind(groups, OPEN, LOST),
         interval=rate.interval,
-        details={f"share_{kind}": Rate(groups[kind].count, out_of.count).value for kind in (OPEN, LOST)},
+        details={
+            f"share_{kind}": ratio(Rate(groups[kind].count, out_of.count).value) for kind in (OPEN, LOST)
+        },
     )
 
 
@@ -124,9 +127,9 @@ def lost_reasons(asked: Question) -> Figure:
 def _share_of_reason(reason: Group, lost: Group, label: str) -> Figure:
     rate = Rate(reason.count, lost.count)
     by_value = ValueRate(reason.value, lost.value, lost.count - lost.without_value, lost.without_value)
-    details = {"deals": reason.count, "value": reason.known_value, "share_by_value": by_value.value}
+    details = {"deals": reason.count, "value": reason.known_value, "share_by_value": ratio(by_value.value)}
     whole = replace(lost, ids=None)  # the figure itself names them
-    return Figure(rate.value, reason, whole, interval=rate.interval, details=details, label=label)
+    return Figure(ratio(rate.value), reason, whole, interval=rate.interval, details=details, label=label)
 
 
 def _leads_of(asked: Question) -> LeadFilter:

@@ -103,8 +103,11 @@ def velocity(asked: Question) -> Figure:
         "average_won": average_won(asked),
         "sales_cycle": sales_cycle(asked),
     }
-    deals, rate, average, days = (Decimal(part.value or 0) for part in parts.values())
-    value = to_the_cent(deals * rate * average / days) if deals * rate * average * days else None
+    rate, average, cycle = parts["win_rate"], parts["average_won"].value, parts["sales_cycle"].value
+    value = None
+    if open_deals.count and rate.value and average and cycle:
+        wins = Decimal(open_deals.count * rate.counted.count) / rate.n
+        value = to_the_cent(wins * Decimal(average) / Decimal(cycle))
     return Figure(value, open_deals, open_deals, parts=parts)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 
 from dateutil.relativedelta import relativedelta
 from sqlalchemy import select
@@ -20,6 +21,7 @@ from crm_core.analytics.metrics.base import (
     Number,
     Question,
     by_kind,
+    ratio,
 )
 from crm_core.analytics.metrics.volume import won
 from crm_core.analytics.pipeline import NOTHING
@@ -33,7 +35,7 @@ OUTSIDE = "outside_period"
 
 WITHOUT_DATE = "without_date"
 
-AT_RISK_FROM = Decimal("0.8")
+AT_RISK_FROM = Fraction(4, 5)
 """The share of the pace below which one is behind."""
 
 ASKED_OF_TARGETS = {"owners", "teams", "as_of"}
@@ -64,30 +66,30 @@ def attainment(asked: Question) -> Figure:
     """Won in the period ÷ its target, which may be more than 1; None without a target."""
     figure, target = won(asked), target_of(asked)
     details = {"won": figure.value, "target": target}
-    return replace(figure, value=_share(figure.value, target), details=details)
+    return replace(figure, value=ratio(_share(figure.value, target)), details=details)
 
 
 def pace(asked: Question) -> Figure:
     """What has gone by of the period ÷ the whole of it; the standing says how the attainment compares."""
     days, today = asked.days, asked.scope.moment.today
     elapsed = max(0, min((today - days.start).days + 1, days.days))
-    reached = attainment(asked)
-    gone_by = Decimal(elapsed) / days.days
+    gone_by, figure = Fraction(elapsed, days.days), attainment(asked)
+    reached = _share(figure.details["won"], figure.details["target"])
     return replace(
-        reached,
-        value=gone_by,
-        details={**reached.details, "attainment": reached.value},
-        status=None if reached.value is None else _standing(Decimal(reached.value), gone_by),
+        figure,
+        value=ratio(gone_by),
+        details={**figure.details, "attainment": figure.value},
+        status=None if reached is None else _standing(reached, gone_by),
     )
 
 
 def gap(asked: Question) -> Figure:
     """max(target − won, 0); None without a target."""
-    reached = attainment(asked)
-    earned, target = reached.details["won"], reached.details["target"]
+    figure = attainment(asked)
+    earned, target = figure.details["won"], figure.details["target"]
     if earned is None or target is None:
-        return replace(reached, value=None)
-    return replace(reached, value=max(Decimal(target) - Decimal(earned), NOTHING))
+        return replace(figure, value=None)
+    return replace(figure, value=max(Decimal(target) - Decimal(earned), NOTHING))
 
 
 def coverage(asked: Question) -> Figure:
@@ -104,7 +106,7 @@ def coverage(asked: Question) -> Figure:
     expected = groups.together((COUNTED, WITHOUT_VALUE)).known_value
     missing = gap(asked).value
     return Figure(
-        _share(expected, missing),
+        ratio(_share(expected, missing)),
         groups[COUNTED],
         groups[COUNTED],
         by_kind(groups, WITHOUT_VALUE, OVERDUE, OUTSIDE, WITHOUT_DATE),
@@ -173,12 +175,12 @@ def _months(targets: Iterable[Target]) -> set[date]:
     }
 
 
-def _share(amount: Number | None, whole: Number | None) -> Decimal | None:
+def _share(amount: Number | None, whole: Number | None) -> Fraction | None:
     """None where nothing can be divided by, or one of the two is not known."""
-    return None if amount is None or not whole else Decimal(amount) / Decimal(whole)
+    return None if amount is None or not whole else Fraction(amount) / Fraction(whole)
 
 
-def _standing(reached: Decimal, gone_by: Decimal) -> Standing:
+def _standing(reached: Fraction, gone_by: Fraction) -> Standing:
     if reached >= gone_by:
         return Standing.ON_TRACK
     return Standing.AT_RISK if reached >= AT_RISK_FROM * gone_by else Standing.BEHIND
