@@ -216,6 +216,7 @@ METRIC: Example = {
     "name": "win_rate",
     "label": "Win rate",
     "unit": "ratio",
+    "days": "any",
     "of": "opportunities",
     "as_of": "2026-03-18T23:00:00Z",
     "period_from": "2026-01-01",

@@ -17,6 +17,7 @@ from crm_core.analytics.metrics import (
     Days,
     Figure,
     Group,
+    Metric,
     MetricName,
     Subject,
     Unit,
@@ -45,6 +46,13 @@ class MetricDescription(Schema):
     unit: Unit
     days: Days
     of: Subject
+
+
+class Part(Schema):
+    """Which stage, reason or figure, and what people call it."""
+
+    key: str
+    label: str | None
 
 
 class Explanation(Schema):
@@ -77,32 +85,22 @@ class FigureResponse(Schema):
     parts: list["PartResponse"]
 
 
-class PartResponse(FigureResponse):
+class PartResponse(FigureResponse, Part):
     """The same figure of one stage or one reason, or one of the figures that it is made of."""
 
-    key: str
-    label: str | None
 
-
-class MetricResponse(FigureResponse):
+class MetricResponse(FigureResponse, MetricDescription):
     """A figure as known `as_of` that instant; `period_to` is the last day, both null mean ever."""
 
-    name: MetricName
-    label: str
-    unit: Unit
-    of: Subject
     as_of: Instant
     period_from: date | None
     period_to: date | None
 
     @classmethod
     def of_answer(cls, answer: Answer) -> "MetricResponse":
-        metric, period = answer.metric, answer.period
+        period = answer.period
         return cls(
-            name=answer.name,
-            label=metric.label,
-            unit=metric.unit,
-            of=metric.of,
+            **_described(answer.name, answer.metric),
             as_of=answer.as_of,
             period_from=period.start if period else None,
             period_to=period.last_day if period else None,
@@ -115,10 +113,7 @@ def list_metrics(door: DoorDep) -> list[MetricDescription]:
     """Every figure that can be asked for."""
     with door.read() as session:
         permissions.actor_of(session)
-    return [
-        MetricDescription(name=name, label=metric.label, unit=metric.unit, days=metric.days, of=metric.of)
-        for name, metric in METRICS.items()
-    ]
+    return [MetricDescription(**_described(name, metric)) for name, metric in METRICS.items()]
 
 
 @router.get("/{name}", responses=errors())
@@ -127,6 +122,16 @@ def get_metric(name: MetricName, door: DoorDep, query: Annotated[MetricQuery, Qu
     with door.read() as session:
         period = query.period(session, query.as_of)
         return MetricResponse.of_answer(measure(session, name, query, period=period, explain=query.explain))
+
+
+def _described(name: MetricName, metric: Metric) -> dict[str, Any]:
+    return {
+        "name": name,
+        "label": metric.label,
+        "unit": metric.unit,
+        "days": metric.days,
+        "of": metric.of,
+    }
 
 
 def _told(figure: Figure) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from crm_core.config import PROJECT
 from crm_core.schemas.user import UserCreate
 from crm_core.services import user_service
 from tests.api.conftest import on_sqlite
-from tests.browser.conftest import free_port, wait_until_healthy
+from tests.serving import API_ALONE, Server
 
 PAGE = (PROJECT / "docs" / "api.md").read_text("utf-8")
 EXAMPLE = re.compile(r"^```shell\n(.*?)^```\n\n```(?:json|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -36,21 +36,14 @@ def environment(database) -> dict[str, str]:
 
 
 @pytest.fixture
-def port(database, environment) -> Iterator[int]:
-    """Where a server answers on a fresh database with one more user."""
+def server(database) -> Iterator[Server]:
+    """It answers on a fresh database with one more user."""
     with database.write() as session:
         user_service.create_user(session, UserCreate(name="Rita Rep", email="rita@acme.example"))
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "api.main:api", "--port", str(port)]
-    process = subprocess.Popen(
-        command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    try:
-        wait_until_healthy(f"http://localhost:{port}", process)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    server = Server(database.url.render_as_string(hide_password=False), API_ALONE)
+    server.start()
+    yield server
+    server.stop()
 
 
 def as_pattern(answer: str) -> str:
@@ -59,9 +52,11 @@ def as_pattern(answer: str) -> str:
 
 
 @on_sqlite
-def test_the_commands_print_what_the_page_shows(port, environment):
+def test_the_commands_print_what_the_page_shows(server, environment):
     examples: list[Any] = EXAMPLE.findall(PAGE)
-    script = f"\necho '{NEXT}'\n".join(command for command, _ in examples).replace(":8501", f":{port}")
+    script = f"\necho '{NEXT}'\n".join(command for command, _ in examples).replace(
+        "http://localhost:8501", server.address
+    )
 
     ran = subprocess.run(
         ["sh", "-euc", script], cwd=PROJECT, env=environment, capture_output=True, encoding="utf-8"
