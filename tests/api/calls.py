@@ -73,7 +73,7 @@ CALLS = {
     ),
     "convert_lead": Call(Right.CHANGE, "POST", "/opportunities/convert/{qualified}", 201),
     "list_metrics": Call(Right.SIGNED_IN, "GET", "/metrics"),
-    "get_metric": Call(Right.SIGNED_IN, "GET", "/metrics/funnel?explain=1"),
+    "get_metric": Call(Right.SIGNED_IN, "GET", "/metrics/funnel"),
     "list_leads": Call(Right.SIGNED_IN, "GET", "/leads"),
     "get_lead": Call(Right.READ, "GET", "/leads/{lead}"),
     "create_lead": Call(Right.CREATE, "POST", "/leads", 201, _new),

@@ -1,7 +1,7 @@
 """How much of what was meant to be won has been won, and whether the rest can be."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -28,7 +28,6 @@ from crm_core.analytics.pipeline import NOTHING
 from crm_core.errors import InvalidInput
 from crm_core.filters import OpportunityFilter
 from crm_core.models import Target, TargetPeriod, Team, User
-from crm_core.periods import Period
 
 OUTSIDE = "outside_period"
 """Expected to close before or after the days that are asked for."""
@@ -41,6 +40,10 @@ AT_RISK_FROM = Fraction(4, 5)
 ASKED_OF_TARGETS = {"owners", "teams", "as_of"}
 LENGTHS = {TargetPeriod.MONTH: 1, TargetPeriod.QUARTER: 3}
 """In months."""
+
+
+ByHolder = defaultdict[int | None, list[Target]]
+"""Targets by the key of a user or of a team."""
 
 
 class Standing(StrEnum):
@@ -125,14 +128,14 @@ def target_of(asked: Question) -> Decimal | None:
         raise NotAskedOfTargets(sorted(foreign))
     if asked.days.start.day != 1 or asked.days.end.day != 1:
         raise NoWholeMonths
-    chosen = _chosen(asked.session, asked.where, asked.days)
-    is_complete = _months(chosen) == set(asked.days.months())
-    return sum((target.amount for target in chosen), NOTHING) if is_complete else None
+    months = frozenset(asked.days.months())
+    chosen = _chosen(asked.session, asked.where, months)
+    return sum((target.amount for target in chosen), NOTHING) if _months(chosen) == months else None
 
 
-def _chosen(session: Session, where: OpportunityFilter, period: Period) -> list[Target]:
-    """The targets in the period that together are the one of those in the filter, nobody's twice."""
-    of_users, of_teams = _targets_in(session, period)
+def _chosen(session: Session, where: OpportunityFilter, months: Set[date]) -> list[Target]:
+    """The targets of those months that together are the one of those in the filter, nobody's twice."""
+    of_users, of_teams = _targets_in(session, months)
     members = defaultdict[int | None, set[int]](set)
     for user_id, team_id in session.execute(select(User.id, User.team_id)):
         members[team_id].add(user_id)
@@ -143,27 +146,21 @@ def _chosen(session: Session, where: OpportunityFilter, period: Period) -> list[
         users = everybody & (where.owners or everybody) & (everybody if readable is None else readable)
         is_whole = not where.owners and (readable is None or users == everybody != set())
         own = of_teams[team_id] if is_whole else []
-        if _months(own) != set(period.months()):
+        if _months(own) != months:
             own = [target for user_id in users for target in of_users[user_id]]
         chosen += own
     return chosen
 
 
-def _targets_in(
-    session: Session, period: Period
-) -> tuple[defaultdict[int | None, list[Target]], defaultdict[int | None, list[Target]]]:
-    """Those of each user and of each team that lie in the period; a quarter's goes before its months'."""
-    found: dict[str, defaultdict[int | None, list[Target]]] = {
-        "user_id": defaultdict(list),
-        "team_id": defaultdict(list),
-    }
-    begins_within = select(Target).where(Target.starts_on >= period.start, Target.starts_on < period.end)
+def _targets_in(session: Session, months: Set[date]) -> tuple[ByHolder, ByHolder]:
+    """Those of each user and of each team that lie in the months; a quarter's goes before its months'."""
+    of_users, of_teams = ByHolder(list), ByHolder(list)
+    begins_within = select(Target).where(Target.starts_on.between(min(months), max(months)))
     for target in session.scalars(begins_within.order_by(Target.period.desc(), Target.starts_on)):
-        holder = "team_id" if target.user_id is None else "user_id"
-        known = found[holder][getattr(target, holder)]
-        if _months([target]) <= set(period.months()) - _months(known):
+        known = of_teams[target.team_id] if target.user_id is None else of_users[target.user_id]
+        if _months([target]) <= months and not _months([target]) & _months(known):
             known.append(target)
-    return found["user_id"], found["team_id"]
+    return of_users, of_teams
 
 
 def _months(targets: Iterable[Target]) -> set[date]:
