@@ -51,6 +51,11 @@ def exact_amount(value: Decimal | int | str) -> Decimal:
     return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
+def amount_of(minor_units: int | str) -> Decimal:
+    """The amount that is stored so, always with two decimals."""
+    return Decimal(int(minor_units)).scaleb(-2)
+
+
 def storable_text(value: str, limit: int | None = None) -> str:
     """The text itself; refuses what one of the databases or a browser can't carry."""
     if "\x00" in value:
@@ -97,7 +102,7 @@ class MinorUnits(TypeDecorator[Decimal]):
         return None if value is None else int(exact_amount(value) * MINOR_UNITS)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
-        return None if value is None else Decimal(int(value)).scaleb(-2)  # always two decimals
+        return None if value is None else amount_of(value)
 
 
 class Line(TypeDecorator[str]):
@@ -149,6 +154,28 @@ def _lower_on_a_server(element: lowered, compiler: SQLCompiler, **options: Any) 
 @compiles(lowered, "sqlite")
 def _lower_in_the_embedded_database(element: lowered, compiler: SQLCompiler, **options: Any) -> str:
     return f"{LOWERED_ON_SQLITE}{compiler.function_argspec(element, **options)}"
+
+
+class elapsed(GenericFunction[int]):  # noqa: N801  # reads as the SQL function it is
+    """Microseconds from the first instant to the second, exact on both databases."""
+
+    type = BigInteger()
+    inherit_cache = True
+    name = "elapsed"
+
+
+@compiles(elapsed)
+def _elapsed_on_a_server(element: elapsed, compiler: SQLCompiler, **options: Any) -> str:
+    earlier, later = (compiler.process(instant, **options) for instant in element.clauses)
+    return f"CAST(extract(epoch FROM {later} - {earlier}) * 1000000 AS BIGINT)"
+
+
+@compiles(elapsed, "sqlite")
+def _elapsed_in_the_embedded_database(element: elapsed, compiler: SQLCompiler, **options: Any) -> str:
+    """Whole seconds and the digits behind them apart: SQLite rounds what it reads to milliseconds."""
+    earlier, later = (compiler.process(instant, **options) for instant in element.clauses)
+    seconds = f"strftime('%s', substr({later}, 1, 19)) - strftime('%s', substr({earlier}, 1, 19))"
+    return f"(({seconds}) * 1000000 + substr({later}, 21) - substr({earlier}, 21))"
 
 
 class total_amount(GenericFunction[Decimal]):  # noqa: N801  # reads as the SQL function it is

@@ -18,6 +18,7 @@ from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Session
 
 from crm_core import clock, engines, history
+from crm_core.counted import Counted
 from crm_core.errors import DatabaseUnavailable, InvalidInput, TransactionMisuse
 from crm_core.models import Source, Transaction
 from crm_core.waiting_line import WaitingLine
@@ -33,6 +34,8 @@ WRITER_LOCK = 4_271_965
 TAKE_SNAPSHOT = {"sqlite": "SELECT 1 FROM sqlite_master LIMIT 1", "postgresql": "SELECT 1"}
 """A transaction sees what was there at its first read, which must not come after its instant."""
 
+LATEST = select(Transaction.__table__.c.at).order_by(Transaction.__table__.c.at.desc()).limit(1)
+
 ORPHANS = "PRAGMA foreign_key_check"
 
 
@@ -45,6 +48,7 @@ class Database:
         self.kind = self.url.get_backend_name()
         self.engine = engines.open_engine(self.url, pool_size=pool_size, patience=patience)
         self._line = WaitingLine()
+        self._counted = Counted()
         self._open = contextvars.ContextVar[str | None]("open_transaction", default=None)
 
     @contextlib.contextmanager
@@ -56,7 +60,7 @@ class Database:
         with self._transaction("read", engines.reading(self.engine)) as session:
             with engines.in_plain_words(self.url):
                 session.execute(text(TAKE_SNAPSHOT[self.kind]))
-            session.info.update(at=at, opened_at=clock.now(), actor_id=actor)
+            session.info.update(at=at, opened_at=clock.now(), actor_id=actor, counted=self._counted)
             yield session
             session.expunge_all()  # what was read stays as it was read
             session.rollback()
@@ -161,6 +165,11 @@ class Database:
             raise TransactionMisuse(f"A {kind} transaction inside a {outer}: pass the session down instead.")
 
 
+def is_snapshot(session: Session) -> bool:
+    """Whether the session only reads: what it was told once stays so."""
+    return "log" not in session.info
+
+
 def instant(session: Session) -> datetime:
     """The instant that the session's transaction belongs to: never before the last change that it sees."""
     if session.info["at"] is None:
@@ -171,7 +180,7 @@ def instant(session: Session) -> datetime:
 
 
 def _latest_instant(session: Session) -> datetime | None:
-    return session.scalar(select(Transaction.at).order_by(Transaction.at.desc()).limit(1))
+    return session.scalar(LATEST)
 
 
 def _next_instant(session: Session, at: datetime) -> datetime:

@@ -1,5 +1,6 @@
 """What was won and lost in a period."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -12,8 +13,9 @@ from sqlalchemy.orm import Session
 from crm_core.analytics.pipeline import NOTHING, count_if
 from crm_core.analytics.rate import Rate, ValueRate
 from crm_core.columns import total_amount
+from crm_core.counted import counted
 from crm_core.filters import EVERYTHING, OpportunityFilter
-from crm_core.models import CloseReason, Opportunity
+from crm_core.models import CLOSED_STAGES, CloseReason, Opportunity
 from crm_core.periods import Period
 from crm_core.scope import Scope, scope_of
 
@@ -82,16 +84,20 @@ def closed_in(
         )
     ]
     chosen = select(*asked).where(*closed_within(scope, period), *scope.conditions)
-    counts: list[Any] = [NOTHING if count is None else count for count in session.execute(chosen).one()]
+    return counted(session, chosen, _outcomes_of)
+
+
+def _outcomes_of(rows: Iterable[Any]) -> Outcomes:
+    counts: list[Any] = [NOTHING if count is None else count for row in rows for count in row]
     return Outcomes(*counts)
 
 
 def closed_within(scope: Scope[Opportunity], period: Period | None) -> list[ColumnElement[bool]]:
     """SQL: closed, in the period if there is one."""
-    closed_at = scope.model.closed_at
+    deal = scope.model
     if period is None:
-        return [closed_at.is_not(None)]
-    return [scope.moment.calendar.within(closed_at, period)]
+        return [deal.closed_at.is_not(None)]
+    return [deal.stage.in_(CLOSED_STAGES), scope.moment.calendar.within(deal.closed_at, period)]
 
 
 def won_by_month(

@@ -70,7 +70,7 @@ class NothingCouldBeLost(RuleBroken):
 def get_settings(session: Session) -> Settings:
     """The one row of settings."""
     permissions.actor_of(session)
-    return session.get_one(Settings, 1)
+    return permissions.settings_of(session)
 
 
 def update_settings(session: Session, changes: SettingsUpdate) -> Settings:
