@@ -56,6 +56,11 @@ def amount_of(minor_units: int | str) -> Decimal:
     return Decimal(int(minor_units)).scaleb(-2)
 
 
+def in_utc(stored: datetime) -> datetime:
+    """The instant that a driver gave back: SQLite's has no time zone."""
+    return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored.astimezone(UTC)
+
+
 def storable_text(value: str, limit: int | None = None) -> str:
     """The text itself; refuses what one of the databases or a browser can't carry."""
     if "\x00" in value:
@@ -87,9 +92,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return None if value is None else in_utc(value)
 
 
 class MinorUnits(TypeDecorator[Decimal]):
@@ -154,28 +157,6 @@ def _lower_on_a_server(element: lowered, compiler: SQLCompiler, **options: Any) 
 @compiles(lowered, "sqlite")
 def _lower_in_the_embedded_database(element: lowered, compiler: SQLCompiler, **options: Any) -> str:
     return f"{LOWERED_ON_SQLITE}{compiler.function_argspec(element, **options)}"
-
-
-class elapsed(GenericFunction[int]):  # noqa: N801  # reads as the SQL function it is
-    """Microseconds from the first instant to the second, exact on both databases."""
-
-    type = BigInteger()
-    inherit_cache = True
-    name = "elapsed"
-
-
-@compiles(elapsed)
-def _elapsed_on_a_server(element: elapsed, compiler: SQLCompiler, **options: Any) -> str:
-    earlier, later = (compiler.process(instant, **options) for instant in element.clauses)
-    return f"CAST(extract(epoch FROM {later} - {earlier}) * 1000000 AS BIGINT)"
-
-
-@compiles(elapsed, "sqlite")
-def _elapsed_in_the_embedded_database(element: elapsed, compiler: SQLCompiler, **options: Any) -> str:
-    """Whole seconds and the digits behind them apart: SQLite rounds what it reads to milliseconds."""
-    earlier, later = (compiler.process(instant, **options) for instant in element.clauses)
-    seconds = f"strftime('%s', substr({later}, 1, 19)) - strftime('%s', substr({earlier}, 1, 19))"
-    return f"(({seconds}) * 1000000 + substr({later}, 21) - substr({earlier}, 21))"
 
 
 class total_amount(GenericFunction[Decimal]):  # noqa: N801  # reads as the SQL function it is

@@ -54,19 +54,12 @@ def counted(
     asked = _key(chosen)
     if known is None or asked is None:
         return told(session.execute(chosen), *given)
-    key = (_revision(session), asked, told, given)
+    key = (history.newest(session), asked, told, given)
     answer = known.find(key)
     if answer is None:
         answer = told(session.execute(chosen), *given)
         known.keep(key, answer)
     return cast("T", answer)
-
-
-def _revision(session: Session) -> str:
-    """A snapshot stays at one revision."""
-    if "revision" not in session.info:
-        session.info["revision"] = history.revision(session)
-    return str(session.info["revision"])
 
 
 def _key(chosen: Select[*tuple[Any, ...]]) -> Hashable | None:

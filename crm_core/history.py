@@ -39,7 +39,7 @@ PAST_IS_SEEN_TO = {"past": "is seen to"}
 """Execution options of a statement that leaves no trace, but whose caller sees to the past."""
 
 _LOG = Transaction.__table__.c
-NEWEST = select(_LOG.id, _LOG.at).order_by(_LOG.id.desc()).limit(1)
+NEWEST = select(_LOG.id, _LOG.at).order_by(_LOG.at.desc(), _LOG.id.desc()).limit(1)
 
 KEPT = {table.name for model, versions in VERSIONS.items() for table in (model.__table__, versions)}
 
@@ -84,7 +84,23 @@ def keep(session: Session, *, actor_id: int | None, source: Source, note: str | 
 
 def revision(session: Session) -> str:
     """Names the state of the data: it changes with every transaction, whoever made it."""
-    return " ".join(map(str, session.execute(NEWEST).first() or ("nothing yet",)))
+    return " ".join(map(str, newest(session) or ("nothing yet",)))
+
+
+def newest(session: Session) -> tuple[int, datetime] | None:
+    """The last transaction's id and instant; the later one is always the one with the later instant, too."""
+    if "newest" not in session.info:
+        found = session.execute(NEWEST).first()
+        if not is_snapshot(session):
+            return found and (found.id, found.at)
+        session.info["newest"] = found and (found.id, found.at)
+    known: tuple[int, datetime] | None = session.info["newest"]
+    return known
+
+
+def is_snapshot(session: Session) -> bool:
+    """Whether the session only reads: what it was told once stays so."""
+    return "log" not in session.info
 
 
 def transaction_of(session: Session) -> Transaction:

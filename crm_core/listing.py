@@ -165,7 +165,9 @@ def _slice(
     chosen = chosen.where(*scope.conditions).order_by(*sort.order_by(sorted_by, row.id))
     if after is not None:
         chosen = chosen.where(Cursor.read(after, sort, sorted_by).beyond(sorted_by, row.id))
-    found = [dict(each._mapping) for each in session.execute(chosen.limit(limit + 1).offset(offset))]
+    rows = session.execute(chosen.limit(limit + 1).offset(offset))
+    names = list(rows.keys())
+    found = [dict(zip(names, row, strict=True)) for row in rows]
     last = found[limit - 1] if len(found) > limit else None
     next_cursor = None if last is None else str(Cursor(sort, last[SORTED], last["id"]))
     for each in found:

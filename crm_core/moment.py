@@ -9,8 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core.counted import counted
-from crm_core.database import instant, is_snapshot
+from crm_core.database import instant
 from crm_core.errors import InvalidInput
+from crm_core.history import is_snapshot
 from crm_core.models import OpportunityStage, StageSettings
 from crm_core.periods import Calendar
 from crm_core.services import settings_service

@@ -7,21 +7,23 @@ from decimal import ROUND_HALF_UP, Decimal
 from statistics import median, median_high, median_low
 from typing import Any
 
-from sqlalchemy import BigInteger, case, select, type_coerce
+from sqlalchemy import BigInteger, DateTime, select, type_coerce
 from sqlalchemy.orm import Session
 
 from crm_core.analytics.outcomes import closed_within
 from crm_core.analytics.pipeline import CENT
-from crm_core.columns import amount_of, elapsed
+from crm_core.columns import amount_of, in_utc
 from crm_core.counted import counted
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.periods import Calendar, Period
 from crm_core.scope import scope_of
 
-MICROSECOND = timedelta(microseconds=1)
-A_DAY = timedelta(days=1) // MICROSECOND
+A_DAY = timedelta(days=1)
 LONGEST_DAY = 3 * A_DAY
 """More than any day has lasted, also one that was repeated where a country crossed the date line."""
+
+AS_STORED = DateTime(timezone=True)
+"""Instants as the driver gives them: there may be very many, and of few it matters what day they are."""
 
 
 @dataclass(frozen=True)
@@ -50,36 +52,36 @@ def wins_in(
     """Average won deal and sales cycle (`closed_at` − `created_at`) of those won in the period, or ever."""
     scope = scope_of(session, where, as_of)
     deal = scope.model
-    took = elapsed(deal.created_at, deal.closed_at)
     chosen = select(
-        type_coerce(deal.expected_value, BigInteger),  # plain numbers: there may be very many
-        took,
-        case((took < LONGEST_DAY, deal.created_at)),
+        type_coerce(deal.expected_value, BigInteger()),
+        type_coerce(deal.created_at, AS_STORED),
+        type_coerce(deal.closed_at, AS_STORED),
     ).where(deal.is_won, *closed_within(scope, period), *scope.conditions)
     return counted(session, chosen, _wins_of, scope.moment.calendar)
 
 
 def _wins_of(rows: Iterable[Any], calendar: Calendar) -> Wins:
-    """Of each deal its value in minor units, its microseconds, and of a short one when it was created."""
+    """Of each deal its value in minor units, when it was created and when it was closed."""
     won = [tuple(row) for row in rows]
     values = [value for value, _, _ in won if value is not None]
-    lengths = [
-        took for _, took, created_at in won if created_at is None or _ends_later(calendar, created_at, took)
+    days = [
+        (closed_at - created_at) / A_DAY
+        for _, created_at, closed_at in won
+        if closed_at - created_at > LONGEST_DAY or _on_two_days(calendar, created_at, closed_at)
     ]
     return Wins(
         deals=len(won),
         valued=len(values),
         average_value=_to_the_cent(amount_of(sum(values)) / len(values)) if values else None,
         median_value=_to_the_cent(_median_amount(values)) if values else None,
-        timed=len(lengths),
-        median_days=median(took / A_DAY for took in lengths) if lengths else None,
-        mean_days=sum(lengths) / len(lengths) / A_DAY if lengths else None,
+        timed=len(days),
+        median_days=median(days) if days else None,
+        mean_days=sum(days) / len(days) if days else None,
     )
 
 
-def _ends_later(calendar: Calendar, created_at: datetime, took: int) -> bool:
-    """Whether it was closed on another day than it was created on."""
-    return calendar.day_of(created_at) != calendar.day_of(created_at + took * MICROSECOND)
+def _on_two_days(calendar: Calendar, created_at: datetime, closed_at: datetime) -> bool:
+    return calendar.day_of(in_utc(created_at)) != calendar.day_of(in_utc(closed_at))
 
 
 def _median_amount(values: Sequence[int]) -> Decimal:
