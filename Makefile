@@ -9,7 +9,7 @@ TESTS ?= tests
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format install install-development lock clean
+.PHONY: help run test lint format bench-api install install-development lock clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ lint: $(DEVELOPMENT)  ## Check style and types
 format: $(DEVELOPMENT)  ## Bring the code into shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+bench-api: $(DEVELOPMENT)  ## Measure the API beside raw SQL on 100,000 deals; BENCH="--deals 1000" for other ones
+	@$(BIN)/python -m bench.api $(BENCH)
 
 install: $(RUNTIME)  ## Set up .venv with what the CRM needs
 install-development: $(DEVELOPMENT)  ## ... and with what its tests need

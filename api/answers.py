@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Generic, TypeVar
 
-from fastapi import Path
+from fastapi import Path, Response
 from pydantic import BaseModel, Field
 
 from api.door import Answer
@@ -48,6 +48,11 @@ def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def etag(version: int) -> dict[str, str]:
     """The header that names a record's version."""
     return {"ETag": f'"{version}"'}
+
+
+def whole(content: BaseModel) -> Response:
+    """An answer that is right already: FastAPI would check it once more, in a thread of its own."""
+    return Response(content.model_dump_json(), media_type="application/json")
 
 
 def record(content: Any, *, status: int = 200, at: str | None = None) -> Answer:

@@ -5,7 +5,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.problems import METHODS
-from crm_core.config import Config
+from crm_core import config
 
 ASKED = ("Authorization", "Content-Type", "If-Match", "Idempotency-Key")
 TOLD = ("ETag", "Location")
@@ -26,14 +26,14 @@ def _is_invited(scope: Scope) -> bool:
     return (
         scope["type"] == "http"
         and scope["path"].startswith("/api/")
-        and Headers(scope=scope).get("origin") in Config().origins
+        and Headers(scope=scope).get("origin") in config.current().origins
     )
 
 
 def _inviting(app: ASGIApp) -> ASGIApp:
     return CORSMiddleware(
         app,
-        allow_origins=Config().origins,
+        allow_origins=config.current().origins,
         allow_methods=METHODS,
         allow_headers=ASKED,
         expose_headers=TOLD,

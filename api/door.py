@@ -9,12 +9,14 @@ from functools import cache
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.encoders import jsonable_encoder
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
-from crm_core.config import Config
+from crm_core import config
 from crm_core.database import Database
 from crm_core.errors import InvalidInput, NotAllowed, NotSignedIn
 from crm_core.models import LOCAL_USER_ID, Source, TokenScope
@@ -68,10 +70,9 @@ class Door:
                 answer = action(session)
             else:
                 answer = self._once(session, self.idempotency_key, action)
-        content = jsonable_encoder(answer.content)
         if answer.status == 204:
             return Response(status_code=204, headers=answer.headers)
-        return JSONResponse(content, answer.status, headers=answer.headers)
+        return Response(to_json(answer.content), answer.status, answer.headers, "application/json")
 
     def _once(self, session: Session, key: str, action: Callable[[Session], Answer]) -> Answer:
         kept = idempotency.find_answer(session, self.user_id, key, self.fingerprint)
@@ -99,7 +100,7 @@ async def fingerprint(request: Request) -> str:
     return hashlib.sha256(told).hexdigest()
 
 
-def door(
+async def door(
     request: Request,
     same_as: Annotated[str, Depends(fingerprint)],
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
@@ -115,17 +116,17 @@ def door(
     ] = None,
 ) -> Door:
     """Let in who has a token, and on an installation without sign-in the local user."""
-    opened = database(Config().database_url)
+    opened = database(config.current().database_url)
     key = idempotency_key if request.method == "POST" else None
     if credentials is not None:
-        token = token_service.use_token(opened, credentials.credentials)
+        token = await run_in_threadpool(token_service.use_token, opened, credentials.credentials)
         return Door(opened, token.user_id, token.scope is TokenScope.WRITE, key, same_as)
     if "authorization" in request.headers or not _sits_here(request):
         raise NotSignedIn("Send a token: Authorization: Bearer …")
     return Door(opened, LOCAL_USER_ID, True, key, same_as)
 
 
-def if_match(
+async def if_match(
     if_match: Annotated[
         str | None,
         Header(
@@ -153,7 +154,8 @@ def _sits_here(request: Request) -> bool:
     origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
     is_own_origin = origin is None or origin.partition("://")[2] == request.headers["host"]
     is_own_page = is_own_origin and site in ("same-origin", "none")
-    return Config().is_private and is_own_page and not any(name in request.headers for name in FORWARDED)
+    is_direct = not any(name in request.headers for name in FORWARDED)
+    return config.current().is_private and is_own_page and is_direct
 
 
 DoorDep = Annotated[Door, Depends(door)]

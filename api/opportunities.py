@@ -1,12 +1,12 @@
 """`/api/opportunities`: deals, what happens to them, and what they add up to."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from api.answers import PageQuery, PageResponse, RecordId, errors, etag, record
+from api.answers import PageQuery, PageResponse, RecordId, errors, etag, record, whole
 from api.door import Answer, DoorDep, VersionDep
 from api.history import HistoryEntryResponse
 from api.periods import PeriodQuery
@@ -76,7 +76,9 @@ class BulkUpdate(Schema):
 
 
 @router.get("", responses=errors() | {200: {"content": CSV}}, response_model=OpportunityPage)
-def list_opportunities(request: Request, door: DoorDep, query: Annotated[OpportunityQuery, Query()]) -> Any:
+def list_opportunities(
+    request: Request, door: DoorDep, query: Annotated[OpportunityQuery, Query()]
+) -> Response:
     """A page of the filtered and sorted deals with the totals of the whole list; as CSV the whole list."""
     if wants_csv(request):
         return csv_response(
@@ -90,22 +92,25 @@ def list_opportunities(request: Request, door: DoorDep, query: Annotated[Opportu
             session, query, sort=query.sort, limit=query.limit, after=query.cursor
         )
     totals = page.totals
-    return OpportunityPage(
-        items=page.rows,
-        total=totals.deals,
-        next_cursor=page.next_cursor,
-        value=totals.value,
-        weighted=totals.weighted,
-        without_value=totals.without_value,
+    return whole(
+        OpportunityPage(
+            items=page.rows,
+            total=totals.deals,
+            next_cursor=page.next_cursor,
+            value=totals.value,
+            weighted=totals.weighted,
+            without_value=totals.without_value,
+        )
     )
 
 
-@router.get("/stats", responses=errors())
-def get_opportunity_stats(door: DoorDep, query: Annotated[StatsQuery, Query()]) -> StatsResponse:
+@router.get("/stats", responses=errors(), response_model=StatsResponse)
+def get_opportunity_stats(door: DoorDep, query: Annotated[StatsQuery, Query()]) -> Response:
     """Each stage, what is open, and what was won and lost: now, or as known at `as_of`."""
     with door.read() as session:
         period = query.period(session, query.as_of)
-        return StatsResponse.of(opportunity_service.get_pipeline_stats(session, query, period=period))
+        found = opportunity_service.get_pipeline_stats(session, query, period=period)
+    return whole(StatsResponse.of(found))
 
 
 @router.get("/{opportunity_id}", responses=errors(404))

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import HEADERS, problem
-from crm_core.config import Config
+from crm_core import config
 
 LARGEST_BODY = 1_000_000
 """Bytes."""
@@ -64,7 +64,7 @@ class Protection:
 
 
 def _refusal(headers: Headers) -> ASGIApp | None:
-    if _host(headers.get("host", "")) not in Config().hosts:
+    if _host(headers.get("host", "")) not in config.current().hosts:
         return problem(400, "This server does not answer under that name. Add it to CRM_ALLOWED_HOSTS.")
     length = headers.get("content-length", "0")
     has_body = length != "0" or "transfer-encoding" in headers

@@ -51,6 +51,16 @@ def exact_amount(value: Decimal | int | str) -> Decimal:
     return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
+def amount_of(minor_units: int | str) -> Decimal:
+    """The amount that is stored so, always with two decimals."""
+    return Decimal(int(minor_units)).scaleb(-2)
+
+
+def in_utc(stored: datetime) -> datetime:
+    """The instant that a driver gave back: SQLite's has no time zone."""
+    return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored.astimezone(UTC)
+
+
 def storable_text(value: str, limit: int | None = None) -> str:
     """The text itself; refuses what one of the databases or a browser can't carry."""
     if "\x00" in value:
@@ -82,9 +92,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return None if value is None else in_utc(value)
 
 
 class MinorUnits(TypeDecorator[Decimal]):
@@ -97,7 +105,7 @@ class MinorUnits(TypeDecorator[Decimal]):
         return None if value is None else int(exact_amount(value) * MINOR_UNITS)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
-        return None if value is None else Decimal(int(value)).scaleb(-2)  # always two decimals
+        return None if value is None else amount_of(value)
 
 
 class Line(TypeDecorator[str]):

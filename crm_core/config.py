@@ -1,5 +1,7 @@
 """What an installation can set from outside, as environment variables that start with `CRM_`."""
 
+import os
+from functools import lru_cache
 from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -9,10 +11,13 @@ LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 EMBEDDED = PROJECT / "data" / "crm.db"
 
 
+PREFIX = "CRM_"
+
+
 class Config(BaseSettings):
     """One installation's settings; the workspace's own live in the database."""
 
-    model_config = SettingsConfigDict(env_prefix="CRM_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
     database_url: str = f"sqlite:///{EMBEDDED}"
     allowed_hosts: str = ",".join(LOOPBACK)
@@ -37,6 +42,18 @@ class Config(BaseSettings):
     def is_private(self) -> bool:
         """Whether it answers to this machine's own names only."""
         return self.hosts <= frozenset(LOOPBACK)
+
+
+def current() -> Config:
+    """The settings that hold now, for who asks often: reading them takes longer than most questions."""
+    return _read(
+        frozenset((name, value) for name, value in os.environ.items() if name.upper().startswith(PREFIX))
+    )
+
+
+@lru_cache(maxsize=1)
+def _read(_environment: frozenset[tuple[str, str]]) -> Config:
+    return Config()
 
 
 def _listed(text: str) -> frozenset[str]:

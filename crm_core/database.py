@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, event, select, text
+from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Session
 
 from crm_core import clock, engines, history
+from crm_core.counted import Counted
 from crm_core.errors import DatabaseUnavailable, InvalidInput, TransactionMisuse
-from crm_core.models import Source, Transaction
+from crm_core.models import Source
 from crm_core.waiting_line import WaitingLine
 
 PATIENCE = 15.0
@@ -45,6 +46,7 @@ class Database:
         self.kind = self.url.get_backend_name()
         self.engine = engines.open_engine(self.url, pool_size=pool_size, patience=patience)
         self._line = WaitingLine()
+        self._counted = Counted()
         self._open = contextvars.ContextVar[str | None]("open_transaction", default=None)
 
     @contextlib.contextmanager
@@ -55,8 +57,8 @@ class Database:
         """
         with self._transaction("read", engines.reading(self.engine)) as session:
             with engines.in_plain_words(self.url):
-                session.execute(text(TAKE_SNAPSHOT[self.kind]))
-            session.info.update(at=at, opened_at=clock.now(), actor_id=actor)
+                session.connection().exec_driver_sql(TAKE_SNAPSHOT[self.kind])
+            session.info.update(at=at, opened_at=clock.now(), actor_id=actor, counted=self._counted)
             yield session
             session.expunge_all()  # what was read stays as it was read
             session.rollback()
@@ -164,20 +166,18 @@ class Database:
 def instant(session: Session) -> datetime:
     """The instant that the session's transaction belongs to: never before the last change that it sees."""
     if session.info["at"] is None:
-        latest = _latest_instant(session)
-        session.info["at"] = max(session.info["opened_at"], latest or session.info["opened_at"])
+        newest = history.newest(session)
+        opened_at: datetime = session.info["opened_at"]
+        session.info["at"] = max(opened_at, newest[1]) if newest else opened_at
     at: datetime = session.info["at"]
     return at
 
 
-def _latest_instant(session: Session) -> datetime | None:
-    return session.scalar(select(Transaction.at).order_by(Transaction.at.desc()).limit(1))
-
-
 def _next_instant(session: Session, at: datetime) -> datetime:
-    latest = _latest_instant(session)
-    if latest is None or latest < at:
+    newest = history.newest(session)
+    if newest is None or newest[1] < at:
         return at
+    latest = newest[1]
     if latest - at > CLOCK_TOLERANCE:
         raise DatabaseUnavailable(
             f"This computer's clock says {at:%Y-%m-%d %H:%M} UTC, but the last change was made at"

@@ -7,18 +7,20 @@ session's back are refused; `insert_with_past` is the one way to bring many in a
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
+    Insert,
     Table,
     TextClause,
-    and_,
+    Update,
+    bindparam,
     event,
     exists,
     func,
     insert,
     inspect,
-    literal,
     or_,
     select,
     update,
@@ -35,6 +37,9 @@ IDS_PER_STATEMENT = 500
 THEN = "_then"
 PAST_IS_SEEN_TO = {"past": "is seen to"}
 """Execution options of a statement that leaves no trace, but whose caller sees to the past."""
+
+_LOG = Transaction.__table__.c
+NEWEST = select(_LOG.id, _LOG.at).order_by(_LOG.at.desc(), _LOG.id.desc()).limit(1)
 
 KEPT = {table.name for model, versions in VERSIONS.items() for table in (model.__table__, versions)}
 
@@ -79,8 +84,23 @@ def keep(session: Session, *, actor_id: int | None, source: Source, note: str | 
 
 def revision(session: Session) -> str:
     """Names the state of the data: it changes with every transaction, whoever made it."""
-    newest = select(Transaction.id, Transaction.at).order_by(Transaction.id.desc()).limit(1)
-    return " ".join(map(str, session.execute(newest).first() or ("nothing yet",)))
+    return " ".join(map(str, newest(session) or ("nothing yet",)))
+
+
+def newest(session: Session) -> tuple[int, datetime] | None:
+    """The last transaction's id and instant; the later one is always the one with the later instant, too."""
+    if "newest" not in session.info:
+        found = session.execute(NEWEST).first()
+        if not is_snapshot(session):
+            return found and (found.id, found.at)
+        session.info["newest"] = found and (found.id, found.at)
+    known: tuple[int, datetime] | None = session.info["newest"]
+    return known
+
+
+def is_snapshot(session: Session) -> bool:
+    """Whether the session only reads: what it was told once stays so."""
+    return "log" not in session.info
 
 
 def transaction_of(session: Session) -> Transaction:
@@ -207,28 +227,36 @@ class _Log:
         self.before.clear()
 
     def _write_versions_of(self, model: type[Record], ids: list[int]) -> None:
-        at, live, versions = self.session.info["at"], model.__table__, VERSIONS[model]
-        now_changed = and_(live.c.id.in_(ids), live.c.updated_at == at)
-        self.session.execute(
-            update(versions)
-            .where(
-                versions.c.id.in_(ids),
-                versions.c.valid_to.is_(None),
-                exists().where(live.c.id == versions.c.id, live.c.updated_at == at),
-            )
-            .values(valid_to=at),
-            execution_options={**PAST_IS_SEEN_TO, "synchronize_session": False},
+        known = {"ids": ids, "at": self.session.info["at"], "by": self.transaction.id}
+        self.session.execute(_closing(model), known, execution_options=PAST_IS_SEEN_TO)
+        self.session.execute(_copying(model), known, execution_options=PAST_IS_SEEN_TO)
+
+
+@cache
+def _closing(model: type[Record]) -> Update:
+    """End the current versions of those of the ids that were changed at that instant."""
+    live, versions = model.__table__.c, VERSIONS[model]
+    return (
+        update(versions)
+        .where(
+            versions.c.id.in_(bindparam("ids", expanding=True)),
+            versions.c.valid_to.is_(None),
+            exists().where(live.id == versions.c.id, live.updated_at == bindparam("at")),
         )
-        names = [column.name for column in live.columns]
-        copied = select(
-            *(live.c[name] for name in names),
-            literal(at, versions.c.valid_from.type),
-            literal(self.transaction.id, versions.c.transaction_id.type),
-        ).where(now_changed)
-        self.session.execute(
-            insert(versions).from_select([*names, "valid_from", "transaction_id"], copied),
-            execution_options=PAST_IS_SEEN_TO,
-        )
+        .values(valid_to=bindparam("at"))
+    )
+
+
+@cache
+def _copying(model: type[Record]) -> Insert:
+    """Make their rows as they now stand the current versions."""
+    live, versions = model.__table__.c, VERSIONS[model]
+    copied = select(
+        *live,
+        bindparam("at", type_=versions.c.valid_from.type),
+        bindparam("by", type_=versions.c.transaction_id.type),
+    ).where(live.id.in_(bindparam("ids", expanding=True)), live.updated_at == bindparam("at"))
+    return insert(versions).from_select([*live.keys(), "valid_from", "transaction_id"], copied)
 
 
 def _as_versions(

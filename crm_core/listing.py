@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Enum, case, func, select
+from sqlalchemy import Enum, Select, bindparam, case, func, select
 from sqlalchemy.orm import Session
 
 from crm_core import history
@@ -14,7 +16,7 @@ from crm_core.errors import InvalidInput
 from crm_core.filters import RecordFilter
 from crm_core.models import Company, Contact, Record, User
 from crm_core.schemas.fields import LARGEST_ID, Schema
-from crm_core.scope import Scope, scope_of
+from crm_core.scope import scope_of
 from crm_core.sorting import Sort
 
 R = TypeVar("R", bound=Record)
@@ -115,11 +117,30 @@ def every_row(session: Session, where: RecordFilter[R], sort: Sort, response: ty
 def told(session: Session, record: Record, response: type[S]) -> S:
     """One record as a row of a list: with the names of what it belongs to."""
     answer = response.model_validate(record)
-    for name, model in LINKED.items():
-        if (key := getattr(record, f"{name}_id", None)) is not None:
-            belongs_to: Any = session.get_one(model, key)
-            setattr(answer, f"{name}_name", belongs_to.name)
+    keys = {f"{name}_id": getattr(record, f"{name}_id") for name in _linked_names(type(record))}
+    if any(keys.values()):
+        for name, found in session.execute(_names(type(record)), keys).one()._mapping.items():
+            setattr(answer, name, found)
     return answer
+
+
+@cache
+def _names(model: type[Record]) -> Select[*tuple[Any, ...]]:
+    """The names of what one record of the model belongs to, by its keys."""
+    linked: dict[str, Any] = {name: LINKED[name] for name in _linked_names(model)}
+    return select(
+        *(
+            select(other.name)
+            .where(other.id == bindparam(f"{name}_id"))
+            .scalar_subquery()
+            .label(f"{name}_name")
+            for name, other in linked.items()
+        )
+    )
+
+
+def _linked_names(model: type[Record]) -> list[str]:
+    return [name for name in LINKED if hasattr(model, f"{name}_id")]
 
 
 def require_page(limit: int, offset: int) -> None:
@@ -139,18 +160,14 @@ def _slice(
     after: str | None,
 ) -> Slice[S]:
     scope = scope_of(session, where)
-    row, linked = scope.model, _linked(scope)
-    shown = [getattr(row, name) for name in response.model_fields if name in where.model.__table__.columns]
-    sorted_by = _sort_column(row, linked, sort.column)
-    chosen = select(
-        *shown, *(other.name.label(f"{name}_name") for name, other in linked.items()), sorted_by.label(SORTED)
-    ).select_from(row)
-    for name, other in linked.items():
-        chosen = chosen.outerjoin(other, other.id == getattr(row, f"{name}_id"))
+    row, as_of = scope.model, scope.moment.as_of
+    chosen, sorted_by = (_rows if as_of else _live_rows)(row, as_of, response, sort.column)
     chosen = chosen.where(*scope.conditions).order_by(*sort.order_by(sorted_by, row.id))
     if after is not None:
         chosen = chosen.where(Cursor.read(after, sort, sorted_by).beyond(sorted_by, row.id))
-    found = [dict(each._mapping) for each in session.execute(chosen.limit(limit + 1).offset(offset))]
+    rows = session.execute(chosen.limit(limit + 1).offset(offset))
+    names = list(rows.keys())
+    found = [dict(zip(names, row, strict=True)) for row in rows]
     last = found[limit - 1] if len(found) > limit else None
     next_cursor = None if last is None else str(Cursor(sort, last[SORTED], last["id"]))
     for each in found:
@@ -158,12 +175,31 @@ def _slice(
     return Slice([response.model_validate(each) for each in found[:limit]], next_cursor)
 
 
-def _linked(scope: Scope[R]) -> Mapping[str, Any]:
-    """What the rows belong to, as of the scope's instant. Users have no past."""
+def _rows(
+    row: Any, as_of: datetime | None, response: type[Schema], wanted: str
+) -> tuple[Select[*tuple[Any, ...]], Any]:
+    """What is shown of each row, which is as of that instant, and the column that it is sorted by."""
+    linked = _linked(row, as_of)
+    shown = [getattr(row, name) for name in response.model_fields if name in row.__table__.columns]
+    sorted_by = _sort_column(row, linked, wanted)
+    chosen = select(
+        *shown, *(other.name.label(f"{name}_name") for name, other in linked.items()), sorted_by.label(SORTED)
+    ).select_from(row)
+    for name, other in linked.items():
+        chosen = chosen.outerjoin(other, other.id == getattr(row, f"{name}_id"))
+    return chosen, sorted_by
+
+
+_live_rows = cache(_rows)
+"""The statements about the live tables, which are always the same."""
+
+
+def _linked(row: Any, as_of: datetime | None) -> Mapping[str, Any]:
+    """What the rows belong to, as of the same instant. Users have no past."""
     return {
-        name: history.as_of(model, scope.moment.as_of) if issubclass(model, Record) else model
+        name: history.as_of(model, as_of) if issubclass(model, Record) else model
         for name, model in LINKED.items()
-        if hasattr(scope.model, f"{name}_id")
+        if hasattr(row, f"{name}_id")
     }
 
 

@@ -1,17 +1,22 @@
 """The instant that a question is asked for, and what follows from it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from crm_core.counted import counted
 from crm_core.database import instant
 from crm_core.errors import InvalidInput
+from crm_core.history import is_snapshot
 from crm_core.models import OpportunityStage, StageSettings
 from crm_core.periods import Calendar
 from crm_core.services import settings_service
+
+LIMITS = select(StageSettings.stage, StageSettings.stale_after_days)
 
 
 @dataclass(frozen=True)
@@ -37,15 +42,27 @@ def moment_of(session: Session, as_of: datetime | None = None) -> Moment:
         raise InvalidInput("An instant needs a time zone.")
     now = instant(session)
     past = _in_utc(as_of) if as_of is not None and as_of < now else None
+    if not is_snapshot(session):
+        return _find_moment(session, now, past)
+    known: dict[datetime | None, Moment] = session.info.setdefault("moments", {})
+    if past not in known:
+        known[past] = _find_moment(session, now, past)
+    return known[past]
+
+
+def _find_moment(session: Session, now: datetime, past: datetime | None) -> Moment:
     calendar = settings_service.get_calendar(session)
     today = calendar.day_of(past or now)
-    limits = select(StageSettings.stage, StageSettings.stale_after_days)
     stale_before = {
         stage: calendar.start_of(date.fromordinal(max(1, today.toordinal() - days)))
-        for stage, days in session.execute(limits)
+        for stage, days in counted(session, LIMITS, _told)
         if days is not None
     }
     return Moment(past or now, past, calendar, stale_before)
+
+
+def _told(rows: Iterable[Any]) -> tuple[tuple[OpportunityStage, int | None], ...]:
+    return tuple((stage, days) for stage, days in rows)
 
 
 def _in_utc(at: datetime) -> datetime:

@@ -84,6 +84,11 @@ def readable(session: Session, model: type[R]) -> list[ColumnElement[bool]]:
     return [] if owners is None else [model.of(owners)]
 
 
+def settings_of(session: Session) -> Settings:
+    """The workspace's settings, whoever asks."""
+    return _remembered(session, "settings", lambda: session.get_one(Settings, 1))
+
+
 def _find_actor(session: Session, actor_id: int | None) -> Actor:
     if actor_id is None:
         return SYSTEM
@@ -96,7 +101,7 @@ def _find_actor(session: Session, actor_id: int | None) -> Actor:
 
 
 def _remembered(session: Session, name: str, find: Callable[[], T]) -> T:
-    """Found once in a session: rights don't change under those whom they limit."""
+    """Found once in a session: rights don't change under those whom they limit, and a row stays the same."""
     if name not in session.info:
         session.info[name] = find()
     found: T = session.info[name]
@@ -122,8 +127,7 @@ def _find_changeable_owners(session: Session) -> frozenset[int] | None:
 
 def _find_readable_owners(session: Session) -> frozenset[int] | None:
     owners = _changeable_owners(session)
-    visibility = session.get_one(Settings, 1).visibility
-    if owners is None or visibility is Visibility.ALL:
+    if owners is None or (visibility := settings_of(session).visibility) is Visibility.ALL:
         return None
     own_team = actor_of(session).team_id
     if visibility is Visibility.OWN or own_team is None:

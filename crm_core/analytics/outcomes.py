@@ -1,5 +1,6 @@
 """What was won and lost in a period."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -11,8 +12,9 @@ from sqlalchemy.orm import Session
 from crm_core.analytics.pipeline import NOTHING, count_if
 from crm_core.analytics.rate import Rate, ValueRate
 from crm_core.columns import total_amount
+from crm_core.counted import counted
 from crm_core.filters import EVERYTHING, OpportunityFilter
-from crm_core.models import CloseReason, Opportunity
+from crm_core.models import CLOSED_STAGES, CloseReason, Opportunity, OpportunityStage, Outcome
 from crm_core.periods import Period
 from crm_core.scope import Scope, scope_of
 
@@ -73,27 +75,37 @@ def closed_in(
     """Won and lost deals whose last close lies in the period, by `closed_at`; without one, all of them."""
     scope = scope_of(session, where, as_of)
     deal = scope.model
-    unknown = deal.expected_value.is_(None)
-    asked = [
-        figure
-        for kind in (deal.is_won, deal.is_lost, is_no_real_loss(deal))
-        for figure in (
-            count_if(kind),
-            total_amount(case((kind, deal.expected_value))),
-            count_if(and_(kind, unknown)),
+    unknown, uncounted = deal.expected_value.is_(None), is_no_real_loss(deal)
+    chosen = (
+        select(
+            deal.stage,
+            func.count(),
+            total_amount(deal.expected_value),
+            count_if(unknown),
+            count_if(uncounted),
+            total_amount(case((uncounted, deal.expected_value))),
+            count_if(and_(uncounted, unknown)),
         )
-    ]
-    chosen = select(*asked).where(*closed_within(scope, period), *scope.conditions)
-    counts: list[Any] = [NOTHING if count is None else count for count in session.execute(chosen).one()]
-    return Outcomes(*counts)
+        .where(deal.stage.in_(CLOSED_STAGES), *closed_within(scope, period), *scope.conditions)
+        .group_by(deal.stage)
+    )
+    return counted(session, chosen, _outcomes_of)
+
+
+def _outcomes_of(rows: Iterable[Any]) -> Outcomes:
+    """Of each closed stage the deals, and those of them that do not count; each with value and unknowns."""
+    found = {stage: [NOTHING if count is None else count for count in counts] for stage, *counts in rows}
+    none: list[Any] = [0, NOTHING, 0, 0, NOTHING, 0]
+    won, lost = (found.get(OpportunityStage.of(outcome), none) for outcome in (Outcome.WON, Outcome.LOST))
+    return Outcomes(*won[:3], *lost)
 
 
 def closed_within(scope: Scope[Opportunity], period: Period | None) -> list[ColumnElement[bool]]:
     """SQL: closed, in the period if there is one."""
-    closed_at = scope.model.closed_at
+    deal = scope.model
     if period is None:
-        return [closed_at.is_not(None)]
-    return [scope.moment.calendar.within(closed_at, period)]
+        return [deal.closed_at.is_not(None)]
+    return [scope.moment.calendar.within(deal.closed_at, period)]
 
 
 def won_by_month(

@@ -2,16 +2,18 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, case, func, select
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, case, func, select
 from sqlalchemy.orm import Session
 
 from crm_core.columns import total_amount
+from crm_core.counted import counted
 from crm_core.filters import EVERYTHING, OpportunityFilter
-from crm_core.models import OpportunityStage
+from crm_core.models import Opportunity, OpportunityStage
 from crm_core.scope import scope_of
 
 if TYPE_CHECKING:
@@ -124,20 +126,29 @@ def groups(
     """The filter's deals by stage and probability, counted and added up in one statement."""
     scope = scope_of(session, where, as_of)
     deal = scope.model
-    chosen = (
-        select(
-            deal.stage,
-            deal.probability,
-            func.count(),
-            total_amount(deal.expected_value),
-            count_if(deal.expected_value.is_(None)),
-            count_if(deal.expected_close_date.is_(None)),
-            count_if(deal.overdue(scope.moment.today)),
-        )
-        .where(*scope.conditions)
-        .group_by(deal.stage, deal.probability)
-    )
-    return [Group(*row) for row in session.execute(chosen.where(deal.is_open) if only_open else chosen)]
+    chosen = (_grouped if scope.moment.as_of else _live_grouped)(deal, scope.moment.today)
+    chosen = chosen.where(*scope.conditions)
+    return list(counted(session, chosen.where(deal.is_open) if only_open else chosen, _groups_of))
+
+
+def _grouped(deal: type[Opportunity], today: date) -> Select[*tuple[Any, ...]]:
+    return select(
+        deal.stage,
+        deal.probability,
+        func.count(),
+        total_amount(deal.expected_value),
+        count_if(deal.expected_value.is_(None)),
+        count_if(deal.expected_close_date.is_(None)),
+        count_if(deal.overdue(today)),
+    ).group_by(deal.stage, deal.probability)
+
+
+_live_grouped = lru_cache(maxsize=10)(_grouped)
+"""The statement about the live table, which changes with the day alone."""
+
+
+def _groups_of(rows: Iterable[Any]) -> tuple[Group, ...]:
+    return tuple(Group(*row) for row in rows)
 
 
 def open_totals(found: Iterable[Group]) -> PipelineTotals:

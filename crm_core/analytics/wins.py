@@ -1,21 +1,29 @@
 """What won deals were like: how much they brought, and how long they took."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from statistics import median
+from statistics import median, median_high, median_low
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import BigInteger, DateTime, select, type_coerce
 from sqlalchemy.orm import Session
 
 from crm_core.analytics.outcomes import closed_within
 from crm_core.analytics.pipeline import CENT
+from crm_core.columns import amount_of, in_utc
+from crm_core.counted import counted
 from crm_core.filters import EVERYTHING, OpportunityFilter
-from crm_core.periods import Period
+from crm_core.periods import Calendar, Period
 from crm_core.scope import scope_of
 
 A_DAY = timedelta(days=1)
+LONGEST_DAY = 3 * A_DAY
+"""More than any day has lasted, also one that was repeated where a country crossed the date line."""
+
+AS_STORED = DateTime(timezone=True)
+"""Instants as the driver gives them: there may be very many, and of few it matters what day they are."""
 
 
 @dataclass(frozen=True)
@@ -43,31 +51,41 @@ def wins_in(
 ) -> Wins:
     """Average won deal and sales cycle (`closed_at` − `created_at`) of those won in the period, or ever."""
     scope = scope_of(session, where, as_of)
-    deal, day_of = scope.model, scope.moment.calendar.day_of
-    won = session.execute(
-        select(deal.expected_value, deal.created_at, deal.closed_at).where(
-            deal.is_won, *closed_within(scope, period), *scope.conditions
-        )
-    ).all()
+    deal = scope.model
+    chosen = select(
+        type_coerce(deal.expected_value, BigInteger()),
+        type_coerce(deal.created_at, AS_STORED),
+        type_coerce(deal.closed_at, AS_STORED),
+    ).where(deal.is_won, *closed_within(scope, period), *scope.conditions)
+    return counted(session, chosen, _wins_of, scope.moment.calendar)
+
+
+def _wins_of(rows: Iterable[Any], calendar: Calendar) -> Wins:
+    """Of each deal its value in minor units, when it was created and when it was closed."""
+    won = [tuple(row) for row in rows]
     values = [value for value, _, _ in won if value is not None]
     days = [
         (closed_at - created_at) / A_DAY
         for _, created_at, closed_at in won
-        if closed_at is not None and day_of(created_at) != day_of(closed_at)
+        if closed_at - created_at > LONGEST_DAY or _on_two_days(calendar, created_at, closed_at)
     ]
     return Wins(
         deals=len(won),
         valued=len(values),
-        average_value=_to_the_cent(sum(values, Decimal(0)) / len(values)) if values else None,
-        median_value=_to_the_cent(median(values)) if values else None,
+        average_value=_to_the_cent(amount_of(sum(values)) / len(values)) if values else None,
+        median_value=_to_the_cent(_median_amount(values)) if values else None,
         timed=len(days),
         median_days=median(days) if days else None,
-        mean_days=_mean(days),
+        mean_days=sum(days) / len(days) if days else None,
     )
 
 
-def _mean(numbers: Sequence[float]) -> float | None:
-    return sum(numbers) / len(numbers) if numbers else None
+def _on_two_days(calendar: Calendar, created_at: datetime, closed_at: datetime) -> bool:
+    return calendar.day_of(in_utc(created_at)) != calendar.day_of(in_utc(closed_at))
+
+
+def _median_amount(values: Sequence[int]) -> Decimal:
+    return (amount_of(median_low(values)) + amount_of(median_high(values))) / 2
 
 
 def _to_the_cent(amount: Decimal) -> Decimal:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     exists,
     false,
     or_,
+    text,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -89,6 +90,25 @@ class Opportunity(Record):
         ),
         Index("ix_opportunities_stage_expected_value_id", "stage", "expected_value", "id"),
         Index("ix_opportunities_expected_value_id", "expected_value", "id"),
+        Index(
+            "ix_opportunities_totals",
+            "stage",
+            "probability",
+            "expected_value",
+            "expected_close_date",
+            "deleted_at",
+        ),
+        Index(
+            "ix_opportunities_outcomes",
+            "stage",
+            "closed_at",
+            "created_at",
+            "expected_value",
+            "close_reason_id",
+            "deleted_at",
+            sqlite_where=text("closed_at IS NOT NULL"),
+            postgresql_where=text("closed_at IS NOT NULL"),
+        ),
     )
 
     company_id: Mapped[int | None] = mapped_column(ForeignKey("companies.id"), index=True)

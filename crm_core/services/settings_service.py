@@ -1,5 +1,6 @@
 """What the workspace decided: currency, calendar, stages, reasons to close."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import permissions
 from crm_core.columns import lowered
+from crm_core.counted import counted
 from crm_core.errors import NotFound, RuleBroken
 from crm_core.models import Base, CloseReason, OpportunityStage, Outcome, Settings, StageSettings
 from crm_core.periods import Calendar
@@ -21,6 +23,8 @@ from crm_core.schemas.settings import (
 )
 
 CHANGE = "change the settings"
+
+CALENDAR = select(Settings.time_zone, Settings.fiscal_year_start_month)
 
 
 @dataclass(frozen=True)
@@ -70,7 +74,7 @@ class NothingCouldBeLost(RuleBroken):
 def get_settings(session: Session) -> Settings:
     """The one row of settings."""
     permissions.actor_of(session)
-    return session.get_one(Settings, 1)
+    return permissions.settings_of(session)
 
 
 def update_settings(session: Session, changes: SettingsUpdate) -> Settings:
@@ -87,12 +91,13 @@ def update_settings(session: Session, changes: SettingsUpdate) -> Settings:
 def get_workspace(session: Session) -> Workspace:
     """The settings as plain values."""
     settings = get_settings(session)
-    return Workspace(settings.currency, settings.locale, _calendar(settings), settings.has_demo_data)
+    return Workspace(settings.currency, settings.locale, get_calendar(session), settings.has_demo_data)
 
 
 def get_calendar(session: Session) -> Calendar:
     """How the workspace counts days."""
-    return _calendar(get_settings(session))
+    permissions.actor_of(session)
+    return counted(session, CALENDAR, _calendar_of)
 
 
 def get_all_stage_settings(session: Session) -> list[StageSettings]:
@@ -178,8 +183,9 @@ def update_close_reason(session: Session, reason_id: int, changes: CloseReasonUp
     return reason
 
 
-def _calendar(settings: Settings) -> Calendar:
-    return Calendar(ZoneInfo(settings.time_zone), settings.fiscal_year_start_month)
+def _calendar_of(rows: Iterable[Any]) -> Calendar:
+    ((time_zone, fiscal_year_start_month),) = rows
+    return Calendar(ZoneInfo(time_zone), fiscal_year_start_month)
 
 
 def _can_be_won_elsewhere(session: Session, stage: OpportunityStage) -> bool:

@@ -1,0 +1,1 @@
+"""Measurements that say what things cost; none of them is a test."""

@@ -1,0 +1,31 @@
+"""Let the totals of a list and the figures of closed deals be counted from an index alone.
+
+Without it every deal had to be looked up for its stage's total: 170 ms for 100,000 deals instead of 20.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+TOTALS = ("stage", "probability", "expected_value", "expected_close_date", "deleted_at")
+OUTCOMES = ("stage", "closed_at", "created_at", "expected_value", "close_reason_id", "deleted_at")
+
+
+def upgrade() -> None:
+    op.create_index("ix_opportunities_totals", "opportunities", TOTALS)
+    op.create_index(
+        "ix_opportunities_outcomes",
+        "opportunities",
+        OUTCOMES,
+        sqlite_where=sa.text("closed_at IS NOT NULL"),
+        postgresql_where=sa.text("closed_at IS NOT NULL"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_index("ix_opportunities_outcomes", "opportunities")
+    op.drop_index("ix_opportunities_totals", "opportunities")
