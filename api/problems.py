@@ -13,7 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import MISSING, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import compile_path
 
 from api.history import HistoryEntryResponse
 from crm_core.errors import (
@@ -152,20 +152,17 @@ def _invalid(_request: Request, error: RequestValidationError | ValidationError)
 
 def _http(request: Request, error: HTTPException) -> JSONResponse:
     detail = SENTENCES.get(error.status_code, str(error.detail))
-    headers = {"Allow": ", ".join(_methods(request))} if error.status_code == 405 else error.headers
+    methods = _methods(request) if error.status_code == 405 else []
+    headers = {"Allow": ", ".join(methods)} if methods else error.headers
     return problem(error.status_code, detail, headers=headers)
 
 
 def _methods(request: Request) -> list[str]:
-    """What the address takes; the framework names those of the first route alone."""
-    return [
-        method
-        for method in METHODS
-        if any(
-            route.matches({**request.scope, "method": method})[0] is Match.FULL
-            for route in request.app.routes
-        )
-    ]
+    """What may be done at this address; the framework itself names the methods of its first route only."""
+    told, here = request.app.openapi()["paths"], request.url.path
+    matching = (path for path in told if compile_path(path)[0].match(here))
+    path = here if here in told else next(matching, None)
+    return [method for method in METHODS if path and method.lower() in told[path]]
 
 
 def _unexpected(_request: Request, error: Exception) -> JSONResponse:

@@ -308,6 +308,7 @@ def test_an_address_that_is_not_there_says_so(client, world):
     assert "Allow" in problem_of(elsewhere, 405)["detail"]
     assert elsewhere.headers["Allow"] == "GET, PUT, DELETE"
     assert client.head(DEALS).headers["Allow"] == "GET, POST, PATCH"
+    assert client.post(f"{DEALS}/stats").headers["Allow"] == "GET"
     assert "GET" in client.post("/docs").headers["Allow"]
     assert client.get(f"{DEALS}/", follow_redirects=False).headers["Location"] == f"{HERE}{DEALS}"
 
