@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session
 from crm_core import migrate
 from crm_core.database import Database
 from tests.builders import Make
-from tests.postgres import IDS_ANEW, POSTGRES, PostgresInTurn, create_database, drop_database, url_of
+from tests.contents import IDS_ANEW
+from tests.postgres import POSTGRES, PostgresInTurn, create_database, drop_database, url_of
 
 NOW = datetime(2026, 3, 18, 12, 0, tzinfo=UTC)
 

@@ -5,11 +5,11 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, make_url, text
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from crm_core.database import Database
-from crm_core.models import Base
+from tests.contents import Contents, put_back, taken
 
 POSTGRES = "CRM_TEST_POSTGRES_URL"
 
@@ -20,13 +20,6 @@ SHAPE = """
     FROM pg_class WHERE relnamespace = 'public'::regnamespace
 """
 """Tells whether a test has changed the tables themselves."""
-
-IDS_ANEW = "SELECT " + ", ".join(
-    f"setval(pg_get_serial_sequence('{name}', 'id'), coalesce((SELECT max(id) FROM {name}), 0) + 1, false)"
-    for name, table in Base.metadata.tables.items()
-    if "id" in table.c and not name.endswith("_versions")
-)
-"""Lets ids begin again after those that are there."""
 
 
 def create_database(server: Database, template: str = "template1") -> str:
@@ -56,7 +49,7 @@ class PostgresInTurn:
         self.template = template
         self.name = ""
         self.shape: Sequence[Any] = ()
-        self.defaults: dict[str, list[dict[str, Any]]] = {}
+        self.defaults: Contents = {}
 
     def url(self) -> str:
         """The address of a database as the migrations leave it."""
@@ -65,10 +58,7 @@ class PostgresInTurn:
             database = Database(url_of(self.name))
             with database.engine.connect() as connection:
                 self.shape = connection.execute(text(SHAPE)).one()
-                self.defaults = {
-                    table.name: [dict(row._mapping) for row in connection.execute(table.select())]
-                    for table in Base.metadata.sorted_tables
-                }
+                self.defaults = taken(connection)
             database.close()
         return url_of(self.name)
 
@@ -78,7 +68,7 @@ class PostgresInTurn:
         try:
             with database.engine.begin() as connection:
                 if connection.execute(text(SHAPE)).one() == self.shape:
-                    self._empty(connection)
+                    put_back(connection, self.defaults)
                     return
         except DBAPIError:
             pass  # somebody still holds a lock, or a table is gone
@@ -90,12 +80,3 @@ class PostgresInTurn:
         if self.name:
             drop_database(self.server, self.name)
             self.name = ""
-
-    def _empty(self, connection: Connection) -> None:
-        tables = Base.metadata.sorted_tables
-        connection.exec_driver_sql("SET session_replication_role = replica")  # in whatever order
-        connection.exec_driver_sql("; ".join(f"DELETE FROM {table.name}" for table in tables))
-        for table in tables:
-            if rows := self.defaults[table.name]:
-                connection.execute(table.insert(), rows)
-        connection.exec_driver_sql(IDS_ANEW)

@@ -1,0 +1,60 @@
+"""Whatever is sent to the API, allowed or not, alone or in a course, is answered as it is described."""
+
+import json
+
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+
+from api.main import api
+from tests.api.conftest import HERE
+from tests.contents import put_back, taken
+
+BESIDE_THE_POINT = (
+    "ignored_auth",  # nobody has to sign in at this machine
+    "positive_data_acceptance",  # no schema tells which cursors and keys there are
+    "unsupported_method",  # to PUT what is called "stats" is to name a deal badly
+    "use_after_free",  # a deleted deal has a history, and can be restored
+)
+"""Checks that take for a mistake what is meant."""
+
+description = schemathesis.openapi.from_dict(
+    json.loads(json.dumps(api.openapi())),
+    config=schemathesis.Config.from_dict(
+        {
+            "seed": 1,
+            "base-url": HERE,
+            "generation": {"with-security-parameters": False},
+            "phases": {"stateful": {"inference": {"algorithms": []}}},  # the described links, no others
+            "checks": {name: {"enabled": False} for name in BESIDE_THE_POINT},
+        }
+    ),
+)
+description.app = api
+
+A_FEW = settings(
+    max_examples=10,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    phases=(Phase.explicit, Phase.generate),
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@description.parametrize()
+@A_FEW
+def test_every_request_is_answered_as_described(case, client, world):
+    case.call_and_validate()
+
+
+def test_every_course_of_requests_is_answered_as_described(client, world, database):
+    with database.engine.connect() as connection:
+        beginning = taken(connection)
+
+    class Course(description.as_state_machine()):
+        def setup(self) -> None:
+            """Every course begins in the same world, so that the same choices do the same."""
+            with database.engine.begin() as connection:
+                put_back(connection, beginning)
+
+    Course.run(settings=settings(A_FEW, max_examples=50, stateful_step_count=10))
