@@ -57,7 +57,7 @@ def complete(told: Told) -> Told:
         schemas[kind.__name__]["examples"] = [example]
     for method, operation in _operations(told):
         operation["parameters"] = [
-            each | {"schema": _without_null(each["schema"])}
+            each | {"schema": _sent(each["schema"])}
             for each in operation.get("parameters", [])
             if each["name"] != "Idempotency-Key" or method == "post"
         ]
@@ -86,6 +86,11 @@ def _add_links(operations: dict[str, Told]) -> None:
         for status, answer in operations[maker]["responses"].items():
             if status in ("200", "201"):
                 answer["links"] = links
+
+
+def _sent(schema: Told) -> Told:
+    """As it stands in an address: left out rather than null, and a list may name something twice."""
+    return {name: value for name, value in _without_null(schema).items() if name != "uniqueItems"}
 
 
 def _without_null(schema: Told) -> Told:

@@ -236,6 +236,13 @@ def test_what_is_made_leads_to_what_can_be_done_with_it(operations):
     assert "convert_lead" in operations["create_lead"]["responses"]["201"]["links"]
 
 
+@on_sqlite
+def test_a_list_in_an_address_may_name_something_twice(client, operations):
+    assert "uniqueItems" not in set(keywords([parameters(told, "query") for told in operations.values()]))
+    for query in ("owners=1&owners=1", "stages=proposal&stages=proposal", "sources=Fair&sources=Fair"):
+        assert client.get(f"/api/opportunities?{query}").status_code == 200
+
+
 def test_who_needs_a_token_is_told(operations):
     for name, told in operations.items():
         assert bool(told.get("security")) == (CALLS[name].right is not Right.ANYBODY)
