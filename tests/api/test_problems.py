@@ -366,3 +366,15 @@ def test_a_database_that_is_not_there_is_said_without_its_password(client, monke
         assert answered(answer, 503) == 503
         assert "can't be reached" in answer.json()["detail"]
     door.database.cache_clear()
+
+
+def test_a_naughty_string_is_refused_or_stored_and_found_as_it_is(client, shared_data):
+    """Some five hundred, in an order, in filters, and in a body."""
+    for string in json.loads((shared_data / "naughty_strings" / "blns.json").read_text()):
+        created = client.post(DEALS, json={"name": string, "description": string})
+        answered(client.get(DEALS, params={"sort": string}), 422)
+        answered(client.get(DEALS, params={"sources": string, "limit": 1}), 200, 422)
+        if answered(created, 201, 422) == 201:
+            assert (created.json()["name"], created.json()["description"]) == (string, string)
+            newest = {"text": string, "sort": "-created", "limit": 1}
+            assert client.get(DEALS, params=newest).json()["items"] == [created.json()]
