@@ -65,14 +65,20 @@ class ListTotals:
 
 
 @dataclass(frozen=True)
-class Group:
-    """The deals that share a stage and a probability: what every total is added up from."""
+class Worth:
+    """What the deals that share a stage and a probability are worth: what every total is added up from."""
 
     stage: OpportunityStage
     probability: int
     deals: int
     value: Decimal | None
     without_value: int
+
+
+@dataclass(frozen=True)
+class Group(Worth):
+    """... and which of them need a look."""
+
     without_date: int
     overdue: int
 
@@ -107,7 +113,9 @@ def list_totals(
     session: Session, where: OpportunityFilter = EVERYTHING, *, as_of: datetime | None = None
 ) -> ListTotals:
     """Count, Σ value, and Σ value × probability / 100 of the open ones, over the whole filter."""
-    found = groups(session, where, as_of=as_of)
+    scope = scope_of(session, where, as_of)
+    chosen = (_worth if scope.moment.as_of else _live_worth)(scope.model)
+    found = counted(session, chosen.where(*scope.conditions), _worth_of)
     return ListTotals(
         deals=sum(group.deals for group in found),
         value=_value(found),
@@ -131,20 +139,28 @@ def groups(
     return list(counted(session, chosen.where(deal.is_open) if only_open else chosen, _groups_of))
 
 
-def _grouped(deal: type[Opportunity], today: date) -> Select[*tuple[Any, ...]]:
+def _worth(deal: type[Opportunity]) -> Select[*tuple[Any, ...]]:
     return select(
         deal.stage,
         deal.probability,
         func.count(),
         total_amount(deal.expected_value),
         count_if(deal.expected_value.is_(None)),
-        count_if(deal.expected_close_date.is_(None)),
-        count_if(deal.overdue(today)),
     ).group_by(deal.stage, deal.probability)
 
 
+def _grouped(deal: type[Opportunity], today: date) -> Select[*tuple[Any, ...]]:
+    needing_a_look = deal.expected_close_date.is_(None), deal.overdue(today)
+    return _worth(deal).add_columns(*map(count_if, needing_a_look))
+
+
+_live_worth = lru_cache(maxsize=1)(_worth)
 _live_grouped = lru_cache(maxsize=10)(_grouped)
-"""The statement about the live table, which changes with the day alone."""
+"""The statements about the live table, the same for everybody and all day."""
+
+
+def _worth_of(rows: Iterable[Any]) -> tuple[Worth, ...]:
+    return tuple(Worth(*row) for row in rows)
 
 
 def _groups_of(rows: Iterable[Any]) -> tuple[Group, ...]:
@@ -185,11 +201,11 @@ def count_if(condition: ColumnExpressionArgument[bool]) -> ColumnElement[int]:
     return func.count(case((condition, 1)))
 
 
-def _value(found: Iterable[Group]) -> Decimal:
+def _value(found: Iterable[Worth]) -> Decimal:
     return sum((group.value or NOTHING for group in found), NOTHING)
 
 
-def _weighted(found: Iterable[Group]) -> Decimal:
+def _weighted(found: Iterable[Worth]) -> Decimal:
     """Σ probability × value / 100, rounded once, half up, after summing.
 
     The products are made here, not in SQL, so that they are sums of money like any other.

@@ -220,3 +220,9 @@ class Opportunity(Record):
     def counts_for(cls, users: Collection[int] | Select[int]) -> ColumnElement[bool]:
         """Whose deal it is: an open one its owner's, a closed one the owner's at the close."""
         return or_(and_(cls.is_open, cls.owner_id.in_(users)), cls.credited_owner_id.in_(users))
+
+
+Index(
+    "ix_opportunities_falling_value", Opportunity.expected_value.desc().nulls_last(), Opportunity.id.desc()
+).ddl_if(dialect="postgresql")
+"""SQLite reads the index of rising values backwards; PostgreSQL would begin with the unknown ones."""

@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import timedelta
@@ -50,6 +51,15 @@ INDEXES = {
     "sqlite": "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql > '' AND tbl_name = :table",
     "postgresql": "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = :table",
 }
+
+
+ON_POSTGRESQL_ALONE = {"ix_opportunities_falling_value"}
+
+
+def is_meant_for(connection: Connection) -> Callable[..., bool]:
+    """Alembic does not know by itself what the models have for one kind of database."""
+    everything = connection.dialect.name == "postgresql"
+    return lambda _thing, name, *_more: everything or name not in ON_POSTGRESQL_ALONE
 
 
 def tables(database: Database) -> set[str]:
@@ -145,7 +155,9 @@ def test_migrations_build_what_the_models_say(database, request):
 
 def test_alembic_sees_no_difference(database):
     with database.migration() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "include_object": is_meant_for(connection)}
+        )
         assert compare_metadata(context, Base.metadata) == []
 
 
