@@ -16,6 +16,7 @@ from crm_core.analytics.outcomes import closed_within
 from crm_core.analytics.pipeline import CENT, NOTHING, count_if
 from crm_core.analytics.rate import Rate
 from crm_core.columns import total_amount
+from crm_core.counted import counted
 from crm_core.errors import InvalidInput
 from crm_core.filters import OpportunityFilter
 from crm_core.models import Opportunity
@@ -177,16 +178,14 @@ class Question:
         Numbers and ids come from the same rows, so that they can't disagree.
         """
         found = rows.subquery().c
-        totals = self.session.execute(
-            select(
-                found.kind, func.count(), total_amount(found.amount), count_if(found.amount.is_(None))
-            ).group_by(found.kind)
-        ).all()
+        totals = select(
+            found.kind, func.count(), total_amount(found.amount), count_if(found.amount.is_(None))
+        ).group_by(found.kind)
         ids = self._ids(rows) if self.explain else {}
         return Groups(
             {
                 kind: Group(count, value or NOTHING, without_value, ids.get(kind))
-                for kind, count, value, without_value in totals
+                for kind, count, value, without_value in counted(self.session, totals, _totals_of)
             },
             nobody=self.nobody,
         )
@@ -210,6 +209,11 @@ class Question:
         for record_id, kind in self.session.execute(select(found.id, found.kind).order_by(found.id)):
             ids.setdefault(kind, []).append(record_id)
         return ids
+
+
+def _totals_of(rows: Iterable[Any]) -> tuple[Any, ...]:
+    """Of each kind the count, the value, and how many have none."""
+    return tuple(map(tuple, rows))
 
 
 def by_kind(groups: Groups, *kinds: str) -> dict[str, Group]:
