@@ -7,12 +7,12 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
 
-def require_known(request: Request) -> None:
+async def require_known(request: Request) -> None:
     """Refuse a parameter that means nothing here, and one said twice where only one can be meant.
 
     What a route's own query knows is refused there.
     """
-    fields = _fields(request)
+    fields = _fields(request.scope["route"])
     found = Counter(name for name, _ in request.query_params.multi_items())
     twice = [name for name, times in found.items() if times > 1 and name in fields and not fields[name]]
     unknown = [name for name in found if not fields]
@@ -22,11 +22,11 @@ def require_known(request: Request) -> None:
         raise RequestValidationError(wrong)
 
 
-def _fields(request: Request) -> dict[str, bool]:
+def _fields(route: Any) -> dict[str, bool]:
     """The names that the route's query knows, and whether each takes several values."""
     return {
         name: get_origin(field.annotation) is frozenset
-        for query in request.scope["route"].dependant.query_params
+        for query in route.dependant.query_params
         for name, field in query.field_info.annotation.model_fields.items()
     }
 
