@@ -115,6 +115,7 @@ def test_comparing_takes_no_query_per_row(database: Database, import_lines: Impo
         import_lines(*again, dry_run=True)
         return len(executed)
 
+    statements(lines[0])  # what is kept until anything changes is asked for this once
     assert statements(lines[0]) == statements(*lines)
 
 
