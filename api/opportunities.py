@@ -1,9 +1,9 @@
 """`/api/opportunities`: deals, what happens to them, and what they add up to."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import Field
+from pydantic import Field, model_validator
 from sqlalchemy.orm import Session
 
 from api.answers import PageQuery, PageResponse, RecordId, errors, etag, record, whole
@@ -73,6 +73,12 @@ class BulkUpdate(Schema):
     ids: list[Id] = Field(min_length=1, max_length=1_000)
     changes: OpportunityUpdate
     versions: dict[Id, Version] = {}
+
+    @model_validator(mode="after")
+    def _every_version_is_of_one_of_them(self) -> Self:
+        if foreign := sorted(self.versions.keys() - set(self.ids)):
+            raise ValueError(f"versions names {foreign[0]}, which is not among the ids.")
+        return self
 
 
 @router.get("", responses=errors() | {200: {"content": CSV}}, response_model=OpportunityPage)

@@ -88,7 +88,9 @@ def import_opportunities_command(
 
 @tokens.command("create")
 def create_token_command(
-    user: Annotated[str, typer.Option(help="The e-mail address of the user that the program acts as.")],
+    user: Annotated[
+        str, typer.Option(help="The user that the program acts as: e-mail address, name or number.")
+    ],
     read_only: Annotated[bool, typer.Option("--read-only", help="It may read, but change nothing.")] = False,
     expires: Annotated[
         int | None, typer.Option(metavar="DAYS", help="After so many days it opens nothing any more.")
@@ -97,7 +99,7 @@ def create_token_command(
     """Print a new token; it is shown this once."""
     scope = TokenScope.READ if read_only else TokenScope.WRITE
     with opened() as database, database.write(note="Created a token") as session:
-        owner = user_service.get_user_by_email(session, user)
+        owner = user_service.get_user_called(session, user)
         created = token_service.create_token(session, owner.id, scope=scope, days=expires)
     typer.echo(created.secret)
 

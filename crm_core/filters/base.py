@@ -1,7 +1,7 @@
 """What can be asked of every kind of record."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Annotated, ClassVar, Generic, Self, TypeVar
+from typing import ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Select, select
@@ -10,11 +10,11 @@ from sqlalchemy.orm import InstrumentedAttribute
 from crm_core.columns import lowered
 from crm_core.models import Record, User
 from crm_core.moment import Moment
-from crm_core.schemas.fields import Day, GivenInstant, Id, StoredText
+from crm_core.schemas.fields import Day, GivenInstant, Id, Title
 
 R = TypeVar("R", bound=Record)
 
-Text = Annotated[StoredText, Field(max_length=200)]
+Text = Title
 
 Users = Collection[int] | Select[int]
 """The keys of some users, or what selects them."""

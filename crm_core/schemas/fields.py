@@ -38,6 +38,7 @@ WEB_ADDRESS = re.compile(r"(?ai:https?://)?(?P<host>[^\s/?#:@\\]+)(?::[0-9]{1,5}
 WWW = re.compile(r"^(?:www\.)+(?=[^.]+\.)")
 """What stands before a domain on the web, as long as a domain is left behind it."""
 
+INSTANT_WITH_ZONE = re.compile(r"(?ai:\d{4}-\d{2}-\d{2}[t ]\d{2}:\d{2}.*(z|[+-]\d{2}:?\d{2}))")
 BEGINS_WITH_A_DAY = re.compile(r"(?a:\d{4}-\d{2}-\d{2})")
 
 LONGEST_EMAIL, LONGEST_WEBSITE, LONGEST_HOST, LONGEST_LABEL = 254, 500, 253, 63
@@ -161,10 +162,20 @@ def number(value: Any) -> Any:
     return value
 
 
+def with_zone(value: Any) -> Any:
+    """The value itself; refuses text that is no instant with a time zone."""
+    if isinstance(value, int | float) or (isinstance(value, str) and not INSTANT_WITH_ZONE.fullmatch(value)):
+        raise ValueError(
+            "Write the instant with its time zone, like 2026-03-31T12:00:00Z or 2026-03-31T12:00:00+02:00;"
+            " in an address + is %2B."
+        )
+    return value
+
+
 def written_out(value: Any) -> Any:
     """The value itself; refuses numbers, which Pydantic takes for seconds since 1970."""
     if isinstance(value, int | float) or (isinstance(value, str) and not BEGINS_WITH_A_DAY.match(value)):
-        raise ValueError("Write the day like 2026-03-31; where a time is meant, like 2026-03-31T12:00:00Z.")
+        raise ValueError("Write the day like 2026-03-31.")
     return value
 
 
@@ -195,7 +206,7 @@ Website = Annotated[str, AfterValidator(_website)]
 Domain = Annotated[str, AfterValidator(_domain)]
 
 Day = Annotated[date, BeforeValidator(written_out)]
-GivenInstant = Annotated[AwareDatetime, BeforeValidator(written_out)]
+GivenInstant = Annotated[AwareDatetime, BeforeValidator(with_zone)]
 """One that comes in, in whatever time zone."""
 
 # A bound stands before the validator: only there JSON Schema gets to know it.

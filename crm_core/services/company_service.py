@@ -31,7 +31,7 @@ def create_company(session: Session, draft: CompanyCreate) -> Company:
     The same `request_id` again returns the first company. Raises `RecordNotFound` and `OwnerIsInactive` for
     an owner that it can't have.
     """
-    if first := records.find_first(session, Company, draft.request_id):
+    if first := records.find_first(session, Company, draft):
         return first
     return records.add(session, Company(**draft.model_dump()))
 

@@ -29,7 +29,7 @@ def create_contact(session: Session, draft: ContactCreate) -> Contact:
 
     Raises `RecordNotFound` and `OwnerIsInactive` for a company or an owner that it can't have.
     """
-    if first := records.find_first(session, Contact, draft.request_id):
+    if first := records.find_first(session, Contact, draft):
         return first
     return records.add(session, Contact(**draft.model_dump()))
 

@@ -31,7 +31,7 @@ def create_lead(session: Session, draft: LeadCreate) -> Lead:
     Raises `ConvertedNeedsConversion` for a status that only a conversion sets, `RecordNotFound` and
     `OwnerIsInactive` for an owner that it can't have.
     """
-    if first := records.find_first(session, Lead, draft.request_id):
+    if first := records.find_first(session, Lead, draft):
         return first
     if draft.status is LeadStatus.CONVERTED:
         raise ConvertedNeedsConversion(draft.name)

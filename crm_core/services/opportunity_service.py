@@ -68,7 +68,7 @@ def create_opportunity(session: Session, draft: OpportunityCreate) -> Opportunit
     The same `request_id` again returns the first deal. Raises `CloseNeedsOutcome` for a closed stage,
     `RecordNotFound` and `OwnerIsInactive` for a company, contact or owner that it can't have.
     """
-    if first := records.find_first(session, Opportunity, draft.request_id):
+    if first := records.find_first(session, Opportunity, draft):
         return first
     if draft.stage.is_closed:
         raise CloseNeedsOutcome(draft.name)

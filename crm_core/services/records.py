@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from crm_core import listing, permissions, timeline
 from crm_core.database import instant
 from crm_core.errors import Conflict, CrmError, InvalidInput, NotFound, RuleBroken
-from crm_core.models import Company, Contact, Record, User
+from crm_core.models import VERSIONS, Company, Contact, Record, User
 from crm_core.schemas.fields import LARGEST_ID, Schema
 from crm_core.timeline import HistoryEntry
 
@@ -50,6 +50,15 @@ class RequestOfSomebodyElse(InvalidInput):
 class OwnerIsInactive(RuleBroken):
     def __init__(self, owner: User) -> None:
         super().__init__(f"{owner.name} no longer works here. Choose another owner.")
+
+
+class RequestIdIsTaken(RuleBroken):
+    def __init__(self, first: Record) -> None:
+        kind = type(first).__name__.lower()
+        super().__init__(
+            f"This request_id belongs to the {kind} “{first.name}”, which was created otherwise."
+            " Send another one to create another."
+        )
 
 
 class BelongsToDeleted(RuleBroken):
@@ -111,15 +120,27 @@ def require_version(session: Session, record: Record, expected: int | None) -> N
         raise ChangedMeanwhile(record, timeline.entries(session, record, since=expected))
 
 
-def find_first(session: Session, model: type[R], request_id: str | None) -> R | None:
-    """What the same request has created before. Raises `RequestOfSomebodyElse`."""
+def find_first(session: Session, model: type[R], draft: Schema) -> R | None:
+    """What the same request has created before. Raises `RequestOfSomebodyElse` and `RequestIdIsTaken`."""
     permissions.actor_of(session)
+    answers = draft.model_dump(exclude_none=True)
+    request_id = answers.pop("request_id", None)
     if request_id is None:
         return None
     first = session.scalar(select(model).where(model.request_id == request_id))
     if first is not None and not permissions.may_read(session, first):
         raise RequestOfSomebodyElse
+    if first is not None and not _began_as(session, first, answers):
+        raise RequestIdIsTaken(first)
     return first
+
+
+def _began_as(session: Session, record: Record, answers: Mapping[str, Any]) -> bool:
+    """Whether the record was created with these answers, whatever became of it since."""
+    versions = VERSIONS[type(record)]
+    states = select(versions).where(versions.c.id == record.id, versions.c.version == 1)
+    state = session.execute(states).mappings().one_or_none() or vars(record)  # not kept before it is saved
+    return all(state[field] == value for field, value in answers.items())
 
 
 def add(session: Session, record: R) -> R:

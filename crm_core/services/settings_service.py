@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from crm_core import permissions
 from crm_core.columns import lowered
-from crm_core.counted import counted
 from crm_core.errors import NotFound, RuleBroken
+from crm_core.kept import kept
 from crm_core.models import Base, CloseReason, OpportunityStage, Outcome, Settings, StageSettings
 from crm_core.periods import Calendar
 from crm_core.schemas.fields import LARGEST_ID, Schema
@@ -97,7 +97,7 @@ def get_workspace(session: Session) -> Workspace:
 def get_calendar(session: Session) -> Calendar:
     """How the workspace counts days."""
     permissions.actor_of(session)
-    return counted(session, CALENDAR, _calendar_of)
+    return kept(session, CALENDAR, _calendar_of)
 
 
 def get_all_stage_settings(session: Session) -> list[StageSettings]:

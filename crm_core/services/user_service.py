@@ -17,6 +17,9 @@ from crm_core.services.records import RecordNotFound
 
 CHANGE = "add or change users"
 
+NAMED = 20
+"""How many people a refusal names."""
+
 
 @dataclass(frozen=True)
 class Owner:
@@ -45,6 +48,12 @@ class EmailTaken(RuleBroken):
         super().__init__(
             f"{user.email} is the e-mail address of {user.name} already. Choose another{advice}."
         )
+
+
+class NobodyIsCalledSo(NotFound):
+    def __init__(self, everybody: list[str], found: int) -> None:
+        what = "Several people are called so." if found else "Nobody here is called so."
+        super().__init__(f"{what} Name one by e-mail address or number: {', '.join(everybody)}.")
 
 
 class LastAdmin(RuleBroken):
@@ -86,13 +95,17 @@ def get_user(session: Session, user_id: int) -> User:
     return user
 
 
-def get_user_by_email(session: Session, email: str) -> User:
-    """The user with that address, in whatever case. Raises `NotFound`."""
+def get_user_called(session: Session, who: str) -> User:
+    """The user with that e-mail address, name (in whatever case) or number. Raises `NobodyIsCalledSo`."""
     permissions.actor_of(session)
-    user = session.scalar(select(User).where(lowered(User.email) == lowered(email.strip())))
-    if user is None:
-        raise NotFound("Nobody here has this e-mail address. Check how it is written.")
-    return user
+    wanted = lowered(who.strip())
+    key = int(who) if who.isascii() and who.isdecimal() and len(who) < len(str(LARGEST_ID)) else None
+    meant = or_(lowered(User.email) == wanted, lowered(User.name) == wanted, User.id == key)
+    found = session.scalars(select(User).where(meant).order_by(User.id).limit(2)).all()
+    if len(found) != 1:
+        everybody = session.scalars(select(User).where(User.is_active).order_by(User.id).limit(NAMED))
+        raise NobodyIsCalledSo([f"{user.id} {user.email or user.name}" for user in everybody], len(found))
+    return found[0]
 
 
 def get_users(session: Session, *, is_active: bool | None = None) -> list[UserRow]:

@@ -445,3 +445,28 @@ def test_reasons_are_read(client, database):
     assert lost == [reason for reason in active if reason["outcome"] == "lost"]
     assert fields_of(client.get("/api/close-reasons", params={"outcome": "open"})) == ["outcome"]
     assert fields_of(client.get("/api/close-reasons", params={"with_inactive": "x"})) == ["with_inactive"]
+
+
+@pytest.mark.parametrize("noun", ["opportunities", "leads", "companies", "contacts"])
+def test_a_request_id_never_swallows_another_record(client, noun):
+    first = client.post(f"/api/{noun}", json={"name": "First", "request_id": "form-7"}).json()
+    client.put(f"/api/{noun}/{first['id']}", json={"name": "Renamed"})
+
+    again = client.post(f"/api/{noun}", json={"name": "First", "request_id": "form-7"})
+    assert (again.status_code, again.json()["id"]) == (201, first["id"])
+    other = client.post(f"/api/{noun}", json={"name": "Other", "request_id": "form-7"})
+    assert "“Renamed”, which was created otherwise" in problem_of(other, 409)["detail"]
+
+
+def test_a_version_of_what_is_not_changed_is_refused(client, world):
+    bulk = {"ids": [world.deal], "changes": {"next_step": "Call"}, "versions": {world.deal + 1: 99}}
+
+    answer = client.patch("/api/opportunities", json=bulk)
+
+    assert "not among the ids" in problem_of(answer, 422)["detail"]
+    assert client.get(f"/api/opportunities/{world.deal}").json()["next_step"] is None
+
+
+@pytest.mark.parametrize("at", ["now", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01T00:00:00 02:00", "0"])
+def test_an_instant_without_its_time_zone_is_told_how_to_write_it(client, at):
+    assert "+ is %2B" in problem_of(client.get("/api/leads", params={"as_of": at}), 422)["detail"]

@@ -341,9 +341,9 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         lambda s, w: user_service.create_user(s, UserCreate(name="New")),
     ),
     user_service.get_user: (Right.ANYBODY, lambda s, w: user_service.get_user(s, w.rita)),
-    user_service.get_user_by_email: (
+    user_service.get_user_called: (
         Right.ANYBODY,
-        lambda s, w: user_service.get_user_by_email(s, "RITA@example.com"),
+        lambda s, w: user_service.get_user_called(s, "RITA@example.com"),
     ),
     user_service.get_users: (Right.ANYBODY, lambda s, w: user_service.get_users(s)),
     user_service.get_owners: (Right.ANYBODY, lambda s, w: user_service.get_owners(s)),

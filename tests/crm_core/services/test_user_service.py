@@ -17,6 +17,7 @@ from crm_core.services.user_service import (
     create_user,
     get_owners,
     get_user,
+    get_user_called,
     get_users,
     update_user,
 )
@@ -272,3 +273,20 @@ def test_a_user_who_does_not_exist_is_not_found(database, unknown):
         get_user(session, unknown)
     with refusal(database, NotFound, f"There is no user {unknown}") as session:
         update_user(session, unknown, UserUpdate(name="Max"))
+
+
+def test_somebody_is_found_by_address_name_or_number(session, make):
+    rita = make.user("Rita Rep", email="rita@example.com")
+
+    for who in ("RITA@example.com", " rita rep ", str(rita.id)):
+        assert get_user_called(session, who) is rita
+
+
+@pytest.mark.parametrize(
+    ("who", "why"), [("Nobody", "Nobody here"), ("Twin", "Several"), ("9" * 5_000, "Nobody")]
+)
+def test_who_is_not_meant_by_one_person_alone_is_told_who_there_is(session, make, who, why):
+    make.user("Twin"), make.user("twin", email="twin@example.com")
+
+    with pytest.raises(NotFound, match=f"{why}.*1 Local user.*twin@example.com"):
+        get_user_called(session, who)
