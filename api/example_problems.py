@@ -112,6 +112,9 @@ def _changed(record: Any) -> ChangedMeanwhile:
 def _wrong(operation: dict[str, Any]) -> RequestValidationError:
     """A field that there is not, or an id that can't be."""
     ids = _ids(operation)
+    if "name" in ids:
+        told = {"loc": ("query", "period_from"), "msg": "Write the day like 2026-03-31."}
+        return RequestValidationError([told | {"type": "value_error"}])
     if ids and "requestBody" not in operation:
         told = {"loc": ("path", ids[0]), "msg": "Input should be greater than or equal to 1"}
         return RequestValidationError([told | {"type": "greater_than_equal"}])

@@ -1,14 +1,19 @@
 """`GET /api/health`: is this server fit to work, and with what."""
 
+import logging
+
 from fastapi import APIRouter, Response
 from pydantic import ConfigDict
 
+from api.problems import UNAVAILABLE
 from crm_core import __version__, migrate
 from crm_core.config import Config
 from crm_core.database import Database
 from crm_core.errors import DatabaseUnavailable
 from crm_core.migrate import SchemaState
 from crm_core.schemas.fields import Schema
+
+log = logging.getLogger("crm.api")
 
 router = APIRouter(tags=["health"])
 
@@ -30,14 +35,15 @@ class Health(Schema):
 
 @router.get("/health", response_model_exclude_none=True, responses={503: {"model": Health}})
 def health(response: Response) -> Health:
-    """200 when the database can be used, 503 and the reason when it can't."""
+    """200 when the database can be used, 503 when it can't."""
     try:
         database = Database(Config().database_url, pool_size=1)
         found = migrate.state(database)
         database.close()
     except DatabaseUnavailable as refusal:
         response.status_code = 503
-        return Health(status="unavailable", version=__version__, detail=str(refusal))
+        log.error("%s", refusal)
+        return Health(status="unavailable", version=__version__, detail=UNAVAILABLE)
     is_fit = found is SchemaState.CURRENT
     response.status_code = 200 if is_fit else 503
     return Health(

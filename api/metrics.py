@@ -53,10 +53,11 @@ class Part(Schema):
 
     key: str
     label: str | None
+    unit: Unit
 
 
 class Explanation(Schema):
-    """The ids behind a number. `out_of` is what a rate is divided by; of a part it is told by the whole."""
+    """The ids behind a number, each once; `out_of` (a rate divides by them) is null where the whole has it."""
 
     counted: list[int]
     out_of: list[int] | None
@@ -68,8 +69,8 @@ class FigureResponse(Schema):
     """A number over `n` records; null where there is nothing to count it from, which is not zero.
 
     `counted` is how many it counts, a rate's numerator. `left_out` are those that it would count, by the
-    reason why it does not; `apart` some of the `n` that are told apart. `low` and `high` are a rate's Wilson
-    95 % interval.
+    reason why it does not; `apart` those that are told apart, be they inside or beside the number. `n` counts
+    stays where the figure does (time in stage). `low` and `high` are a rate's Wilson 95 % interval.
     """
 
     value: Number | None
@@ -104,7 +105,7 @@ class MetricResponse(FigureResponse, MetricDescription):
             as_of=answer.as_of,
             period_from=period.start if period else None,
             period_to=period.last_day if period else None,
-            **_told(answer.figure),
+            **_told(answer.figure, answer.metric.unit),
         )
 
 
@@ -134,7 +135,7 @@ def _described(name: MetricName, metric: Metric) -> dict[str, Any]:
     }
 
 
-def _told(figure: Figure) -> dict[str, Any]:
+def _told(figure: Figure, unit: Unit) -> dict[str, Any]:
     """The figure's own fields; with ids where they were asked for."""
     low, high = figure.interval or (None, None)
     return {
@@ -149,7 +150,8 @@ def _told(figure: Figure) -> dict[str, Any]:
         "details": figure.details,
         "explain": _explained(figure),
         "parts": [
-            PartResponse(key=key, label=part.label, **_told(part)) for key, part in figure.parts.items()
+            PartResponse(key=key, label=part.label, unit=part.unit or unit, **_told(part, part.unit or unit))
+            for key, part in figure.parts.items()
         ],
     }
 

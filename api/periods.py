@@ -32,8 +32,9 @@ class PeriodQuery(BaseModel):
         """The days asked for; today is that of the instant asked for. Raises `PeriodEndsBeforeItBegins`."""
         if self.period_from is None and self.period_to is None:
             return None
-        first_day = self.period_from or BEGINNING
-        last_day = self.period_to or moment_of(session, as_of).today
+        today = moment_of(session, as_of).today
+        first_day = self.period_from or min(BEGINNING, self.period_to or today)
+        last_day = self.period_to or max(first_day, today)
         if last_day < first_day:
             raise PeriodEndsBeforeItBegins(first_day, last_day)
         return Period(first_day, min(last_day, date.max - ONE_DAY) + ONE_DAY)

@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from api.history import HistoryEntryResponse
+from crm_core.engines import BUSY
 from crm_core.errors import (
     Conflict,
     CrmError,
@@ -56,6 +57,8 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 NAMED = 50
 """How many fields a problem names at most."""
+
+UNAVAILABLE = "The database can't be used right now. Send it again in a moment; the server's log says why."
 
 SENTENCES = {
     400: "The body can't be read as JSON: it is not UTF-8, too deeply nested, or has a number too long.",
@@ -130,7 +133,15 @@ def refused(refusal: CrmError, *, has_version: bool = False) -> JSONResponse:
         headers["ETag"] = f'"{refusal.version}"'
     if isinstance(refusal, NothingWasChanged):
         more = {"refusals": [{"id": key, "reason": str(why)} for key, why in refusal.refusals.items()]}
-    return problem(status, str(refusal), kind=type(refusal).__name__, headers=headers, **more)
+    return problem(status, _said(refusal), kind=type(refusal).__name__, headers=headers, **more)
+
+
+def _said(refusal: CrmError) -> str:
+    """What it says; where the database is and what ails it goes to the log alone."""
+    if not isinstance(refusal, DatabaseUnavailable) or str(refusal) == BUSY:
+        return str(refusal)
+    log.error("%s", refusal)
+    return UNAVAILABLE
 
 
 def invalid(error: RequestValidationError | ValidationError) -> JSONResponse:

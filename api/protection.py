@@ -15,6 +15,9 @@ LARGEST_BODY = 1_000_000
 HOST = re.compile(r"(?P<name>\[[^\]]*\]|[^:\[\]]*)(?::[0-9]*)?")
 
 NOT_JSON = "Send JSON: the Content-Type has to be application/json."
+LONGEST_LENGTH = 20
+"""Digits; Python takes no number of thousands of them."""
+
 TOO_LARGE = f"A request has at most {LARGEST_BODY:,} bytes. Send less at once."
 
 
@@ -70,7 +73,7 @@ def _refusal(headers: Headers) -> ASGIApp | None:
     has_body = length != "0" or "transfer-encoding" in headers
     if has_body and headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return problem(415, NOT_JSON)
-    if length.isdecimal() and int(length) > LARGEST_BODY:
+    if length.isdecimal() and (len(length) > LONGEST_LENGTH or int(length) > LARGEST_BODY):
         return problem(413, TOO_LARGE)
     return None
 

@@ -18,8 +18,8 @@ from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Session
 
 from crm_core import clock, engines, history
-from crm_core.counted import Counted
 from crm_core.errors import DatabaseUnavailable, InvalidInput, TransactionMisuse
+from crm_core.kept import Kept
 from crm_core.models import Source
 from crm_core.waiting_line import WaitingLine
 
@@ -46,7 +46,7 @@ class Database:
         self.kind = self.url.get_backend_name()
         self.engine = engines.open_engine(self.url, pool_size=pool_size, patience=patience)
         self._line = WaitingLine()
-        self._counted = Counted()
+        self._kept = Kept()
         self._open = contextvars.ContextVar[str | None]("open_transaction", default=None)
 
     @contextlib.contextmanager
@@ -58,7 +58,7 @@ class Database:
         with self._transaction("read", engines.reading(self.engine)) as session:
             with engines.in_plain_words(self.url):
                 session.connection().exec_driver_sql(TAKE_SNAPSHOT[self.kind])
-            session.info.update(at=at, opened_at=clock.now(), actor_id=actor, counted=self._counted)
+            session.info.update(at=at, opened_at=clock.now(), actor_id=actor, kept=self._kept)
             yield session
             session.expunge_all()  # what was read stays as it was read
             session.rollback()

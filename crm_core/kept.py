@@ -21,7 +21,7 @@ MOST_KEPT = 500
 """Answers; those that were asked for longest ago are forgotten."""
 
 
-class Counted:
+class Kept:
     """The answers of one database, given in any thread."""
 
     def __init__(self, most: int = MOST_KEPT) -> None:
@@ -43,14 +43,12 @@ class Counted:
                 self._answers.popitem(last=False)
 
 
-def counted(
-    session: Session, chosen: Select[*tuple[Any, ...]], told: Callable[..., T], *given: Hashable
-) -> T:
+def kept(session: Session, chosen: Select[*tuple[Any, ...]], told: Callable[..., T], *given: Hashable) -> T:
     """`told(rows, *given)`, where `rows` are those that the statement chooses; nobody may change the answer.
 
     `told` depends on nothing else. A transaction that writes sees what nobody else does, and always counts.
     """
-    known: Counted | None = session.info.get("counted")
+    known: Kept | None = session.info.get("kept")
     asked = _key(chosen)
     if known is None or asked is None:
         return told(session.execute(chosen), *given)

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm_core.counted import counted
 from crm_core.database import instant
 from crm_core.errors import InvalidInput
 from crm_core.history import is_snapshot
+from crm_core.kept import kept
 from crm_core.models import OpportunityStage, StageSettings
 from crm_core.periods import Calendar
 from crm_core.services import settings_service
@@ -55,7 +55,7 @@ def _find_moment(session: Session, now: datetime, past: datetime | None) -> Mome
     today = calendar.day_of(past or now)
     stale_before = {
         stage: calendar.start_of(date.fromordinal(max(1, today.toordinal() - days)))
-        for stage, days in counted(session, LIMITS, _told)
+        for stage, days in kept(session, LIMITS, _told)
         if days is not None
     }
     return Moment(past or now, past, calendar, stale_before)

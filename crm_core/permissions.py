@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Integer, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core.errors import NotAllowed, NotSignedIn
@@ -17,6 +17,11 @@ from crm_core.schemas.fields import LARGEST_ID
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
+
+ACTOR = select(User.id, User.name, User.role, User.team_id, User.is_active).where(
+    User.id == bindparam("actor_id", type_=Integer)
+)
+"""What is asked of whoever acts, in every transaction."""
 
 NAMED = 3
 """How many people a refusal names."""
@@ -92,7 +97,8 @@ def settings_of(session: Session) -> Settings:
 def _find_actor(session: Session, actor_id: int | None) -> Actor:
     if actor_id is None:
         return SYSTEM
-    user = session.get(User, actor_id) if 0 < actor_id <= LARGEST_ID else None
+    known = {"actor_id": actor_id if 0 < actor_id <= LARGEST_ID else None}
+    user = session.execute(ACTOR, known).one_or_none()
     if user is None:
         raise NotSignedIn("Sign in first.")
     if not user.is_active:

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from crm_core.analytics.pipeline import NOTHING, count_if
 from crm_core.analytics.rate import Rate, ValueRate
 from crm_core.columns import total_amount
-from crm_core.counted import counted
 from crm_core.filters import EVERYTHING, OpportunityFilter
+from crm_core.kept import kept
 from crm_core.models import CLOSED_STAGES, CloseReason, Opportunity, OpportunityStage, Outcome
 from crm_core.periods import Period
 from crm_core.scope import Scope, scope_of
@@ -89,7 +89,7 @@ def closed_in(
         .where(deal.stage.in_(CLOSED_STAGES), *closed_within(scope, period), *scope.conditions)
         .group_by(deal.stage)
     )
-    return counted(session, chosen, _outcomes_of)
+    return kept(session, chosen, _outcomes_of)
 
 
 def _outcomes_of(rows: Iterable[Any]) -> Outcomes:

@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, case, fu
 from sqlalchemy.orm import Session
 
 from crm_core.columns import total_amount
-from crm_core.counted import counted
 from crm_core.filters import EVERYTHING, OpportunityFilter
+from crm_core.kept import kept
 from crm_core.models import Opportunity, OpportunityStage
 from crm_core.scope import scope_of
 
@@ -115,7 +115,7 @@ def list_totals(
     """Count, Σ value, and Σ value × probability / 100 of the open ones, over the whole filter."""
     scope = scope_of(session, where, as_of)
     chosen = (_worth if scope.moment.as_of else _live_worth)(scope.model)
-    found = counted(session, chosen.where(*scope.conditions), _worth_of)
+    found = kept(session, chosen.where(*scope.conditions), _worth_of)
     return ListTotals(
         deals=sum(group.deals for group in found),
         value=_value(found),
@@ -136,7 +136,7 @@ def groups(
     deal = scope.model
     chosen = (_grouped if scope.moment.as_of else _live_grouped)(deal, scope.moment.today)
     chosen = chosen.where(*scope.conditions)
-    return list(counted(session, chosen.where(deal.is_open) if only_open else chosen, _groups_of))
+    return list(kept(session, chosen.where(deal.is_open) if only_open else chosen, _groups_of))
 
 
 def _worth(deal: type[Opportunity]) -> Select[*tuple[Any, ...]]:

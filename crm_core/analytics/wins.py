@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 from crm_core.analytics.outcomes import closed_within
 from crm_core.analytics.pipeline import CENT
 from crm_core.columns import amount_of, in_utc
-from crm_core.counted import counted
 from crm_core.filters import EVERYTHING, OpportunityFilter
+from crm_core.kept import kept
 from crm_core.periods import Calendar, Period
 from crm_core.scope import scope_of
 
@@ -57,7 +57,7 @@ def wins_in(
         type_coerce(deal.created_at, AS_STORED),
         type_coerce(deal.closed_at, AS_STORED),
     ).where(deal.is_won, *closed_within(scope, period), *scope.conditions)
-    return counted(session, chosen, _wins_of, scope.moment.calendar)
+    return kept(session, chosen, _wins_of, scope.moment.calendar)
 
 
 def _wins_of(rows: Iterable[Any], calendar: Calendar) -> Wins:

@@ -26,7 +26,9 @@ class OpportunityFilter(RecordFilter[Opportunity]):
         description="Occurs in the deal's, its company's or its contact's name, in upper or lower case.",
     )
     owners: frozenset[Id] = Field(
-        default=frozenset(), description="Ids of users: who owns an open deal, who owned a closed one."
+        default=frozenset(),
+        description="Ids of users: who owns an open deal, who owned a closed one at its close; for figures"
+        " about creations who owned it then.",
     )
     stages: frozenset[OpportunityStage] = frozenset()
     is_open: bool | None = Field(default=None, description="In an open stage, or in a closed one.")
@@ -106,7 +108,7 @@ class OpportunityFilter(RecordFilter[Opportunity]):
         if self.overdue:
             found.append(row.overdue(moment.today))
         if self.stale:
-            found.append(row.stale(moment.stale_before, moment.at))
+            found.append(row.stale(moment.stale_before, moment.as_of))
         if self.closed_from is not None:
             found.append(row.closed_at >= moment.calendar.start_of(self.closed_from))
         if self.closed_to is not None:

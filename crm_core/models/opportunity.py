@@ -176,20 +176,21 @@ class Opportunity(Record):
         return and_(cls.is_open, cls.expected_close_date < on)
 
     @classmethod
-    def stale(cls, before: Mapping[OpportunityStage, datetime], at: datetime) -> ColumnElement[bool]:
+    def stale(
+        cls, before: Mapping[OpportunityStage, datetime], as_of: datetime | None
+    ) -> ColumnElement[bool]:
         """Open, and not touched for too long: not edited, moved or noted upon since its stage's instant.
 
-        `at` is the instant that is looked at; notes from after it are not there yet.
+        As of a past instant, notes from after it are not there yet.
         """
+        noted = [Note.opportunity_id == cls.id, *([] if as_of is None else [Note.created_at <= as_of])]
         return or_(
             false(),
             *(
                 and_(
                     cls.stage == stage,
                     cls.updated_at < limit,
-                    ~exists().where(
-                        Note.opportunity_id == cls.id, Note.created_at >= limit, Note.created_at <= at
-                    ),
+                    ~exists().where(*noted, Note.created_at >= limit),
                 )
                 for stage, limit in before.items()
                 if not stage.is_closed

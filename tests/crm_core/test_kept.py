@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import event, func, select
 
 from crm_core.analytics import outcomes, pipeline, wins
-from crm_core.counted import Counted, counted
 from crm_core.database import Database
 from crm_core.filters import EVERYTHING, OpportunityFilter
+from crm_core.kept import Kept, kept
 from crm_core.models import Opportunity, OpportunityStage, Visibility
 from crm_core.services import opportunity_service, settings_service
 from tests.builders import Make
@@ -168,9 +168,9 @@ def test_what_is_told_of_the_same_rows_is_kept_apart(database, deal):
     chosen = select(Opportunity.name)
 
     with database.read() as session:
-        assert counted(session, chosen, name_of) == ["Solar roof"]
-        assert counted(session, chosen, len_of, 2) == 2
-        assert counted(session, chosen, len_of, 3) == 3
+        assert kept(session, chosen, name_of) == ["Solar roof"]
+        assert kept(session, chosen, len_of, 2) == 2
+        assert kept(session, chosen, len_of, 3) == 3
 
 
 def len_of(rows, times):
@@ -182,13 +182,13 @@ def test_a_statement_with_parameters_of_its_own_is_counted(database, deal):
     chosen = select(func.count()).where(Opportunity.id == deal)
 
     with database.read() as session:
-        assert counted(session, chosen.params(id_1=deal + 1), name_of) == [0]
-        assert counted(session, chosen, name_of) == [1]
-        assert counted(session, chosen.params(id_1=deal + 1), name_of) == [0]
+        assert kept(session, chosen.params(id_1=deal + 1), name_of) == [0]
+        assert kept(session, chosen, name_of) == [1]
+        assert kept(session, chosen.params(id_1=deal + 1), name_of) == [0]
 
 
 def test_what_was_asked_for_longest_ago_is_forgotten():
-    known = Counted(most=2)
+    known = Kept(most=2)
     known.keep("first", 1)
     known.keep("second", 2)
     known.find("first")

@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy.orm import Session
 
 from crm_core.analytics.metrics import funnel, rates, speed, spells, targets, volume
-from crm_core.analytics.metrics.base import Figure, Group, Question
+from crm_core.analytics.metrics.base import Figure, Group, Question, Unit
 from crm_core.errors import InvalidInput
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.periods import Period
@@ -25,16 +25,6 @@ __all__ = [
     "Unit",
     "measure",
 ]
-
-
-class Unit(StrEnum):
-    """What a figure's value is. Money is in the workspace's currency, a ratio of 1 is 100 %."""
-
-    MONEY = "money"
-    COUNT = "count"
-    RATIO = "ratio"
-    DAYS = "days"
-    MONEY_PER_DAY = "money_per_day"
 
 
 class Subject(StrEnum):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property, reduce
 from operator import add
@@ -16,9 +17,9 @@ from crm_core.analytics.outcomes import closed_within
 from crm_core.analytics.pipeline import CENT, NOTHING, count_if
 from crm_core.analytics.rate import Rate
 from crm_core.columns import total_amount
-from crm_core.counted import counted
 from crm_core.errors import InvalidInput
 from crm_core.filters import OpportunityFilter
+from crm_core.kept import kept
 from crm_core.models import Opportunity
 from crm_core.periods import Period
 from crm_core.scope import Scope, scope_of
@@ -32,6 +33,17 @@ DOES_NOT_COUNT = "does_not_count"
 """Lost for a reason that takes a deal out of every denominator (“Duplicate or test”)."""
 
 OVERDUE = "overdue"
+
+
+class Unit(StrEnum):
+    """What a figure's value is. Money is in the workspace's currency, a ratio of 1 is 100 %."""
+
+    MONEY = "money"
+    COUNT = "count"
+    RATIO = "ratio"
+    DAYS = "days"
+    MONEY_PER_DAY = "money_per_day"
+
 
 Number = int | float | Decimal
 """A count; a ratio or days; money."""
@@ -94,8 +106,9 @@ class Figure:
 
     `counted` are the records that the number counts, a rate's numerator; `out_of` those that it is counted
     over, a rate's denominator; `left_out` those that it would count, by the reason why it does not; `apart`
-    some of `out_of` that are told apart. `interval` is a rate's Wilson 95 % interval, `details` are numbers
-    that stand beside the first, `parts` the same figure of each stage or reason, or what it is made of.
+    those that are told apart, be they inside or beside the number. `interval` is a rate's Wilson 95 %
+    interval, `details` are numbers that stand beside the first, `parts` the same figure of each stage or
+    reason, or what it is made of; a part has a unit where that is not the whole's.
     """
 
     value: Number | None
@@ -108,6 +121,7 @@ class Figure:
     status: str | None = None
     parts: Mapping[str, "Figure"] = field(default_factory=dict)
     label: str | None = None
+    unit: Unit | None = None
 
     @property
     def n(self) -> int:
@@ -185,7 +199,7 @@ class Question:
         return Groups(
             {
                 kind: Group(count, value or NOTHING, without_value, ids.get(kind))
-                for kind, count, value, without_value in counted(self.session, totals, _totals_of)
+                for kind, count, value, without_value in kept(self.session, totals, _totals_of)
             },
             nobody=self.nobody,
         )
@@ -223,9 +237,9 @@ def by_kind(groups: Groups, *kinds: str) -> dict[str, Group]:
 
 def share(groups: Groups, *, without: Iterable[str] = ()) -> Figure:
     """COUNTED ÷ (COUNTED + OTHERS), by count, with Wilson's interval."""
-    counted, out_of = groups[COUNTED], groups.together((COUNTED, OTHERS))
-    rate = Rate(counted.count, out_of.count)
-    return Figure(ratio(rate.value), counted, out_of, by_kind(groups, *without), interval=rate.interval)
+    hits, out_of = groups[COUNTED], groups.together((COUNTED, OTHERS))
+    rate = Rate(hits.count, out_of.count)
+    return Figure(ratio(rate.value), hits, out_of, by_kind(groups, *without), interval=rate.interval)
 
 
 def ratio(share: Decimal | Fraction | None) -> float | None:

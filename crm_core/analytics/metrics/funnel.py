@@ -50,10 +50,7 @@ def _furthest(cohort: Cohort) -> FromClause:
     """The position of the last open stage that each deal ever came to, by then; one that was won saw all."""
     state = VERSIONS[Opportunity].c
     positions = {stage: step for step, stage in enumerate(OPEN_STAGES)} | {WON: len(OPEN_STAGES) - 1}
+    at = cohort.scope.moment.as_of
+    until = [] if at is None else [state.valid_from <= at]
     step = func.max(case(positions, value=state.stage, else_=0)).label("step")
-    return (
-        select(state.id, step)
-        .where(state.valid_from <= cohort.scope.moment.at)
-        .group_by(state.id)
-        .subquery("furthest")
-    )
+    return select(state.id, step).where(*until).group_by(state.id).subquery("furthest")

@@ -12,6 +12,7 @@ from crm_core.analytics.metrics.base import (
     Figure,
     Group,
     Question,
+    Unit,
     by_kind,
     ratio,
     share,
@@ -129,7 +130,15 @@ def _share_of_reason(reason: Group, lost: Group, label: str) -> Figure:
     by_value = ValueRate(reason.value, lost.value, lost.count - lost.without_value, lost.without_value)
     details = {"deals": reason.count, "value": reason.known_value, "share_by_value": ratio(by_value.value)}
     whole = replace(lost, ids=None)  # the figure itself names them
-    return Figure(ratio(rate.value), reason, whole, interval=rate.interval, details=details, label=label)
+    return Figure(
+        ratio(rate.value),
+        reason,
+        whole,
+        interval=rate.interval,
+        details=details,
+        label=label,
+        unit=Unit.RATIO,
+    )
 
 
 def _leads_of(asked: Question) -> LeadFilter:

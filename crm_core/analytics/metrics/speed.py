@@ -2,13 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date
 from decimal import Decimal
 from statistics import fmean, median
 
 from sqlalchemy import select
 
-from crm_core.analytics.metrics.base import COUNTED, OTHERS, Figure, Groups, Question, by_kind, to_the_cent
+from crm_core.analytics.metrics.base import (
+    COUNTED,
+    OTHERS,
+    Figure,
+    Groups,
+    Question,
+    Unit,
+    by_kind,
+    to_the_cent,
+)
 from crm_core.analytics.metrics.rates import LOST, win_rate
 from crm_core.analytics.metrics.volume import average_won
 from crm_core.analytics.outcomes import is_no_real_loss
@@ -23,6 +32,8 @@ WITHOUT_LIMIT = "without_limit"
 """In a stage whose deals are never stale."""
 
 TRAILING_DAYS = 365
+EARLIEST = date.min + ONE_DAY
+"""It has a day before it, in whatever time zone."""
 
 
 def sales_cycle(asked: Question) -> Figure:
@@ -83,7 +94,7 @@ def stale(asked: Question) -> Figure:
     groups = asked.deals(
         deal.is_open,
         (~has_limit, WITHOUT_LIMIT),
-        (deal.stale(moment.stale_before, moment.at), COUNTED),
+        (deal.stale(moment.stale_before, moment.as_of), COUNTED),
         others=OTHERS,
     )
     out_of = groups.together((COUNTED, OTHERS))
@@ -98,10 +109,10 @@ def velocity(asked: Question) -> Figure:
     asked = replace(asked, period=trailing_year(asked))
     open_deals = asked.deals(asked.deal.is_open)[COUNTED]
     parts = {
-        "open_deals": Figure(open_deals.count, open_deals, open_deals),
-        "win_rate": win_rate(asked),
-        "average_won": average_won(asked),
-        "sales_cycle": sales_cycle(asked),
+        "open_deals": Figure(open_deals.count, open_deals, open_deals, label="Open deals", unit=Unit.COUNT),
+        "win_rate": replace(win_rate(asked), label="Win rate", unit=Unit.RATIO),
+        "average_won": replace(average_won(asked), label="Average won deal", unit=Unit.MONEY),
+        "sales_cycle": replace(sales_cycle(asked), label="Sales cycle", unit=Unit.DAYS),
     }
     rate, average, cycle = parts["win_rate"], parts["average_won"].value, parts["sales_cycle"].value
     value = None
@@ -114,7 +125,8 @@ def velocity(asked: Question) -> Figure:
 def trailing_year(asked: Question) -> Period:
     """The 365 days that end with today."""
     today = asked.scope.moment.today
-    return Period(today - timedelta(days=TRAILING_DAYS - 1), today + ONE_DAY)
+    first = max(today.toordinal() - TRAILING_DAYS + 1, EARLIEST.toordinal())
+    return Period(date.fromordinal(first), today + ONE_DAY)
 
 
 def _middle_of(days: Sequence[int], groups: Groups, *kinds: str, label: str | None = None) -> Figure:

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, func, or_, select
+from sqlalchemy import Column, ColumnElement, func, or_, select, type_coerce
 
-from crm_core.analytics.metrics.base import Figure, Question
-from crm_core.analytics.wins import A_DAY
+from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Question, by_kind
+from crm_core.analytics.outcomes import is_no_real_loss
+from crm_core.analytics.wins import A_DAY, AS_STORED
+from crm_core.columns import in_utc
 from crm_core.models import OPEN_STAGES, VERSIONS, Opportunity, OpportunityStage
 from crm_core.scope import scope_of
 
@@ -26,6 +28,7 @@ class Spell:
     stage: OpportunityStage
     days: float
     is_running: bool
+    counts: bool
 
 
 def time_in_stage(asked: Question) -> Figure:
@@ -36,12 +39,16 @@ def time_in_stage(asked: Question) -> Figure:
     long as fewer than half of the spells are known to have ended. n counts spells; a move back begins a new
     one. `mean_left` is that of the ended ones alone.
     """
-    found = spells(asked)
+    every = spells(asked)
+    found = [spell for spell in every if spell.counts]
     groups = asked.gather((spell.deal_id, spell.stage) for spell in found)
     whole = groups.together(OPEN_STAGES)
-    by_stage = {stage: [spell for spell in found if spell.stage is stage] for stage in OPEN_STAGES}
-    parts: dict[str, Figure] = {stage: _of_stage(asked, stage, here) for stage, here in by_stage.items()}
-    return Figure(None, whole, whole, parts=parts)
+    never = asked.gather((spell.deal_id, DOES_NOT_COUNT) for spell in every if not spell.counts)
+    parts: dict[str, Figure] = {
+        stage: _of_stage(asked, stage, [spell for spell in found if spell.stage is stage])
+        for stage in OPEN_STAGES
+    }
+    return Figure(None, whole, whole, by_kind(never, DOES_NOT_COUNT), parts=parts)
 
 
 def spells(asked: Question) -> list[Spell]:
@@ -52,24 +59,31 @@ def spells(asked: Question) -> list[Spell]:
     """
     scope = scope_of(asked.session, asked.where.of_anybody(), asked.as_of)
     deal, moment, state = scope.model, scope.moment, VERSIONS[Opportunity].c
-    deals = select(deal.id).where(*scope.conditions)
+    deals = select(deal.id, is_no_real_loss(deal).label("never_counts")).where(*scope.conditions).subquery()
     states = (
         select(
             state.id,
             state.stage,
             state.owner_id,
+            deals.c.never_counts,
             state.stage_entered_at,
             _next(state.stage_entered_at).label("next_entered_at"),
             _next(state.closed_at).label("next_closed_at"),
         )
-        .where(state.valid_from <= moment.at, state.id.in_(deals))
+        .join(deals, deals.c.id == state.id)
+        .where(state.valid_from <= moment.at)
         .subquery()
     ).c
     is_last = or_(states.next_entered_at.is_(None), states.next_entered_at != states.stage_entered_at)
     begins = [moment.calendar.within(states.stage_entered_at, asked.period)] if asked.period else []
     rows = asked.session.execute(
         select(
-            states.id, states.stage, states.stage_entered_at, states.next_entered_at, states.next_closed_at
+            states.id,
+            states.stage,
+            type_coerce(states.stage_entered_at, AS_STORED),
+            type_coerce(states.next_entered_at, AS_STORED),
+            type_coerce(states.next_closed_at, AS_STORED),
+            states.never_counts,
         ).where(
             states.stage.in_(OPEN_STAGES),
             is_last,
@@ -78,8 +92,14 @@ def spells(asked: Question) -> list[Spell]:
         )
     )
     return [
-        Spell(deal_id, stage, _days(entered_at, closed_at or moved_at or moment.at), moved_at is None)
-        for deal_id, stage, entered_at, moved_at, closed_at in rows
+        Spell(
+            deal_id,
+            stage,
+            _days(entered_at, closed_at or moved_at) if moved_at else _days(in_utc(entered_at), moment.at),
+            is_running=moved_at is None,
+            counts=not never_counts,
+        )
+        for deal_id, stage, entered_at, moved_at, closed_at, never_counts in rows
     ]
 
 

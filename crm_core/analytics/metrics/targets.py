@@ -2,14 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 
 from dateutil.relativedelta import relativedelta
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from crm_core import permissions
@@ -42,6 +42,9 @@ LENGTHS = {TargetPeriod.MONTH: 1, TargetPeriod.QUARTER: 3}
 """In months."""
 
 
+WITHOUT_TARGET = "without_target"
+"""Won by people for whom none is set."""
+
 ByHolder = defaultdict[int | None, list[Target]]
 """Targets by the key of a user or of a team."""
 
@@ -55,6 +58,14 @@ class Standing(StrEnum):
     MET = "target_met"
 
 
+@dataclass(frozen=True)
+class Aim:
+    """What is meant to be won, and by whom; None where a month of the period has no target."""
+
+    amount: Decimal | None
+    people: frozenset[int]
+
+
 class NoWholeMonths(InvalidInput):
     def __init__(self) -> None:
         super().__init__("Targets are set for months and quarters: ask for whole months.")
@@ -66,10 +77,20 @@ class NotAskedOfTargets(InvalidInput):
 
 
 def attainment(asked: Question) -> Figure:
-    """Won in the period ÷ its target, which may be more than 1; None without a target."""
-    figure, target = won(asked), target_of(asked)
-    details = {"won": figure.value, "target": target}
-    return replace(figure, value=ratio(_share(figure.value, target)), details=details)
+    """Won in the period ÷ its target, which may be more than 1; None without a target.
+
+    What people without a target have won is inside, and told apart.
+    """
+    aim, asked = aim_of(asked), _of_their_own(asked)
+    figure, deal = won(asked), asked.deal
+    has_target = deal.credited_owner_id.is_not(None) & deal.credited_owner_id.in_(aim.people)
+    others = asked.deals(and_(deal.is_won, asked.closed), (has_target, COUNTED), others=WITHOUT_TARGET)
+    return replace(
+        figure,
+        value=ratio(_share(figure.value, aim.amount)),
+        apart=by_kind(others, WITHOUT_TARGET),
+        details={"won": figure.value, "target": aim.amount},
+    )
 
 
 def pace(asked: Question) -> Figure:
@@ -82,7 +103,7 @@ def pace(asked: Question) -> Figure:
         figure,
         value=ratio(gone_by),
         details={**figure.details, "attainment": figure.value},
-        status=None if reached is None else _standing(reached, gone_by),
+        status=_standing(reached, gone_by) if reached is not None and elapsed else None,
     )
 
 
@@ -97,6 +118,8 @@ def gap(asked: Question) -> Figure:
 
 def coverage(asked: Question) -> Figure:
     """Open value expected in the rest of the period ÷ what is missing to the target; overdue deals apart."""
+    missing = gap(asked).value
+    asked = _of_their_own(asked)
     deal, days = asked.deal, asked.days
     groups = asked.deals(
         deal.is_open,
@@ -107,7 +130,6 @@ def coverage(asked: Question) -> Figure:
         (deal.expected_value.is_(None), WITHOUT_VALUE),
     )
     expected = groups.together((COUNTED, WITHOUT_VALUE)).known_value
-    missing = gap(asked).value
     return Figure(
         ratio(_share(expected, missing)),
         groups[COUNTED],
@@ -118,29 +140,41 @@ def coverage(asked: Question) -> Figure:
     )
 
 
-def target_of(asked: Question) -> Decimal | None:
-    """What those in the filter are meant to win in the period; None where a month of it has no target.
+def aim_of(asked: Question) -> Aim:
+    """What those in the filter are meant to win in the period.
 
-    A team's own target counts where the whole period has one, or else those of its members. The actor sees
-    the targets of those whose deals they may read. Raises `NotAskedOfTargets` and `NoWholeMonths`.
+    A team's own target counts where the whole period has one, or else those of its members. Raises
+    `NotAskedOfTargets` and `NoWholeMonths`.
     """
     if foreign := asked.narrowed_by.keys() - ASKED_OF_TARGETS:
         raise NotAskedOfTargets(sorted(foreign))
     if asked.days.start.day != 1 or asked.days.end.day != 1:
         raise NoWholeMonths
     months = frozenset(asked.days.months())
-    chosen = _chosen(asked.session, asked.where, months)
-    return sum((target.amount for target in chosen), NOTHING) if _months(chosen) == months else None
+    chosen, people = _chosen(asked.session, asked.where, months)
+    is_complete = _months(chosen) == months
+    return Aim(sum((target.amount for target in chosen), NOTHING) if is_complete else None, people)
 
 
-def _chosen(session: Session, where: OpportunityFilter, months: Set[date]) -> list[Target]:
-    """The targets of those months that together are the one of those in the filter, nobody's twice."""
+def _of_their_own(asked: Question) -> Question:
+    """Whoever may not read everything is told of what is to the credit of those whose targets they see."""
+    readable = permissions.readable_owners(asked.session)
+    if readable is None or asked.where.owners:
+        return asked
+    return replace(asked, where=asked.where.model_copy(update={"owners": readable}))
+
+
+def _chosen(
+    session: Session, where: OpportunityFilter, months: Set[date]
+) -> tuple[list[Target], frozenset[int]]:
+    """The targets of those months that together are the one of those in the filter, and whose they are."""
     of_users, of_teams = _targets_in(session, months)
     members = defaultdict[int | None, set[int]](set)
     for user_id, team_id in session.execute(select(User.id, User.team_id)):
         members[team_id].add(user_id)
     readable = permissions.readable_owners(session)
     chosen: list[Target] = []
+    people: set[int] = set()
     for team_id in where.teams or {*session.scalars(select(Team.id)), None}:
         everybody = members[team_id]
         users = everybody & (where.owners or everybody) & (everybody if readable is None else readable)
@@ -148,8 +182,10 @@ def _chosen(session: Session, where: OpportunityFilter, months: Set[date]) -> li
         own = of_teams[team_id] if is_whole else []
         if _months(own) != months:
             own = [target for user_id in users for target in of_users[user_id]]
+            users = {user_id for user_id in users if of_users[user_id]}
         chosen += own
-    return chosen
+        people |= users
+    return chosen, frozenset(people)
 
 
 def _targets_in(session: Session, months: Set[date]) -> tuple[ByHolder, ByHolder]:

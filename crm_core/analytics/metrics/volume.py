@@ -19,17 +19,19 @@ from crm_core.analytics.metrics.base import (
 )
 from crm_core.analytics.metrics.cohort import cohort_of
 
+UNKNOWN_AND_LATE = f"{WITHOUT_VALUE} {OVERDUE}"
+
 
 def open_pipeline(asked: Question) -> Figure:
     """Σ value of the open deals; overdue ones are inside, and told apart."""
     groups = _open_by_value(asked)
-    return _worth(groups, groups.together((COUNTED, OVERDUE, WITHOUT_VALUE)).known_value, OVERDUE)
+    return _open_worth(groups, groups.together(groups).known_value)
 
 
 def weighted_pipeline(asked: Question) -> Figure:
     """Σ value × probability ÷ 100 of the open deals."""
     totals = pipeline.totals(asked.session, asked.where, as_of=asked.as_of)
-    return _worth(_open_by_value(asked), None if totals.is_unknown else totals.weighted, OVERDUE)
+    return _open_worth(_open_by_value(asked), None if totals.is_unknown else totals.weighted)
 
 
 def created(asked: Question) -> Figure:
@@ -37,7 +39,7 @@ def created(asked: Question) -> Figure:
     cohort = cohort_of(asked)
     value = cohort.first.c.expected_value
     groups = asked.sort(cohort.rows((value.is_(None), WITHOUT_VALUE), others=COUNTED, amount=value))
-    return _worth(groups, groups.together((COUNTED, WITHOUT_VALUE)).known_value)
+    return _worth(groups)
 
 
 def won(asked: Question) -> Figure:
@@ -73,22 +75,28 @@ def overdue(asked: Question) -> Figure:
 
 def _open_by_value(asked: Question) -> Groups:
     deal = asked.deal
+    unknown, late = deal.expected_value.is_(None), deal.overdue(asked.scope.moment.today)
     return asked.deals(
-        deal.is_open,
-        (deal.expected_value.is_(None), WITHOUT_VALUE),
-        (deal.overdue(asked.scope.moment.today), OVERDUE),
+        deal.is_open, (and_(unknown, late), UNKNOWN_AND_LATE), (unknown, WITHOUT_VALUE), (late, OVERDUE)
     )
+
+
+def _open_worth(groups: Groups, value: Number | None) -> Figure:
+    """A sum over the open deals with a value. Overdue ones are told apart, whether they have one or not."""
+    summed = groups.together((COUNTED, OVERDUE))
+    unknown, late = (groups.together((kind, UNKNOWN_AND_LATE)) for kind in (WITHOUT_VALUE, OVERDUE))
+    return Figure(value, summed, summed, {WITHOUT_VALUE: unknown}, {OVERDUE: late})
 
 
 def _closed(asked: Question, kind: Condition) -> Figure:
     groups = asked.deals(and_(kind, asked.closed), (asked.deal.expected_value.is_(None), WITHOUT_VALUE))
-    return _worth(groups, groups.together((COUNTED, WITHOUT_VALUE)).known_value)
+    return _worth(groups)
 
 
-def _worth(groups: Groups, value: Number | None, *apart: str) -> Figure:
-    """A sum over the deals with a value; some kinds of them are told apart."""
-    counted = groups.together((COUNTED, *apart))
-    return Figure(value, counted, counted, by_kind(groups, WITHOUT_VALUE), by_kind(groups, *apart))
+def _worth(groups: Groups) -> Figure:
+    """A sum over the deals with a value."""
+    value = groups.together((COUNTED, WITHOUT_VALUE)).known_value
+    return Figure(value, groups[COUNTED], groups[COUNTED], by_kind(groups, WITHOUT_VALUE))
 
 
 def _counted(asked: Question, condition: Condition) -> Figure:

@@ -143,7 +143,7 @@ class Recount:
             ids(valued),
             ids(valued),
             {"without_value": ids(only(self.opened, self.has_no_value))},
-            {"overdue": ids(only(valued, self.is_overdue))},
+            {"overdue": ids(only(self.opened, self.is_overdue))},
         )
 
     def weighted_pipeline(self) -> Told:
@@ -344,7 +344,9 @@ class Recount:
         return max(reached, default=0)
 
     def time_in_stage(self) -> Told:
-        stays = [stay for key in self.there for stay in self._stays(key)]
+        never = only(self.there, self.never_counts)
+        left_out = {stay[0] for key in never for stay in self._stays(key)}
+        stays = [stay for key in self.there if key not in never for stay in self._stays(key)]
         parts = {}
         for stage in OPEN:
             here = [stay for stay in stays if stay[1] == stage]
@@ -357,7 +359,7 @@ class Recount:
                 details={"mean_left": mean(ended)},
             )
         everybody = {key for key, *_ in stays}
-        return Told(None, everybody, everybody, parts=parts)
+        return Told(None, everybody, everybody, {"does_not_count": left_out}, parts=parts)
 
     def _stays(self, key: int) -> Iterable[tuple[int, str, float, bool]]:
         """Deal, stage, days and whether it goes on, of every stay in an open stage that is asked for."""

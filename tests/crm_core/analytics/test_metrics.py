@@ -12,13 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from crm_core import demo
+from crm_core import demo, history
 from crm_core.analytics.metrics import METRICS, Days, Figure, Group, MetricName, measure
 from crm_core.config import PROJECT
 from crm_core.errors import InvalidInput
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.importing import find_mapping, import_opportunities
-from crm_core.models import Outcome, Target, TargetPeriod, User, Visibility
+from crm_core.models import (
+    Opportunity,
+    OpportunityStage,
+    Outcome,
+    Target,
+    TargetPeriod,
+    User,
+    Visibility,
+)
 from crm_core.periods import Period
 from crm_core.schemas.opportunity import OpportunityUpdate
 from crm_core.services import settings_service
@@ -29,7 +37,7 @@ from crm_core.services.opportunity_service import (
     reopen_opportunity,
     update_opportunity,
 )
-from tests.builders import Make
+from tests.builders import Make, reason_id
 from tests.conftest import NOW, Discard
 from tests.crm_core.analytics.histories import (
     ZONES,
@@ -105,12 +113,24 @@ def compare(
         expected = getattr(Recount(past, found.as_of, zone, asked, days), recounted)()
         assert_same(found.figure, expected, name.value)
         assert_same_numbers(found.figure, measure(session, name, asked, period=days, as_of=at).figure)
-        if found.figure.value is not None and name is MetricName.WON:
-            stats = get_pipeline_stats(session, asked, as_of=at, period=days)
-            assert (stats.closed.won_value, stats.closed.won_without_value) == (
-                found.figure.value,
-                found.figure.left_out["without_value"].count,
-            )
+    assert_the_statistics_say_the_same(session, at, where, period)
+
+
+def assert_the_statistics_say_the_same(
+    session: Session, at: datetime | None, where: OpportunityFilter, period: Period | None
+) -> None:
+    stats = get_pipeline_stats(session, where, as_of=at, period=period)
+    for name, value, days in (
+        (MetricName.OPEN_PIPELINE, None if stats.open.is_unknown else stats.open.value, None),
+        (MetricName.WEIGHTED_PIPELINE, None if stats.open.is_unknown else stats.open.weighted, None),
+        (MetricName.OVERDUE, stats.open.overdue, None),
+        (MetricName.WON, stats.closed.known_won_value, period),
+        (MetricName.WIN_RATE, stats.win_rate.value, period),
+        (MetricName.WIN_RATE_BY_VALUE, stats.win_rate_by_value.value, period),
+        (MetricName.AVERAGE_WON, stats.wins.average_value, period),
+        (MetricName.SALES_CYCLE, stats.wins.median_days, period),
+    ):
+        assert is_same(measure(session, name, where, period=days, as_of=at).figure.value, value), name
 
 
 def assert_same(figure: Figure, expected: Told, where: str) -> None:
@@ -400,3 +420,89 @@ def test_every_figure_is_explained():
     explained = (PROJECT / "docs" / "metrics.md").read_text()
 
     assert [name for name in MetricName if f"| `{name}` |" not in explained] == []
+
+
+def test_duplicates_make_no_stage_faster(session, make):
+    never = {"close_reason_id": reason_id(session, "Duplicate or test")}
+    long_ago = NOW - timedelta(days=10)
+    history.insert_with_past(
+        session,
+        Opportunity,
+        [
+            [(long_ago, stood(1, S.DISCOVERY)), (NOW, stood(1, S.PROPOSAL))],
+            [
+                (long_ago, stood(2, S.DISCOVERY)),
+                (
+                    NOW - timedelta(days=9),
+                    stood(2, S.CLOSED_LOST, closed_at=NOW - timedelta(days=9), **never),
+                ),
+            ],
+        ],
+    )
+
+    figure = figure_of(session, MetricName.TIME_IN_STAGE, explain=True)
+
+    assert (figure.parts[S.DISCOVERY].value, figure.parts[S.DISCOVERY].n) == (10.0, 1)
+    assert figure.left_out["does_not_count"].ids == [2]
+
+
+def stood(deal_id: int, stage: OpportunityStage, **closed: Any) -> dict[str, Any]:
+    if "closed_at" in closed:
+        closed["actual_close_date"] = closed["closed_at"].date()
+    created_at = NOW - timedelta(days=10)
+    return {
+        "id": deal_id,
+        "name": "Deal",
+        "stage": stage,
+        "probability": 0,
+        "created_at": created_at,
+        "deleted_at": None,
+        **closed,
+    }
+
+
+def test_overdue_deals_are_told_apart_whether_they_have_a_value_or_not(session, make):
+    late = {"expected_close_date": date(2026, 3, 1)}
+    valued, unknown = make.opportunity(expected_value=Decimal(5), **late).id, make.opportunity(**late).id
+
+    figure = figure_of(session, MetricName.OPEN_PIPELINE, explain=True)
+
+    assert (figure.value, figure.counted.ids) == (5, [valued])
+    assert figure.apart["overdue"].ids == [valued, unknown]
+    assert figure.left_out["without_value"].ids == [unknown]
+
+
+def test_what_people_without_a_target_have_won_is_told_apart(session, make, quotas):
+    aim(session, 100, 1, quarter=True, user_id=quotas.rita)
+    make.won(50, owner_id=quotas.rita)
+    others = [make.won(70, owner_id=quotas.otto).id, make.won(1).id]
+
+    figure = figure_of(session, MetricName.ATTAINMENT, period=QUARTER, explain=True)
+
+    assert (figure.value, figure.apart["without_target"].ids) == (1.21, others)
+
+
+def test_a_target_is_held_against_what_is_to_the_credit_of_those_whose_it_is(database):
+    with database.write(at=NOW) as session:
+        make = Make(session)
+        people = make.people()
+        aim(session, 100, 1, quarter=True, user_id=people.rita)
+        make.won(1000, owner_id=people.rita, credited_owner_id=people.otto)
+        make.won(50, owner_id=people.rita)
+        make.won(7)
+        settings_service.get_settings(session).visibility = Visibility.OWN
+    with database.read(actor=people.rita, at=NOW) as session:
+        assert figure_of(session, MetricName.ATTAINMENT, period=QUARTER).value == 0.5
+
+
+def test_a_period_that_has_not_begun_is_neither_on_track_nor_behind(session, quotas):
+    aim(session, 100, 4, quarter=True, user_id=quotas.rita)
+    figure = figure_of(session, MetricName.PACE, period=Period(date(2026, 4, 1), date(2026, 7, 1)))
+
+    assert (figure.value, figure.status) == (0, None)
+
+
+def test_the_first_days_of_the_calendar_have_no_velocity(session):
+    at = datetime(1, 1, 2, tzinfo=UTC)
+
+    assert figure_of(session, MetricName.VELOCITY, as_of=at).value is None
