@@ -57,7 +57,7 @@ class Part(Schema):
 
 
 class Explanation(Schema):
-    """The ids behind a number, each once; `out_of` (a rate divides by them) is null where the whole has it."""
+    """The ids behind a number, each once. A rate divides by `out_of`; null where the whole tells it."""
 
     counted: list[int]
     out_of: list[int] | None
