@@ -15,7 +15,8 @@ from crm_core.schemas.contact import ContactCreate, ContactResponse, ContactUpda
 from crm_core.schemas.conversion import Conversion, ConversionChoice
 from crm_core.schemas.lead import LeadCreate, LeadResponse, LeadUpdate
 from crm_core.schemas.opportunity import OpportunityCreate, OpportunityResponse, OpportunityUpdate
-from crm_core.schemas.settings import CloseReasonResponse, StageSettingsResponse
+from crm_core.schemas.settings import CloseReasonResponse, SettingsResponse, StageSettingsResponse
+from crm_core.schemas.team import TeamResponse
 from crm_core.schemas.user import UserResponse
 
 Example = dict[str, Any]
@@ -248,6 +249,16 @@ EXAMPLES: dict[type[BaseModel], Example] = {
         "role": "rep",
         "team_id": 1,
         "is_active": True,
+    },
+    TeamResponse: {"id": 1, "name": "North", "manager_id": 4},
+    SettingsResponse: {
+        "currency": "CHF",
+        "time_zone": "Europe/Zurich",
+        "locale": "de_CH",
+        "fiscal_year_start_month": 1,
+        "probability_follows_stage": True,
+        "visibility": "all",
+        "has_demo_data": False,
     },
     StageSettingsResponse: {
         "stage": "proposal",

@@ -20,6 +20,7 @@ from api import (
     parameters,
     problems,
     settings,
+    teams,
     users,
 )
 from api.cors import Cors
@@ -64,7 +65,7 @@ api.add_middleware(Cors)
 api.add_middleware(Protection)  # around everything, so before anybody is invited
 problems.install(api)
 api.include_router(health.router, prefix="/api")
-for noun in (opportunities, metrics, leads, companies, contacts, users, settings):
+for noun in (opportunities, metrics, leads, companies, contacts, users, teams, settings):
     api.include_router(noun.router, prefix="/api", dependencies=[Depends(parameters.require_known)])
 
 routes: list[BaseRoute] = [

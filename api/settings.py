@@ -1,4 +1,4 @@
-"""`/api/stages` and `/api/close-reasons`: what deals go through, and why they end."""
+"""`/api/settings`, `/api/stages` and `/api/close-reasons`: what the workspace has decided."""
 
 from typing import Annotated
 
@@ -9,10 +9,17 @@ from api.answers import errors
 from api.door import DoorDep
 from crm_core.models import Outcome
 from crm_core.schemas.fields import Schema
-from crm_core.schemas.settings import CloseReasonResponse, StageSettingsResponse
+from crm_core.schemas.settings import CloseReasonResponse, SettingsResponse, StageSettingsResponse
 from crm_core.services import settings_service
 
 router = APIRouter(tags=["settings"])
+
+
+@router.get("/settings", responses=errors())
+def get_settings(door: DoorDep) -> SettingsResponse:
+    """What amounts and days mean here: the currency, the time zone, where the fiscal year begins."""
+    with door.read() as session:
+        return SettingsResponse.model_validate(settings_service.get_settings(session))
 
 
 @router.get("/stages", responses=errors())

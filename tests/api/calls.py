@@ -91,6 +91,8 @@ CALLS = {
     "delete_contact": Call(Right.CHANGE, "DELETE", "/contacts/{doomed_contact}", 204),
     "list_users": Call(Right.SIGNED_IN, "GET", "/users"),
     "get_user": Call(Right.SIGNED_IN, "GET", "/users/{rita}"),
+    "list_teams": Call(Right.SIGNED_IN, "GET", "/teams"),
+    "get_settings": Call(Right.SIGNED_IN, "GET", "/settings"),
     "list_stages": Call(Right.SIGNED_IN, "GET", "/stages"),
     "list_close_reasons": Call(Right.SIGNED_IN, "GET", "/close-reasons"),
 }

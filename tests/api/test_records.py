@@ -14,6 +14,7 @@ from crm_core.schemas.company import CompanyCreate, CompanyResponse, CompanyUpda
 from crm_core.schemas.contact import ContactCreate, ContactResponse, ContactUpdate
 from crm_core.schemas.fields import Schema
 from crm_core.schemas.lead import LeadCreate, LeadResponse, LeadUpdate
+from crm_core.schemas.settings import SettingsUpdate
 from crm_core.services import company_service, contact_service, lead_service, settings_service
 from crm_core.sorting import CompanySort, ContactSort, LeadSort, Sort
 from tests.api.conftest import fields_of, on_sqlite, problem_of
@@ -470,3 +471,16 @@ def test_a_version_of_what_is_not_changed_is_refused(client, world):
 @pytest.mark.parametrize("at", ["now", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01T00:00:00 02:00", "0"])
 def test_an_instant_without_its_time_zone_is_told_how_to_write_it(client, at):
     assert "+ is %2B" in problem_of(client.get("/api/leads", params={"as_of": at}), 422)["detail"]
+
+
+@on_sqlite
+def test_what_amounts_and_days_mean_is_told(client, database, given):
+    with given() as make:
+        settings_service.update_settings(
+            make.session, SettingsUpdate(currency="CHF", time_zone="Europe/Zurich")
+        )
+        make.team("North")
+
+    told = client.get("/api/settings").json()
+    assert (told["currency"], told["time_zone"]) == ("CHF", "Europe/Zurich")
+    assert [team["name"] for team in client.get("/api/teams").json()] == ["North"]
