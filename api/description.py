@@ -56,6 +56,7 @@ def complete(told: Told) -> Told:
     for kind, example in EXAMPLES.items():
         schemas[kind.__name__]["examples"] = [example]
     for method, operation in _operations(told):
+        operation["summary"] = operation["summary"].capitalize()
         operation["parameters"] = [
             each | {"schema": _sent(each["schema"])}
             for each in operation.get("parameters", [])
