@@ -233,8 +233,10 @@ def change_much(session: Session, chance: random.Random) -> None:
     """What is asked as of a week ago must not see any of this."""
     session.scalars(select(Company).where(Company.name == "Sun & Sons")).one().name = "Moon Ltd"
     session.scalars(select(Contact).where(Contact.name == "Ada Lovelace")).one().name = "Ada King"
-    make, owners = Make(session), session.scalars(select(User.id)).all()
-    deals = list(session.scalars(select(Opportunity).where(Opportunity.deleted_at.is_(None))))
+    make, owners = Make(session), session.scalars(select(User.id).order_by(User.id)).all()
+    deals = list(
+        session.scalars(select(Opportunity).where(Opportunity.deleted_at.is_(None)).order_by(Opportunity.id))
+    )
     for deal in chance.sample(deals, 30):
         deal.name, deal.source = chance.choice(NAMES), chance.choice(["web", "event"])
         deal.owner_id = chance.choice(owners)

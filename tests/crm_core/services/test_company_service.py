@@ -366,10 +366,10 @@ def many(database: Database) -> Many:
         teams = dict(session.execute(select(User.id, User.team_id)).all())
         then = get_rows(session, limit=200)
     with database.write(at=NOW - A_DAY) as session:
-        for company in chance.sample(list(session.scalars(select(Company))), 8):
+        for company in chance.sample(list(session.scalars(select(Company).order_by(Company.id))), 8):
             changes = CompanyUpdate(name="New", owner_id=people.mia, industry="energy", country=None)
             update_company(session, company.id, changes)
-        for company in chance.sample(list(session.scalars(select(Company))), 3):
+        for company in chance.sample(list(session.scalars(select(Company).order_by(Company.id))), 3):
             delete_company(session, company.id)
     return Many(database, then, teams)
 

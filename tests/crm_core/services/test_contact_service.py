@@ -360,10 +360,10 @@ def many(database: Database) -> Many:
         then = get_rows(session, limit=200)
     with database.write(at=NOW - A_DAY) as session:
         session.get_one(Company, companies[0]).name = "Moon Ltd"
-        for contact in chance.sample(list(session.scalars(select(Contact))), 8):
+        for contact in chance.sample(list(session.scalars(select(Contact).order_by(Contact.id))), 8):
             changes = ContactUpdate(name="New", owner_id=people.mia, company_id=companies[1])
             update_contact(session, contact.id, changes)
-        for contact in chance.sample(list(session.scalars(select(Contact))), 3):
+        for contact in chance.sample(list(session.scalars(select(Contact).order_by(Contact.id))), 3):
             delete_contact(session, contact.id)
     return Many(database, then, teams)
 

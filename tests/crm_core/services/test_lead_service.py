@@ -363,10 +363,12 @@ def many(database: Database) -> Many:
         teams = dict(session.execute(select(User.id, User.team_id)).all())
         then = get_rows(session, limit=200)
     with database.write(at=NOW - A_DAY) as session:
-        for lead in chance.sample(list(session.scalars(select(Lead).where(Lead.status != CONVERTED))), 8):
+        for lead in chance.sample(
+            list(session.scalars(select(Lead).where(Lead.status != CONVERTED).order_by(Lead.id))), 8
+        ):
             changes = LeadUpdate(name="Newly named", company_name=None, owner_id=people.mia, source="Fair")
             update_lead(session, lead.id, changes)
-        for lead in chance.sample(list(session.scalars(select(Lead))), 3):
+        for lead in chance.sample(list(session.scalars(select(Lead).order_by(Lead.id))), 3):
             delete_lead(session, lead.id)
     return Many(database, then, teams)
 
