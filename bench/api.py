@@ -77,9 +77,7 @@ class Http:
         self.ask("GET", "/opportunities/stats")
 
     def create(self) -> None:
-        self.ask(
-            "POST", "/opportunities", '{"name": "Deal", "stage": "proposal", "expected_value": "1250.50"}'
-        )
+        self.ask("POST", "/opportunities", DEAL)
 
     def move(self, deal_id: int, stage: str) -> None:
         self.ask("POST", f"/opportunities/{deal_id}/move", f'{{"to": "{stage}"}}')

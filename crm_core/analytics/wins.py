@@ -72,8 +72,8 @@ def _wins_of(rows: Iterable[Any], calendar: Calendar) -> Wins:
     return Wins(
         deals=len(won),
         valued=len(values),
-        average_value=_to_the_cent(amount_of(sum(values)) / len(values)) if values else None,
-        median_value=_to_the_cent(_median_amount(values)) if values else None,
+        average_value=to_the_cent(amount_of(sum(values)) / len(values)) if values else None,
+        median_value=to_the_cent(_median_amount(values)) if values else None,
         timed=len(days),
         median_days=median(days) if days else None,
         mean_days=sum(days) / len(days) if days else None,
@@ -88,5 +88,6 @@ def _median_amount(values: Sequence[int]) -> Decimal:
     return (amount_of(median_low(values)) + amount_of(median_high(values))) / 2
 
 
-def _to_the_cent(amount: Decimal) -> Decimal:
+def to_the_cent(amount: Decimal) -> Decimal:
+    """Rounded once, half up."""
     return amount.quantize(CENT, ROUND_HALF_UP)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property, reduce
@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, and_, ca
 from sqlalchemy.orm import Session
 
 from crm_core.analytics.outcomes import closed_within
-from crm_core.analytics.pipeline import CENT, NOTHING, count_if
+from crm_core.analytics.pipeline import NOTHING, count_if
 from crm_core.analytics.rate import Rate
 from crm_core.columns import total_amount
 from crm_core.errors import InvalidInput
@@ -245,8 +245,3 @@ def share(groups: Groups, *, without: Iterable[str] = ()) -> Figure:
 def ratio(share: Decimal | Fraction | None) -> float | None:
     """As figures tell it: money alone is a Decimal there."""
     return None if share is None else float(share)
-
-
-def to_the_cent(amount: Decimal) -> Decimal:
-    """Rounded once, half up."""
-    return amount.quantize(CENT, ROUND_HALF_UP)

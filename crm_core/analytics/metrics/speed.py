@@ -16,12 +16,11 @@ from crm_core.analytics.metrics.base import (
     Question,
     Unit,
     by_kind,
-    to_the_cent,
 )
 from crm_core.analytics.metrics.rates import LOST, win_rate
 from crm_core.analytics.metrics.volume import average_won
 from crm_core.analytics.outcomes import is_no_real_loss
-from crm_core.analytics.wins import A_DAY
+from crm_core.analytics.wins import A_DAY, to_the_cent
 from crm_core.models import OPEN_STAGES
 from crm_core.periods import ONE_DAY, Period
 

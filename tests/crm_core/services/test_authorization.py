@@ -67,6 +67,7 @@ NO_SESSION = {
     "count_if",
     "closed_within",
     "is_no_real_loss",
+    "to_the_cent",
     "use_token",
 }
 """Functions that reach nothing, and the one that finds out who calls."""
