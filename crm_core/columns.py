@@ -6,7 +6,19 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Annotated, Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Enum, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Enum,
+    String,
+    Text,
+    TypeDecorator,
+    func,
+    literal_column,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import mapped_column
@@ -157,6 +169,77 @@ def _lower_on_a_server(element: lowered, compiler: SQLCompiler, **options: Any) 
 @compiles(lowered, "sqlite")
 def _lower_in_the_embedded_database(element: lowered, compiler: SQLCompiler, **options: Any) -> str:
     return f"{LOWERED_ON_SQLITE}{compiler.function_argspec(element, **options)}"
+
+
+BECOME_ASCII = "\u0130\u212a"
+"""The letters beyond ASCII, a dotted I and the sign of kelvin, whose lower case has a letter of ASCII."""
+
+
+class lowered_to_ascii(GenericFunction[str]):  # noqa: N801  # reads as the SQL function it is
+    """A column in lower case, as far as `LIKE` with text in ASCII can find it there; `contains` makes it.
+
+    SQLite's `LIKE` takes letters of ASCII for the same in either case, so it gets the column as it is, and in
+    lower case only where one of the letters that are given beside it makes a difference.
+    """
+
+    type = Text()
+    inherit_cache = True
+    name = "lowered_to_ascii"
+
+
+@compiles(lowered_to_ascii)
+def _lower_all_on_a_server(element: lowered_to_ascii, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(lowered(element.clauses.clauses[0]), **options)
+
+
+@compiles(lowered_to_ascii, "sqlite")
+def _lower_what_is_rare(element: lowered_to_ascii, compiler: SQLCompiler, **options: Any) -> str:
+    text, *letters = (compiler.process(given, **options) for given in element.clauses.clauses)
+    if not letters:
+        return text
+    is_rare = " OR ".join(f"instr({text}, {letter})" for letter in letters)
+    return f"CASE WHEN {is_rare} THEN {LOWERED_ON_SQLITE}({text}) ELSE {text} END"
+
+
+def contains(column: Any, wanted: str) -> ColumnElement[bool]:
+    """SQL: the column contains the lower-case text, in whatever case."""
+    if not wanted.isascii():
+        return lowered(column).contains(wanted, autoescape=True)
+    letters: list[ColumnElement[str]] = [
+        literal_column(f"'{letter}'") for letter in BECOME_ASCII if letter.lower()[0] in wanted
+    ]
+    return lowered_to_ascii(column, *letters).contains(wanted, autoescape=True)
+
+
+class folded(GenericFunction[str]):  # noqa: N801  # reads as the SQL function it is
+    """Text in lower case without blanks around it, as an index can hold it.
+
+    On SQLite only ASCII gets lower: another program that opens the file would not know `lowered`.
+    """
+
+    type = Text()
+    inherit_cache = True
+    name = "folded"
+
+
+@compiles(folded)
+def _fold_on_a_server(element: folded, compiler: SQLCompiler, **options: Any) -> str:
+    text = compiler.process(element.clauses.clauses[0], **options)
+    return f'btrim(lower({text} COLLATE "und-x-icu"))'
+
+
+@compiles(folded, "sqlite")
+def _fold_in_the_embedded_database(element: folded, compiler: SQLCompiler, **options: Any) -> str:
+    return f"trim(lower({compiler.process(element.clauses.clauses[0], **options)}))"
+
+
+def same_text(column: Any, text: str) -> ColumnElement[bool]:
+    """SQL: the column holds the text, in whatever case and whatever blanks are around it.
+
+    An index on `folded` finds it; on SQLite only if it is ASCII.
+    """
+    wanted = text.strip().lower()
+    return (folded(column) if wanted.isascii() else func.trim(lowered(column))) == wanted
 
 
 class total_amount(GenericFunction[Decimal]):  # noqa: N801  # reads as the SQL function it is

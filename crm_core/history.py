@@ -109,6 +109,13 @@ def transaction_of(session: Session) -> Transaction:
     return log.enter()
 
 
+def transaction_of_changes(session: Session) -> Transaction | None:
+    """The session's own transaction if it has changed any record so far, logged when this is called."""
+    log: _Log | None = session.info.get("log")
+    session.flush()  # what is pending may be a change
+    return log.enter() if log is not None and log.changed else None
+
+
 def insert_with_past(
     session: Session,
     model: type[Record],

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Enum, Select, bindparam, case, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from crm_core import history
 from crm_core.columns import Line, LongText, lowered
@@ -76,6 +76,16 @@ def count(session: Session, where: RecordFilter[R]) -> int:
     """How many rows the whole list has."""
     scope = scope_of(session, where)
     return session.scalar(select(func.count()).select_from(scope.model).where(*scope.conditions)) or 0
+
+
+def values_of(
+    session: Session, where: RecordFilter[R], column: InstrumentedAttribute[str | None]
+) -> list[str]:
+    """The texts that the column has in the list, the most frequent first; at most as many as a page's."""
+    scope = scope_of(session, where)
+    found = getattr(scope.model, column.key)
+    counted = select(found).where(found.is_not(None), *scope.conditions).group_by(found)
+    return list(session.scalars(counted.order_by(func.count().desc(), found).limit(LARGEST_PAGE)))
 
 
 def get_slice(
@@ -180,18 +190,26 @@ def _rows(
 ) -> tuple[Select[*tuple[Any, ...]], Any]:
     """What is shown of each row, which is as of that instant, and the column that it is sorted by."""
     linked = _linked(row, as_of)
-    shown = [getattr(row, name) for name in response.model_fields if name in row.__table__.columns]
     sorted_by = _sort_column(row, linked, wanted)
-    chosen = select(
-        *shown, *(other.name.label(f"{name}_name") for name, other in linked.items()), sorted_by.label(SORTED)
-    ).select_from(row)
-    for name, other in linked.items():
-        chosen = chosen.outerjoin(other, other.id == getattr(row, f"{name}_id"))
-    return chosen, sorted_by
+    return _shown(row, linked, response).add_columns(sorted_by.label(SORTED)), sorted_by
 
 
 _live_rows = cache(_rows)
 """The statements about the live tables, which are always the same."""
+
+
+def told_rows(row: Any, as_of: datetime | None, response: type[Schema]) -> Select[*tuple[Any, ...]]:
+    """What the response tells of each row, as of that instant, with the names of what it belongs to."""
+    return _shown(row, _linked(row, as_of), response)
+
+
+def _shown(row: Any, linked: Mapping[str, Any], response: type[Schema]) -> Select[*tuple[Any, ...]]:
+    shown = [getattr(row, name) for name in response.model_fields if name in row.__table__.columns]
+    names = [other.name.label(f"{name}_name") for name, other in linked.items()]
+    chosen = select(*shown, *names).select_from(row)
+    for name, other in linked.items():
+        chosen = chosen.outerjoin(other, other.id == getattr(row, f"{name}_id"))
+    return chosen
 
 
 def _linked(row: Any, as_of: datetime | None) -> Mapping[str, Any]:

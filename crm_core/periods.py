@@ -55,6 +55,12 @@ class Period:
             return replace(self, start=self.start - timedelta(days=self.days), end=self.start)
         return replace(self, start=self.start - relativedelta(months=self.kind.months), end=self.start)
 
+    def next(self) -> "Period":
+        """The same kind of period immediately after; for a custom one, as many days."""
+        if self.kind is PeriodKind.CUSTOM:
+            return replace(self, start=self.end, end=self.end + timedelta(days=self.days))
+        return replace(self, start=self.end, end=self.end + relativedelta(months=self.kind.months))
+
     def compared_with(self, today: date) -> "Period":
         """What to hold this period against: the previous one, cut to as many days as have elapsed of this."""
         before = self.previous()
@@ -82,7 +88,26 @@ class PeriodChoice(StrEnum):
     LAST_QUARTER = "last_quarter"
     THIS_YEAR = "this_year"
     LAST_YEAR = "last_year"
+    THIS_FISCAL_YEAR = "this_fiscal_year"
+    LAST_FISCAL_YEAR = "last_fiscal_year"
     ALL_TIME = "all_time"
+
+    @property
+    def label(self) -> str:
+        return self.value.replace("_", " ").capitalize()
+
+
+class Days(StrEnum):
+    """Spans of days around today to choose from, for days that are to come as well."""
+
+    LAST_MONTH = "last_month"
+    THIS_MONTH = "this_month"
+    NEXT_MONTH = "next_month"
+    LAST_QUARTER = "last_quarter"
+    THIS_QUARTER = "this_quarter"
+    NEXT_QUARTER = "next_quarter"
+    THIS_YEAR = "this_year"
+    NEXT_YEAR = "next_year"
 
     @property
     def label(self) -> str:
@@ -136,9 +161,13 @@ class Calendar:
         """The period that the choice means today; all time goes from the first day there is to today."""
         if choice is PeriodChoice.ALL_TIME:
             return Period(min(first_day or today, today), today + ONE_DAY)
-        which, kind = choice.value.split("_")
+        return self.around(choice, today)
+
+    def around(self, choice: Days | PeriodChoice, today: date) -> Period:
+        """The month, quarter or year before, around or after today that the choice names."""
+        which, kind = choice.value.split("_", maxsplit=1)
         this = self.period(PeriodKind(kind), today)
-        return this if which == "this" else this.previous()
+        return {"last": this.previous, "this": lambda: this, "next": this.next}[which]()
 
     def within(self, instant: Instant, period: Period) -> ColumnElement[bool]:
         """SQL: the instant lies in the period."""

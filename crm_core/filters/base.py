@@ -1,13 +1,11 @@
 """What can be asked of every kind of record."""
 
 from collections.abc import Callable, Collection, Sequence
-from typing import ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import ColumnElement, Select, or_, select, union_all
 
-from crm_core.columns import lowered
 from crm_core.models import Record, User
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Day, GivenInstant, Id, Title
@@ -53,8 +51,11 @@ class RecordFilter(BaseModel, Generic[R]):
             *self._on_more(row, moment),
         ]
 
-    def on_owner(self, count_for: Callable[[Users], ColumnElement[bool]]) -> list[ColumnElement[bool]]:
-        """The SQL conditions on whose a row is, where `count_for` tells which rows count for some users."""
+    def on_owner(self, count_for: Callable[[Users | None], ColumnElement[bool]]) -> list[ColumnElement[bool]]:
+        """The SQL conditions on whose a row is, where `count_for` tells which rows count for some users.
+
+        None are no users: what counts for nobody.
+        """
         found = []
         if self.owners:
             found.append(count_for(self.owners))
@@ -79,9 +80,9 @@ class RecordFilter(BaseModel, Generic[R]):
         """Conditions that only this kind of record knows."""
         raise NotImplementedError
 
-    def _counts_for(self, row: type[R], users: Users) -> ColumnElement[bool]:
+    def _counts_for(self, row: type[R], users: Users | None) -> ColumnElement[bool]:
         """Whose it is."""
-        return row.owner_id.in_(users)
+        return is_one_of(row.owner_id, users)
 
     def _on_creation(self, row: type[R], moment: Moment) -> Sequence[ColumnElement[bool]]:
         found = []
@@ -92,8 +93,18 @@ class RecordFilter(BaseModel, Generic[R]):
         return found
 
 
-def contains(
-    column: InstrumentedAttribute[str] | InstrumentedAttribute[str | None], wanted: str
-) -> ColumnElement[bool]:
-    """SQL: the column contains the lower-case text, in whatever case."""
-    return lowered(column).contains(wanted, autoescape=True)
+def is_one_of(user_id: Any, users: Users | None) -> ColumnElement[bool]:
+    """SQL: the column names one of the users; without users, nobody."""
+    found: ColumnElement[bool] = user_id.is_(None) if users is None else user_id.in_(users)
+    return found
+
+
+def any_of(row: type[Record], moment: Moment, *found_by: ColumnElement[bool]) -> ColumnElement[bool]:
+    """SQL: one of the conditions holds, each of which an index of its own can answer.
+
+    As an `or_` no index answers, and every row is read with all that it holds. The past has no such indexes:
+    its rows are read once.
+    """
+    if moment.as_of is not None:
+        return or_(*found_by)
+    return row.id.in_(union_all(*(select(row.id).where(each).correlate(None) for each in found_by)))

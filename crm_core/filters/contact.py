@@ -6,7 +6,8 @@ from pydantic import Field
 from sqlalchemy import ColumnElement, or_, select
 
 from crm_core import history
-from crm_core.filters.base import RecordFilter, Text, contains
+from crm_core.columns import contains
+from crm_core.filters.base import RecordFilter, Text
 from crm_core.models import Company, Contact
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Id

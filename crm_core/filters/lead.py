@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pydantic import Field
 from sqlalchemy import ColumnElement, or_
 
-from crm_core.filters.base import RecordFilter, Text, contains
+from crm_core.columns import contains
+from crm_core.filters.base import RecordFilter, Text
 from crm_core.models import Lead, LeadStatus
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Label

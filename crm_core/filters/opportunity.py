@@ -1,15 +1,41 @@
 """Which opportunities are meant."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Self
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, select
 
 from crm_core import history
-from crm_core.filters.base import RecordFilter, Text, Users, contains
-from crm_core.models import CLOSED_STAGES, Company, Contact, Opportunity, OpportunityStage, Outcome
+from crm_core.columns import contains
+from crm_core.filters.base import RecordFilter, Text, Users, any_of, is_one_of
+from crm_core.models import (
+    CLOSED_STAGES,
+    OPEN_STAGES,
+    VERSIONS,
+    Company,
+    Contact,
+    Opportunity,
+    OpportunityStage,
+    Outcome,
+)
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Amount, Day, Id, Label
+
+STATE = VERSIONS[Opportunity].c
+"""The states that deals have been in."""
+
+STEPS = {stage: step for step, stage in enumerate(OPEN_STAGES)} | {
+    OpportunityStage.CLOSED_WON: len(OPEN_STAGES) - 1
+}
+FURTHEST_STEP = func.max(case(STEPS, value=STATE.stage, else_=0))
+"""SQL: the position of the last open stage among some states; one that was won saw all."""
+
+
+def furthest_steps(moment: Moment) -> Select[tuple[int, int]]:
+    """SQL: the id of each deal and, as `step`, the position of the last open stage it came to by then."""
+    until = [] if moment.as_of is None else [STATE.valid_from <= moment.as_of]
+    return select(STATE.id, FURTHEST_STEP.label("step")).where(*until).group_by(STATE.id)
 
 
 class OpportunityFilter(RecordFilter[Opportunity]):
@@ -30,13 +56,27 @@ class OpportunityFilter(RecordFilter[Opportunity]):
         description="Ids of users: who owns an open deal, who owned a closed one at its close; for figures"
         " about creations who owned it then.",
     )
+    without_owner: bool = Field(default=False, description="Only those that count for nobody.")
+    credit_at_creation: bool = Field(
+        default=False,
+        description="`owners`, `teams` and `without_owner` mean who owned it when it was created.",
+    )
     stages: frozenset[OpportunityStage] = frozenset()
     is_open: bool | None = Field(default=None, description="In an open stage, or in a closed one.")
     outcomes: frozenset[Outcome] = Field(default=frozenset(), description="Closed, and how.")
+    furthest: frozenset[OpportunityStage] = Field(
+        default=frozenset(),
+        description="The last open stage that it ever came to; one that was won has been in all of them.",
+    )
     companies: frozenset[Id] = Field(default=frozenset(), description="Ids of companies.")
     contacts: frozenset[Id] = Field(default=frozenset(), description="Ids of contacts.")
     sources: frozenset[Label] = frozenset()
     close_reasons: frozenset[Id] = Field(default=frozenset(), description="Ids of reasons to close.")
+    without_reason: bool = Field(default=False, description="Only closed ones without a reason.")
+    counted: bool = Field(
+        default=False,
+        description="Leaves out those lost for a reason that does not count, as rates do.",
+    )
     value_from: Amount | None = Field(
         default=None, description="Worth this or more; not where the value is unknown."
     )
@@ -51,24 +91,43 @@ class OpportunityFilter(RecordFilter[Opportunity]):
     stale: bool = Field(
         default=False, description="Only open ones untouched for longer than their stage allows."
     )
+    without_next_step: bool = Field(
+        default=False, description="Only open ones with neither a next step nor a day for it."
+    )
     closed_from: Day | None = Field(default=None, description="Closed on this day or later.")
     closed_to: Day | None = Field(default=None, description="Closed on this day or earlier.")
 
     def _mentions(self, row: type[Opportunity], wanted: str, moment: Moment) -> ColumnElement[bool]:
         company, contact = history.as_of(Company, moment.as_of), history.as_of(Contact, moment.as_of)
-        return or_(
+        return any_of(
+            row,
+            moment,
             contains(row.name, wanted),
             row.company_id.in_(select(company.id).where(contains(company.name, wanted))),
             row.contact_id.in_(select(contact.id).where(contains(contact.name, wanted))),
         )
 
-    def _counts_for(self, row: type[Opportunity], users: Users) -> ColumnElement[bool]:
-        return row.counts_for(users)
+    def on_owner(self, count_for: Callable[[Users | None], ColumnElement[bool]]) -> list[ColumnElement[bool]]:
+        found = super().on_owner(count_for)
+        return [*found, count_for(None)] if self.without_owner else found
+
+    def of_anybody(self) -> Self:
+        return super().of_anybody().model_copy(update={"without_owner": False})
+
+    def _counts_for(self, row: type[Opportunity], users: Users | None) -> ColumnElement[bool]:
+        if not self.credit_at_creation:
+            return row.counts_for(users)
+        return row.id.in_(select(STATE.id).where(STATE.version == 1, is_one_of(STATE.owner_id, users)))
 
     def _on_more(self, row: type[Opportunity], moment: Moment) -> Sequence[ColumnElement[bool]]:
-        return [*self._on_stage(row), *self._on_links(row), *self._on_worth(row), *self._on_time(row, moment)]
+        return [
+            *self._on_stage(row, moment),
+            *self._on_links(row),
+            *self._on_worth(row),
+            *self._on_time(row, moment),
+        ]
 
-    def _on_stage(self, row: type[Opportunity]) -> Sequence[ColumnElement[bool]]:
+    def _on_stage(self, row: type[Opportunity], moment: Moment) -> Sequence[ColumnElement[bool]]:
         found: list[ColumnElement[bool]] = []
         if self.stages:
             found.append(row.stage.in_(self.stages))
@@ -76,6 +135,14 @@ class OpportunityFilter(RecordFilter[Opportunity]):
             found.append(row.stage.not_in(CLOSED_STAGES) if self.is_open else row.stage.in_(CLOSED_STAGES))
         if self.outcomes:
             found.append(row.stage.in_(OpportunityStage.of(outcome) for outcome in self.outcomes))
+        if self.furthest:
+            steps = [OPEN_STAGES.index(stage) for stage in self.furthest if stage in OPEN_STAGES]
+            came_to = furthest_steps(moment).having(FURTHEST_STEP.in_(steps)).with_only_columns(STATE.id)
+            found.append(row.id.in_(came_to))
+        if self.without_reason:
+            found.append(and_(row.closed_at.is_not(None), row.close_reason_id.is_(None)))
+        if self.counted:
+            found.append(~row.is_no_real_loss())
         return found
 
     def _on_links(self, row: type[Opportunity]) -> Sequence[ColumnElement[bool]]:
@@ -109,6 +176,8 @@ class OpportunityFilter(RecordFilter[Opportunity]):
             found.append(row.overdue(moment.today))
         if self.stale:
             found.append(row.stale(moment.stale_before, moment.as_of))
+        if self.without_next_step:
+            found.append(and_(row.is_open, row.next_step.is_(None), row.next_step_date.is_(None)))
         if self.closed_from is not None:
             found.append(row.closed_at >= moment.calendar.start_of(self.closed_from))
         if self.closed_to is not None:

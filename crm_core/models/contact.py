@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from crm_core.columns import Line
+from crm_core.columns import Line, folded
 from crm_core.models.base import Record
 
 if TYPE_CHECKING:
@@ -26,3 +26,7 @@ class Contact(Record):
     owner: Mapped["User | None"] = relationship(lazy="raise")
     company: Mapped["Company | None"] = relationship(back_populates="contacts", lazy="raise")
     opportunities: Mapped[list["Opportunity"]] = relationship(back_populates="contact", lazy="raise")
+
+
+Index("ix_contacts_folded_name", folded(Contact.name))
+Index("ix_contacts_folded_email", folded(Contact.email))

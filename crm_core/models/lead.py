@@ -4,10 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from crm_core.columns import Line, Money, stored_enum
+from crm_core.columns import Line, Money, folded, stored_enum
 from crm_core.models.base import Record
 
 if TYPE_CHECKING:
@@ -61,3 +61,7 @@ class Lead(Record):
 
     owner: Mapped["User | None"] = relationship(lazy="raise")
     opportunity: Mapped["Opportunity | None"] = relationship(foreign_keys=[opportunity_id], lazy="raise")
+
+
+Index("ix_leads_folded_name", folded(Lead.name))
+Index("ix_leads_folded_email", folded(Lead.email))

@@ -16,6 +16,7 @@ from sqlalchemy import (
     exists,
     false,
     or_,
+    select,
     text,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
@@ -198,6 +199,12 @@ class Opportunity(Record):
         )
 
     @classmethod
+    def is_no_real_loss(cls) -> ColumnElement[bool]:
+        """SQL: lost for a reason that does not count (“Duplicate or test”)."""
+        uncounted = select(CloseReason.id).where(~CloseReason.counts)
+        return and_(cls.is_lost, cls.close_reason_id.is_not(None), cls.close_reason_id.in_(uncounted))
+
+    @classmethod
     def stage_order(cls) -> ColumnElement[int]:
         """The stage's position in the order a deal passes them."""
         return case({stage: position for position, stage in enumerate(OpportunityStage)}, value=cls.stage)
@@ -218,8 +225,12 @@ class Opportunity(Record):
         return or_(cls.owner_id.is_(None), cls.owner_id.in_(users), cls.credited_owner_id.in_(users))
 
     @classmethod
-    def counts_for(cls, users: Collection[int] | Select[int]) -> ColumnElement[bool]:
-        """Whose deal it is: an open one its owner's, a closed one the owner's at the close."""
+    def counts_for(cls, users: Collection[int] | Select[int] | None) -> ColumnElement[bool]:
+        """Whose it is: an open one its owner's, a closed one the owner's at the close; None: nobody's."""
+        if users is None:
+            return and_(
+                cls.credited_owner_id.is_(None), or_(cls.closed_at.is_not(None), cls.owner_id.is_(None))
+            )
         return or_(and_(cls.is_open, cls.owner_id.in_(users)), cls.credited_owner_id.in_(users))
 
 

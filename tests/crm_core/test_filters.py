@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from crm_core.analytics import outcomes, pipeline
@@ -20,6 +21,8 @@ from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.models import (
     CLOSED_STAGES,
     OPEN_STAGES,
+    VERSIONS,
+    CloseReason,
     Company,
     Contact,
     Note,
@@ -29,6 +32,7 @@ from crm_core.models import (
     User,
 )
 from crm_core.periods import Calendar, Period, PeriodKind
+from crm_core.scope import scope_of
 from crm_core.services import opportunity_service, settings_service
 from tests.builders import Make
 from tests.conftest import NOW
@@ -39,8 +43,9 @@ CREATED_ON = [date(2026, 1, day) for day in range(5, 11)]
 CLOSED_ON = [date(2026, 2, 28), *(date(2026, 3, day) for day in (1, 2, 7, 8, 9))]
 EXPECTED_ON = [date(2026, 3, day) for day in range(9, 22)]
 FROM_MIDNIGHT = (timedelta(microseconds=-1), timedelta(0), timedelta(microseconds=1), timedelta(hours=13))
-NAMES = ("Solar roof", "ÜBER dach", "100%_sure", "Wind \\ park", "Heat pump")
-TEXTS = ("SOLAR", "ÜBer", "%_", "\\", "roof", "sons", "moon", "LOVELACE", "king", "a")
+NAMES = ("Solar roof", "ÜBER dach", "100%_sure", "Wind \\ park", "Heat pump", "1/2 İzmir \u212aelvin")
+TEXTS = ("SOLAR", "ÜBer", "%_", "\\", "/2", "_", "roof", "sons", "moon", "LOVELACE", "king", "kelvin", "İZ")
+REASONS = ("Price", "Timing", "Duplicate or test")
 COMBINATIONS = 40
 ENDS_TRIED = 7
 ALWAYS = Period(date(2020, 1, 1), date(2030, 1, 1))
@@ -60,6 +65,8 @@ class World:
     teams: dict[int | None, int | None]
     stale_after: dict[OpportunityStage, int | None]
     notes: list[tuple[int, datetime]]
+    uncounted: set[int]
+    states: dict[int, list[Row]]
 
     def matching(self, **answers: Any) -> list[Row]:
         """The deals that were not deleted and meet every answer."""
@@ -102,6 +109,14 @@ def is_stale(deal: Row, _: bool, world: World) -> bool:
     limit = world.stale_after[deal["stage"]]
     days = (world.day_of(world.at) - world.day_of(max(touched))).days
     return deal["stage"] in OPEN_STAGES and limit is not None and days > limit
+
+
+def furthest(deal: Row, world: World) -> OpportunityStage:
+    """The last open stage that it ever came to; what was won has seen all of them."""
+    been_in = {state["stage"] for state in world.states[deal["id"]]}
+    if OpportunityStage.CLOSED_WON in been_in:
+        return OPEN_STAGES[-1]
+    return max(been_in & set(OPEN_STAGES), key=OPEN_STAGES.index, default=OPEN_STAGES[0])
 
 
 def alternatives(known: set[Any]) -> list[frozenset[Any]]:
@@ -158,10 +173,25 @@ FIELDS = {
         lambda world: alternatives(set(world.teams.values())),
         lambda deal, wanted, world: world.teams.get(who_it_counts_for(deal)) in wanted,
     ),
+    "furthest": FilterField(
+        lambda _: alternatives(set(OPEN_STAGES)), lambda deal, wanted, world: furthest(deal, world) in wanted
+    ),
+    "without_owner": FilterField(lambda _: [True], lambda deal, *_: who_it_counts_for(deal) is None),
     "companies": one_of("company_id"),
     "contacts": one_of("contact_id"),
     "sources": one_of("source"),
     "close_reasons": one_of("close_reason_id"),
+    "without_reason": FilterField(
+        lambda _: [True],
+        lambda deal, *_: deal["stage"] in CLOSED_STAGES and deal["close_reason_id"] is None,
+    ),
+    "counted": FilterField(
+        lambda _: [True],
+        lambda deal, _, world: (
+            deal["stage"] is not OpportunityStage.CLOSED_LOST
+            or deal["close_reason_id"] not in world.uncounted
+        ),
+    ),
     "value_from": bound("expected_value", is_lower=True),
     "value_to": bound("expected_value", is_lower=False),
     "without_value": missing("expected_value"),
@@ -170,6 +200,12 @@ FIELDS = {
     "without_date": missing("expected_close_date"),
     "overdue": FilterField(lambda _: [True], is_overdue),
     "stale": FilterField(lambda _: [True], is_stale),
+    "without_next_step": FilterField(
+        lambda _: [True],
+        lambda deal, *_: (
+            deal["stage"] in OPEN_STAGES and deal["next_step"] is None and deal["next_step_date"] is None
+        ),
+    ),
     "created_from": bound("created_at", is_lower=True),
     "created_to": bound("created_at", is_lower=False),
     "closed_from": bound("closed_at", is_lower=True),
@@ -199,7 +235,9 @@ def fill(make: Make, chance: random.Random, zone: ZoneInfo) -> None:
     contacts = [make.contact(name).id for name in ("Ada Lovelace", "Bob Stone")]
     reasons = {
         OpportunityStage.of(outcome): [
-            reason.id for reason in settings_service.get_close_reasons(make.session, outcome)[:2]
+            reason.id
+            for reason in settings_service.get_close_reasons(make.session, outcome)
+            if reason.label in REASONS
         ]
         for outcome in Outcome
     }
@@ -219,6 +257,8 @@ def fill(make: Make, chance: random.Random, zone: ZoneInfo) -> None:
             expected_value=chance.choice([None, Decimal(0), *(Decimal(chance.randint(1, 900)) / 100,) * 3]),
             expected_close_date=chance.choice([None, *EXPECTED_ON]),
             source=chance.choice([None, "web", "event", "partner"]),
+            next_step=chance.choice([None, "Call"]),
+            next_step_date=chance.choice([None, EXPECTED_ON[0]]),
             created_at=near_midnight(chance, CREATED_ON, zone),
             deleted_at=THEN if number % 12 == 0 else None,
             **ending,
@@ -242,6 +282,9 @@ def change_much(session: Session, chance: random.Random) -> None:
         deal.owner_id = chance.choice(owners)
         deal.expected_value = Decimal(chance.randint(1, 900)) / 100
         deal.expected_close_date = chance.choice(EXPECTED_ON)
+        deal.next_step = chance.choice([None, "Call"])
+        if deal.is_open:
+            opportunity_service.move_opportunity(session, deal.id, to=chance.choice(OPEN_STAGES))
         if not deal.is_open and chance.random() < 0.4:
             opportunity_service.reopen_opportunity(session, deal.id, to=OpportunityStage.DISCOVERY)
     for deal in chance.sample(deals, 8):
@@ -257,6 +300,9 @@ def change_much(session: Session, chance: random.Random) -> None:
 def remembered(database: Database, at: datetime, zone: ZoneInfo) -> World:
     columns = [column.name for column in Opportunity.__table__.columns]
     with database.read(at=at) as session:
+        states: dict[int, list[Row]] = {}
+        for state in session.execute(select(VERSIONS[Opportunity]).order_by("valid_from")).mappings():
+            states.setdefault(state["id"], []).append(dict(state))
         return World(
             at,
             zone,
@@ -272,6 +318,8 @@ def remembered(database: Database, at: datetime, zone: ZoneInfo) -> World:
                 for stage in OpportunityStage
             },
             [(note.opportunity_id, note.created_at) for note in session.scalars(select(Note))],
+            set(session.scalars(select(CloseReason.id).where(~CloseReason.counts))),
+            states,
         )
 
 
@@ -313,7 +361,7 @@ def questions(world: World) -> Iterator[tuple[str, Any]]:
 
 
 def test_each_field_is_tried():
-    assert {*FIELDS, "as_of"} == set(OpportunityFilter.model_fields)
+    assert {*FIELDS, "as_of", "credit_at_creation"} == set(OpportunityFilter.model_fields)
 
 
 def test_each_field_lets_through_what_it_says(worlds):
@@ -330,6 +378,23 @@ def test_each_field_lets_through_what_it_says(worlds):
             if 0 < len(expected) < len(now.matching()):
                 telling.add(field)
     assert telling == set(FIELDS)
+
+
+def test_credit_at_creation_is_the_first_owners(worlds):
+    database, then, now = worlds
+    for world in (then, now):
+        owned = {
+            owner_id: {
+                deal["id"] for deal in world.matching() if world.states[deal["id"]][0]["owner_id"] == owner_id
+            }
+            for owner_id in (*world.teams, None)
+        }
+        with database.read(at=NOW) as session:
+            for owner_id, expected in owned.items():
+                whose = {"owners": frozenset({owner_id})} if owner_id else {"without_owner": True}
+                where = OpportunityFilter(credit_at_creation=True, as_of=world.at, **whose)
+                assert listed(session, where) == expected
+        assert sum(map(bool, owned.values())) > 2
 
 
 def test_fields_together_must_all_hold(worlds):
@@ -383,6 +448,16 @@ def test_a_deleted_deal_is_found_by_nothing(session, make):
     opportunity_service.delete_opportunity(session, deal.id)
 
     assert [listed(session, where) for where in asked] == [set()] * 3
+
+
+def test_a_search_reads_no_row_that_it_does_not_find(sqlite_url):
+    with closing(Database(sqlite_url)) as database, database.read(at=NOW) as session:
+        scope = scope_of(session, OpportunityFilter(text="solar"))
+        asked = select(scope.model.expected_value).where(*scope.conditions)
+        told = asked.compile(database.engine, compile_kwargs={"literal_binds": True})
+        plan = [step.detail for step in session.execute(text(f"EXPLAIN QUERY PLAN {told}"))]
+
+    assert not [step for step in plan if "SCAN" in step and "COVERING INDEX" not in step]
 
 
 def test_the_past_knows_a_company_by_its_name_of_then(database):
