@@ -61,6 +61,14 @@ def actor_of(session: Session) -> Actor:
     return _remembered(session, "actor", lambda: _find_actor(session, session.info.get("actor_id")))
 
 
+def person_of(session: Session) -> int:
+    """The user who acts; what belongs to a person can't be the system's. Raises `NotSignedIn`."""
+    actor_id = actor_of(session).id
+    if actor_id is None:
+        raise NotSignedIn("Sign in first.")
+    return actor_id
+
+
 def require_admin(session: Session, action: str) -> None:
     """Let only admins pass; `action` completes “Only an admin can …”. Raises `NeedsAdmin`."""
     if not actor_of(session).is_admin:

@@ -1,13 +1,13 @@
 """What was changed about a record: from what, to what, when, by whom, from where."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, RowMapping, Select, Table, and_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from crm_core.models import (
@@ -26,6 +26,9 @@ from crm_core.schemas.fields import LARGEST_ID
 
 BOOKKEEPING = {"id", "created_at", "updated_at", "version", "request_id", "stage_entered_at", "conversion"}
 """Columns that change because another one does."""
+
+BEFORE = "before_"
+"""What the names of columns begin with that tell of the state before."""
 
 NAMES: dict[str, InstrumentedAttribute[str]] = {
     "company_id": Company.name,
@@ -73,12 +76,60 @@ class HistoryEntry:
     changes: list[FieldChange]
 
 
+@dataclass(frozen=True)
+class RecordEntry:
+    """A change, and which record it is about, by the name that it has today."""
+
+    kind: str
+    record_id: int
+    name: str
+    entry: HistoryEntry
+
+
 def entries(
     session: Session, record: Record, *, since: int = 0, limit: int | None = None, offset: int = 0
 ) -> list[HistoryEntry]:
     """The record's changes after version `since`, newest first; without what is yet to be committed."""
     versions, since = VERSIONS[type(record)], min(max(since, 0), LARGEST_ID)
     chosen = (
+        _states(versions)
+        .where(versions.c.id == record.id, versions.c.version >= since)
+        .order_by(versions.c.version.desc())
+        .offset(offset)
+    )
+    rows = session.execute(chosen if limit is None else chosen.limit(limit + 1)).all()
+    found: list[tuple[Row[Any], Row[Any] | None]] = list(pairwise(rows))
+    if rows and not since and rows[-1].version == 1 and (limit is None or len(rows) <= limit):
+        found.append((rows[-1], None))
+    fields = _fields(type(record))
+    return _told(
+        session, [(after, _changes(after, before and before._mapping, fields)) for after, before in found]
+    )
+
+
+def entries_of_many(
+    session: Session, chosen: Mapping[type[Record], ColumnElement[bool]], *, limit: int, offset: int = 0
+) -> list[RecordEntry]:
+    """The changes of all records that meet their model's condition together, newest first.
+
+    One statement for each model, whatever the number of records.
+    """
+    found: list[tuple[type[Record], Row[Any]]] = []
+    for model, condition in chosen.items():
+        newest_first = _changed_states(model).where(condition).limit(offset + limit)
+        found += [(model, row) for row in session.execute(newest_first)]
+    found.sort(key=lambda each: (each[1].valid_from, each[1].transaction_id), reverse=True)
+    page = found[offset : offset + limit]
+    told = _told(session, [(row, _changes(row, _before(row), _fields(model))) for model, row in page])
+    return [
+        RecordEntry(model.__name__.lower(), row.id, row.called, entry)
+        for (model, row), entry in zip(page, told, strict=True)
+    ]
+
+
+def _states(versions: Table) -> Select[*tuple[Any, ...]]:
+    """States of records, and who wrote each down, when and from where."""
+    return (
         select(
             versions,
             Transaction.at.label("recorded_at"),
@@ -89,38 +140,61 @@ def entries(
         )
         .join(Transaction, Transaction.id == versions.c.transaction_id)
         .outerjoin(User, User.id == Transaction.actor_id)
-        .where(versions.c.id == record.id, versions.c.version >= since)
-        .order_by(versions.c.version.desc())
-        .offset(offset)
     )
-    rows = session.execute(chosen if limit is None else chosen.limit(limit + 1)).all()
-    found: list[tuple[Row[Any], Row[Any] | None]] = list(pairwise(rows))
-    if rows and not since and rows[-1].version == 1 and (limit is None or len(rows) <= limit):
-        found.append((rows[-1], None))
-    fields = [column.name for column in type(record).__table__.columns if column.name not in BOOKKEEPING]
-    changes = [_changes(after, before, fields) for after, before in found]
-    names = _names(session, [change for together in changes for change in together])
+
+
+def _changed_states(model: type[Record]) -> Select[*tuple[Any, ...]]:
+    """States of the model's records, newest first, each beside the one before it and today's name."""
+    versions, before = VERSIONS[model], VERSIONS[model].alias()
+    fields = [before.c[field].label(f"{BEFORE}{field}") for field in _fields(model)]
+    return (
+        _states(versions)
+        .add_columns(model.name.label("called"), *fields)
+        .join(model, model.id == versions.c.id)
+        .outerjoin(before, and_(before.c.id == versions.c.id, before.c.version == versions.c.version - 1))
+        .order_by(versions.c.valid_from.desc(), versions.c.transaction_id.desc(), versions.c.id.desc())
+    )
+
+
+def _told(
+    session: Session, found: Sequence[tuple[Row[Any], list[tuple[str, Any, Any]]]]
+) -> list[HistoryEntry]:
+    """Each state with what changed in it, as people call it."""
+    names = _names(session, [change for _, together in found for change in together])
     return [
         HistoryEntry(
-            version=after.version,
-            at=after.valid_from,
-            recorded_at=after.recorded_at,
-            actor_id=after.actor_id,
-            actor_name=after.actor_name,
-            source=after.from_where,
-            note=after.note,
+            version=state.version,
+            at=state.valid_from,
+            recorded_at=state.recorded_at,
+            actor_id=state.actor_id,
+            actor_name=state.actor_name,
+            source=state.from_where,
+            note=state.note,
             changes=[
                 FieldChange(field, was, became, names.get((field, was)), names.get((field, became)))
                 for field, was, became in together
             ],
         )
-        for (after, _), together in zip(found, changes, strict=True)
+        for state, together in found
     ]
 
 
-def _changes(after: Row[Any], before: Row[Any] | None, fields: Iterable[str]) -> list[tuple[str, Any, Any]]:
+def _fields(model: type[Record]) -> list[str]:
+    return [column.name for column in model.__table__.columns if column.name not in BOOKKEEPING]
+
+
+def _before(row: Row[Any]) -> dict[str, Any]:
+    """The fields of the state before, out of a row of `_changed_states`; None where there was none."""
+    return {
+        name.removeprefix(BEFORE): value for name, value in row._mapping.items() if name.startswith(BEFORE)
+    }
+
+
+def _changes(
+    after: Row[Any], before: RowMapping | dict[str, Any] | None, fields: Iterable[str]
+) -> list[tuple[str, Any, Any]]:
     """Field, value before, value after of what differs; of a first state, everything that is filled."""
-    compared = [(field, getattr(before, field, None), getattr(after, field)) for field in fields]
+    compared = [(field, before[field] if before else None, getattr(after, field)) for field in fields]
     return [(field, was, became) for field, was, became in compared if was != became]
 
 

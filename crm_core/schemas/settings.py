@@ -24,13 +24,14 @@ def _currency(code: str) -> str:
 
 
 def _time_zone(name: str) -> str:
-    if name not in _time_zones():
+    if name not in time_zones():
         raise ValueError("This time zone is not known. Write it like Europe/Zurich or UTC.")
     return name
 
 
 @cache
-def _time_zones() -> frozenset[str]:
+def time_zones() -> frozenset[str]:
+    """Every time zone that a workspace can be in."""
     return frozenset(available_timezones() - NO_PLACES)
 
 

@@ -2,19 +2,20 @@
 
 from collections.abc import Collection, Mapping
 
+from sqlalchemy import ColumnElement, and_
 from sqlalchemy.orm import Session
 
-from crm_core import listing
+from crm_core import listing, permissions, timeline
 from crm_core.errors import RuleBroken
 from crm_core.filters import EVERY_COMPANY, CompanyFilter
 from crm_core.listing import Page
-from crm_core.models import Company, Contact, Opportunity
+from crm_core.models import Company, Contact, Opportunity, Record
 from crm_core.schemas.company import CompanyCreate, CompanyResponse, CompanyUpdate
 from crm_core.schemas.fields import host_of
 from crm_core.services import merging, records
 from crm_core.services.merging import MergePreview
 from crm_core.sorting import CompanySort
-from crm_core.timeline import HistoryEntry
+from crm_core.timeline import HistoryEntry, RecordEntry
 
 
 class CompanyIsInUse(RuleBroken):
@@ -71,11 +72,36 @@ def count_companies(session: Session, where: CompanyFilter = EVERY_COMPANY) -> i
     return listing.count(session, where)
 
 
+def get_industries(session: Session) -> list[str]:
+    """The industries of companies, those that most of them have first."""
+    return listing.values_of(session, EVERY_COMPANY, Company.industry)
+
+
+def get_countries(session: Session) -> list[str]:
+    """The countries of companies, those that most of them have first."""
+    return listing.values_of(session, EVERY_COMPANY, Company.country)
+
+
 def get_history(
     session: Session, company_id: int, *, limit: int = 100, offset: int = 0
 ) -> list[HistoryEntry]:
     """What was changed about a company, newest first; of a deleted one too. Raises `RecordNotFound`."""
     return records.get_history(session, Company, company_id, limit=limit, offset=offset)
+
+
+def get_whole_history(
+    session: Session, company_id: int, *, limit: int = 100, offset: int = 0
+) -> list[RecordEntry]:
+    """What was changed about a company and about what belongs to it today, its contacts and deals.
+
+    Newest first, of deleted records too; only of those that the actor may read. Raises `RecordNotFound`.
+    """
+    listing.require_page(limit, offset)
+    company = records.get(session, Company, company_id, deleted=True)
+    chosen: dict[type[Record], ColumnElement[bool]] = {Company: Company.id == company.id}
+    for model in (Contact, Opportunity):
+        chosen[model] = and_(model.company_id == company.id, *permissions.readable(session, model))
+    return timeline.entries_of_many(session, chosen, limit=limit, offset=offset)
 
 
 def update_company(

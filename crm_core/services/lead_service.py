@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core import listing
@@ -10,7 +11,9 @@ from crm_core.filters import EVERY_LEAD, LeadFilter
 from crm_core.listing import Page
 from crm_core.models import Lead, LeadStatus
 from crm_core.schemas.lead import LeadCreate, LeadResponse, LeadUpdate
-from crm_core.services import records
+from crm_core.scope import scope_of
+from crm_core.services import duplicates, records
+from crm_core.services.duplicates import Duplicate, Typed
 from crm_core.sorting import LeadSort
 from crm_core.timeline import HistoryEntry
 
@@ -73,9 +76,38 @@ def count_leads(session: Session, where: LeadFilter = EVERY_LEAD) -> int:
     return listing.count(session, where)
 
 
+def find_lead_ids(session: Session, where: LeadFilter) -> list[int]:
+    """The keys of every lead in the filter as it is now, for a change of them all."""
+    scope = scope_of(session, where)
+    return list(session.scalars(select(scope.model.id).where(*scope.conditions).order_by(scope.model.id)))
+
+
+def get_sources(session: Session) -> list[str]:
+    """Where leads came from, the sources that most of them have first."""
+    return listing.values_of(session, EVERY_LEAD, Lead.source)
+
+
 def get_history(session: Session, lead_id: int, *, limit: int = 100, offset: int = 0) -> list[HistoryEntry]:
     """What was changed about a lead, newest first; of a deleted one too. Raises `RecordNotFound`."""
     return records.get_history(session, Lead, lead_id, limit=limit, offset=offset)
+
+
+def find_duplicates(
+    session: Session,
+    *,
+    name: str = "",
+    email: str | None = None,
+    phone: str | None = None,
+    company_name: str | None = None,
+    but: int | None = None,
+    limit: int = 5,
+) -> list[Duplicate]:
+    """Leads and contacts that may be the same person: e-mail, last ten digits, or name and company are alike.
+
+    For while somebody types: what is half of it or makes no sense finds nobody. `but` is the lead itself.
+    Converted leads count, deleted records don't. The surest come first: by e-mail, then phone, then names.
+    """
+    return duplicates.find(session, Typed.of(name, email, phone, company_name), but=but, limit=limit)
 
 
 def update_lead(
@@ -140,6 +172,24 @@ def update_leads(
         lead_ids,
         lambda key: update_lead(session, key, changes, expected_version=versions.get(key)),
     )
+
+
+def delete_leads(
+    session: Session, lead_ids: Collection[int], *, expected_versions: Mapping[int, int] | None = None
+) -> list[Lead]:
+    """`delete_lead` for many: all of them, or none. Raises `NothingWasChanged`."""
+    versions = expected_versions or {}
+    return records.change_all(
+        session,
+        Lead,
+        lead_ids,
+        lambda key: delete_lead(session, key, expected_version=versions.get(key)),
+    )
+
+
+def restore_leads(session: Session, lead_ids: Collection[int]) -> list[Lead]:
+    """`restore_lead` for many: all of them, or none. Raises `NothingWasChanged`."""
+    return records.change_all(session, Lead, lead_ids, lambda key: restore_lead(session, key))
 
 
 def _get_to_change(session: Session, lead_id: int, expected_version: int | None) -> Lead:

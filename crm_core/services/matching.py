@@ -7,11 +7,11 @@ of the phone number, the names. Of several that match, the oldest is meant.
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from crm_core import permissions
-from crm_core.columns import lowered
+from crm_core.columns import lowered, same_text
 from crm_core.models import Company, Contact, Lead, Record
 from crm_core.public_mail_domains import is_public_mail_domain
 from crm_core.schemas.conversion import MatchRule
@@ -44,7 +44,7 @@ def find_contact(session: Session, lead: Lead, company_id: int | None) -> Match 
     if found := _by_phone(session, lead):
         return Match(found, MatchRule.PHONE)
     if company_id is not None:
-        at_company = _same(Contact.name, lead.name), Contact.company_id == company_id
+        at_company = same_text(Contact.name, lead.name), Contact.company_id == company_id
         if found := _oldest(session, Contact, *at_company):
             return Match(found, MatchRule.NAME_AND_COMPANY)
     return None
@@ -59,7 +59,7 @@ def find_company(session: Session, lead: Lead) -> Match | None:
         return Match(found, MatchRule.EMAIL_DOMAIN)
     if found := _company_of(session, _by_phone(session, lead)):
         return Match(found, MatchRule.PHONE)
-    if lead.company_name and (found := _oldest(session, Company, _same(Company.name, lead.company_name))):
+    if lead.company_name and (found := _oldest(session, Company, same_text(Company.name, lead.company_name))):
         return Match(found, MatchRule.COMPANY_NAME)
     return None
 
@@ -67,37 +67,36 @@ def find_company(session: Session, lead: Lead) -> Match | None:
 def _by_email(session: Session, lead: Lead) -> Contact | None:
     if not lead.email:
         return None
-    return _oldest(session, Contact, _same(Contact.email, lead.email))
+    return _oldest(session, Contact, same_text(Contact.email, lead.email))
 
 
 def _by_phone(session: Session, lead: Lead) -> Contact | None:
     """Of several with one number, the namesake; without one nobody, for it may be a switchboard's."""
-    wanted = _digits(lead.phone)
+    wanted = digits_of(lead.phone)
     if len(wanted) < FEWEST_DIGITS:
         return None
-    in_this_order = Contact.phone.like("%" + "%".join(wanted) + "%")
-    chosen = _readable(session, Contact).where(in_this_order).order_by(Contact.id)
-    found = [contact for contact in session.scalars(chosen) if _digits(contact.phone) == wanted]
+    chosen = _readable(session, Contact).where(has_digits(Contact.phone, wanted)).order_by(Contact.id)
+    found = [contact for contact in session.scalars(chosen) if digits_of(contact.phone) == wanted]
     namesakes = [contact for contact in found if contact.name.strip().lower() == lead.name.strip().lower()]
     if namesakes or len(found) == 1:
         return (namesakes or found)[0]
     return None
 
 
-def _digits(phone: str | None) -> str:
+def digits_of(phone: str | None) -> str:
+    """The last ten digits of a phone number: what is left of it however it is written."""
     return "".join(character for character in phone or "" if character in "0123456789")[-DIGITS_COMPARED:]
+
+
+def has_digits(phone: InstrumentedAttribute[str | None], wanted: str) -> ColumnElement[bool]:
+    """SQL: the number has these digits in this order; hardly any other does, but `digits_of` decides."""
+    return phone.like("%" + "%".join(wanted) + "%")
 
 
 def _company_of(session: Session, contact: Contact | None) -> Company | None:
     if contact is None or contact.company_id is None:
         return None
     return _oldest(session, Company, Company.id == contact.company_id)
-
-
-def _same(
-    column: InstrumentedAttribute[str] | InstrumentedAttribute[str | None], text: str
-) -> ColumnElement[bool]:
-    return func.trim(lowered(column)) == text.strip().lower()
 
 
 def _oldest(session: Session, model: type[R], *conditions: ColumnElement[bool]) -> R | None:

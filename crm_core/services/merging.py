@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import history, permissions
 from crm_core.errors import NotAllowed, RuleBroken
-from crm_core.models import Base, Company, Contact, Note, Opportunity, Record
+from crm_core.models import Base, Company, Contact, Note, Opportunity, Record, Transaction
 from crm_core.permissions import BelongsToSomebodyElse
 from crm_core.schemas.company import CompanyUpdate
 from crm_core.schemas.contact import ContactUpdate
@@ -22,6 +22,9 @@ MOVES: dict[type[Record], tuple[type[Base], ...]] = {
     Contact: (Opportunity, Note),
 }
 """What points to a company by its `company_id`, to a contact by its `contact_id`."""
+
+MERGED = "Merged"
+"""How the note of a merge's transaction begins."""
 
 FILLED = {Company: tuple(CompanyUpdate.model_fields), Contact: tuple(ContactUpdate.model_fields)}
 """The fields that people fill; the others keep books."""
@@ -82,8 +85,13 @@ def merge(
         setattr(row, _pointer(model), plan.kept.id)
     records.apply(plan.kept, plan.fills)
     records.delete(session, plan.merged)
-    history.transaction_of(session).note = f"Merged “{plan.merged.name}” into “{plan.kept.name}”"
+    history.transaction_of(session).note = f"{MERGED} “{plan.merged.name}” into “{plan.kept.name}”"
     return plan.kept
+
+
+def was_merge(action: Transaction) -> bool:
+    """Whether the action made one record of two."""
+    return (action.note or "").startswith(f"{MERGED} “")
 
 
 def preview(session: Session, model: type[Record], kept_id: int, merged_id: int) -> MergePreview:

@@ -103,6 +103,11 @@ def get_opportunities(
     return OpportunityPage(part.rows, list_totals(session, where), part.next_cursor)
 
 
+def get_row(session: Session, opportunity_id: int) -> OpportunityResponse:
+    """One deal as a row of the list. Raises `RecordNotFound`."""
+    return listing.told(session, get_opportunity(session, opportunity_id), OpportunityResponse)
+
+
 def get_rows(
     session: Session,
     where: OpportunityFilter = EVERYTHING,
@@ -124,6 +129,11 @@ def find_opportunity_ids(session: Session, where: OpportunityFilter) -> list[int
     """The keys of every deal in the filter as it is now, for a change of them all."""
     scope = scope_of(session, where)
     return list(session.scalars(select(scope.model.id).where(*scope.conditions).order_by(scope.model.id)))
+
+
+def get_sources(session: Session) -> list[str]:
+    """Where deals came from, the sources that most of them have first."""
+    return listing.values_of(session, EVERYTHING, Opportunity.source)
 
 
 def get_history(
@@ -370,6 +380,23 @@ def convert_lead_to_opportunity(
     conversion.create_what_is_missing(session, lead, plan, conversion.owner_of(lead, choice))
     deal = deal or create_opportunity(session, conversion.draft_of(lead, choice, plan))
     return conversion.link(session, lead, deal, plan)
+
+
+def convert_leads(
+    session: Session, lead_ids: Collection[int], *, expected_versions: Mapping[int, int] | None = None
+) -> list[Conversion]:
+    """`convert_lead_to_opportunity` for many: all of them, or none. Raises `NothingWasChanged`.
+
+    A company or a contact that one of them brings is known when the next one comes.
+    """
+
+    def check(lead_id: int) -> None:
+        lead = records.get_to_change(session, Lead, lead_id)
+        records.require_version(session, lead, (expected_versions or {}).get(lead_id))
+        preview_conversion(session, lead_id)
+
+    records.change_all(session, Lead, lead_ids, check)
+    return [convert_lead_to_opportunity(session, lead_id) for lead_id in dict.fromkeys(lead_ids)]
 
 
 def preview_conversion(session: Session, lead_id: int, choice: ConversionChoice = AS_MATCHED) -> Conversion:

@@ -214,7 +214,7 @@ def change_all(
     if len(ids) > MOST_AT_ONCE:
         raise InvalidInput(f"At most {MOST_AT_ONCE:,} can be changed at once. Narrow the filter.")
     session.flush()  # what was changed before stays, whatever happens to these
-    known = {record.id: record for record in _in_batches(session, model, ids)}
+    known = {record.id: record for record in in_batches(session, model, ids)}
     refusals: dict[int, CrmError] = {}
     with session.no_autoflush:
         for record_id in dict.fromkeys(ids):
@@ -230,7 +230,7 @@ def change_all(
             }
             for record in known.values():
                 session.expire(record)
-            list(_in_batches(session, model, ids))  # as they are in the database
+            list(in_batches(session, model, ids))  # as they are in the database
             raise NothingWasChanged(refusals, names, of=len(set(ids)))
     return [known[record_id] for record_id in dict.fromkeys(ids)]
 
@@ -257,7 +257,8 @@ def require_references(session: Session, answers: Mapping[str, Any]) -> None:
             raise OwnerIsInactive(owner)
 
 
-def _in_batches(session: Session, model: type[R], ids: Iterable[int]) -> Iterable[R]:
+def in_batches(session: Session, model: type[R], ids: Iterable[int]) -> Iterable[R]:
+    """Those of the records that exist, deleted ones too, whoever may read them; so many by each statement."""
     wanted: Sequence[int] = sorted({key for key in ids if 0 < key <= LARGEST_ID})
     for start in range(0, len(wanted), IDS_PER_STATEMENT):
         yield from session.scalars(

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from crm_core import permissions
 from crm_core.columns import lowered
 from crm_core.errors import NotFound, RuleBroken
-from crm_core.models import LOCAL_USER_ID, Opportunity, Role, Team, User
+from crm_core.models import LOCAL_USER_ID, Company, Contact, Lead, Opportunity, Role, Team, User
 from crm_core.schemas.fields import LARGEST_ID
 from crm_core.schemas.user import UserCreate, UserUpdate
 from crm_core.services import team_service
@@ -50,6 +50,15 @@ class EmailTaken(RuleBroken):
         )
 
 
+class NamesakeNeedsEmail(RuleBroken):
+    def __init__(self, user: User) -> None:
+        advice = "" if user.is_active else f" If it is the same person, activate {user.name} again."
+        super().__init__(
+            f"There is a {user.name} without an e-mail address already, and nobody could tell the two apart."
+            f" Give one of them an address.{advice}"
+        )
+
+
 class NobodyIsCalledSo(NotFound):
     def __init__(self, everybody: list[str], found: int) -> None:
         what = "Several people are called so." if found else "Nobody here is called so."
@@ -76,9 +85,14 @@ class ManagesTeam(RuleBroken):
 
 
 def create_user(session: Session, draft: UserCreate) -> User:
-    """Add somebody. Raises `NeedsAdmin`, `EmailTaken`, and `TeamNotFound` for an unknown team."""
+    """Add somebody.
+
+    Raises `NeedsAdmin`, `EmailTaken`, `NamesakeNeedsEmail` for a second one of that name without an address,
+    and `TeamNotFound` for an unknown team.
+    """
     permissions.require_admin(session, CHANGE)
     _require_new_email(session, draft.email)
+    _require_told_apart(session, draft.name, draft.email)
     _require_team(session, draft.team_id)
     user = User(**draft.model_dump())
     session.add(user)
@@ -122,24 +136,30 @@ def get_users(session: Session, *, is_active: bool | None = None) -> list[UserRo
 
 
 def get_owners(session: Session) -> list[Owner]:
-    """Everybody who can own a deal or has the credit of one, by name; the local user only once it has any."""
+    """Everybody who can own a record or has the credit of one, by name; the local user only with any."""
     permissions.actor_of(session)
-    has_deals = exists().where(or_(Opportunity.owner_id == User.id, Opportunity.credited_owner_id == User.id))
-    chosen = select(User.id, User.name).where(or_(User.id != LOCAL_USER_ID, has_deals))
+    has_any = or_(
+        exists().where(Opportunity.credited_owner_id == User.id),
+        *(exists().where(kind.owner_id == User.id) for kind in (Opportunity, Lead, Company, Contact)),
+    )
+    chosen = select(User.id, User.name).where(or_(User.id != LOCAL_USER_ID, has_any))
     return [Owner(id_, name) for id_, name in session.execute(chosen.order_by(User.name, User.id))]
 
 
 def update_user(session: Session, user_id: int, changes: UserUpdate) -> User:
     """Change what was sent. Somebody who leaves becomes inactive, and keeps the records and the credit.
 
-    Raises `NeedsAdmin`, `RecordNotFound`, `EmailTaken`, `TeamNotFound` for an unknown team, `LocalUserStays`
-    and `LastAdmin` where the CRM would be left without an admin, and `ManagesTeam` where a team would be
-    left without its manager.
+    Raises `NeedsAdmin`, `RecordNotFound`, `EmailTaken`, `NamesakeNeedsEmail`, `TeamNotFound` for an unknown
+    team, `LocalUserStays` and `LastAdmin` where the CRM would be left without an admin, and `ManagesTeam`
+    where a team would be left without its manager.
     """
     permissions.require_admin(session, CHANGE)
     user = get_user(session, user_id)
     answers = changes.model_dump()
     _require_new_email(session, answers.get("email"), but=user.id)
+    name, email = answers.get("name", user.name), answers.get("email", user.email)
+    if (name, email) != (user.name, user.email):
+        _require_told_apart(session, name, email, but=user.id)
     _require_team(session, answers.get("team_id"))
     _require_admins(session, user, answers)
     _require_managers(session, user, answers)
@@ -155,6 +175,17 @@ def _require_new_email(session: Session, email: str | None, *, but: int | None =
     same = select(User).where(lowered(User.email) == lowered(email), User.id.is_distinct_from(but))
     if other := session.scalar(same.limit(1)):
         raise EmailTaken(other)
+
+
+def _require_told_apart(session: Session, name: str, email: str | None, *, but: int | None = None) -> None:
+    """No two users have the same name, in whatever case, and no address."""
+    if email is not None:
+        return
+    namesakes = select(User).where(
+        User.email.is_(None), lowered(User.name) == lowered(name), User.id.is_distinct_from(but)
+    )
+    if namesake := session.scalar(namesakes.order_by(User.id).limit(1)):
+        raise NamesakeNeedsEmail(namesake)
 
 
 def _require_team(session: Session, team_id: int | None) -> None:

@@ -6,8 +6,9 @@ refused user tried must leave the database as it was, even if the caller goes on
 
 import importlib
 import inspect
+import io
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
@@ -19,10 +20,23 @@ from sqlalchemy.orm import Session
 
 import crm_core.analytics
 import crm_core.services
-from crm_core.analytics import dashboard, metrics, outcomes, pipeline, stats, wins
+from crm_core.analytics import (
+    attention,
+    axes,
+    board,
+    breakdowns,
+    cards,
+    dashboard,
+    metrics,
+    outcomes,
+    pipeline,
+    stats,
+    wins,
+)
 from crm_core.analytics.metrics import METRICS, Days
 from crm_core.database import Database
 from crm_core.errors import CrmError, NotAllowed, NotFound, NotSignedIn
+from crm_core.exporting import ExportFormat
 from crm_core.filters import CompanyFilter, ContactFilter, LeadFilter, OpportunityFilter
 from crm_core.models import LeadStatus, OpportunityStage, Outcome, Role, Settings, Visibility
 from crm_core.periods import Period, PeriodChoice
@@ -32,6 +46,7 @@ from crm_core.schemas.conversion import ConversionChoice
 from crm_core.schemas.lead import LeadCreate, LeadUpdate
 from crm_core.schemas.note import NoteCreate
 from crm_core.schemas.opportunity import OpportunityCreate, OpportunityUpdate
+from crm_core.schemas.saved_view import SavedViewCreate, SavedViewUpdate, ViewDefinition
 from crm_core.schemas.settings import (
     CloseReasonCreate,
     CloseReasonUpdate,
@@ -40,19 +55,26 @@ from crm_core.schemas.settings import (
 )
 from crm_core.schemas.team import TeamCreate, TeamUpdate
 from crm_core.schemas.user import UserCreate, UserUpdate
+from crm_core.scope import scope_of
 from crm_core.services import (
+    board_service,
     company_service,
     contact_service,
+    export_service,
     lead_service,
     note_service,
     opportunity_service,
+    preference_service,
+    saved_view_service,
     settings_service,
     team_service,
     token_service,
+    undo_service,
     user_service,
     workspace_service,
 )
 from crm_core.services.records import NothingWasChanged
+from crm_core.sorting import OpportunitySort
 from tests.builders import Make
 from tests.conftest import NOW, Discard
 from tests.crm_core.importing.conftest import every_row
@@ -60,13 +82,21 @@ from tests.crm_core.importing.conftest import every_row
 S = OpportunityStage
 DAY = date(2026, 3, 18)
 EVER = Period(date(2020, 1, 1), date(2030, 1, 1))
+VIEW = SavedViewCreate(
+    screen="deals", name="Mine", definition=ViewDefinition(query={}, columns=None), is_shared=True
+)
 QUARTER = Period(date(2026, 1, 1), date(2026, 4, 1))
 NO_SESSION = {
+    "key_text",
+    "month_key",
+    "size_key",
     "open_totals",
+    "together",
+    "worths",
     "stage_totals",
     "count_if",
     "closed_within",
-    "is_no_real_loss",
+    "month_from",
     "to_the_cent",
     "use_token",
 }
@@ -83,6 +113,7 @@ class Right(StrEnum):
     BULK = "the same, for many at once"
     ADMIN = "an admin"
     OWNER = "oneself, or an admin"
+    AUTHOR = "oneself alone"
     OWNER_SEES = "the same; to others it does not exist"
     OWNER_LISTS = "whoever is signed in, but only their own is in the answer"
 
@@ -105,6 +136,8 @@ class World:
     gone_lead: int
     team: int
     token: int
+    view: int
+    action: int
 
     @property
     def rita(self) -> int:
@@ -132,6 +165,21 @@ def counted_by_any_figure(session: Session, where: OpportunityFilter) -> list[in
     return found
 
 
+def counted(segments: Iterable[breakdowns.Segment]) -> list[int]:
+    """The deals of each part of a chart that has any."""
+    return [segment.deals for segment in segments if segment.deals]
+
+
+def on_any_board(session: Session, where: OpportunityFilter) -> list[object]:
+    """The cards, and whatever a column has counted."""
+    found: list[object] = []
+    for group_by in board.GroupBy:
+        for order in board.CardOrder:
+            columns = board.board(session, where, group_by=group_by, order=order)
+            found += [column for column in columns if column.deals or column.cards]
+    return found
+
+
 opportunity, lead, company, contact = opportunity_service, lead_service, company_service, contact_service
 
 MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
@@ -144,6 +192,7 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         Right.LIST,
         lambda s, w: opportunity.get_opportunities(s, w.deals).totals.deals,
     ),
+    opportunity.get_row: (Right.READ, lambda s, w: opportunity.get_row(s, w.deal)),
     opportunity.get_rows: (Right.LIST, lambda s, w: opportunity.get_rows(s, w.deals)),
     opportunity.count_opportunities: (
         Right.LIST,
@@ -153,6 +202,7 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         Right.LIST,
         lambda s, w: opportunity.find_opportunity_ids(s, w.deals),
     ),
+    opportunity.get_sources: (Right.LIST, lambda s, w: opportunity.get_sources(s)),
     opportunity.get_history: (Right.READ, lambda s, w: opportunity.get_history(s, w.deal)),
     opportunity.get_pipeline_stats: (
         Right.LIST,
@@ -200,6 +250,7 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         Right.CHANGE,
         lambda s, w: opportunity.convert_lead_to_opportunity(s, w.lead),
     ),
+    opportunity.convert_leads: (Right.BULK, lambda s, w: opportunity.convert_leads(s, [w.lead])),
     opportunity.preview_conversion: (
         Right.CHANGE,
         lambda s, w: opportunity.preview_conversion(s, w.lead),
@@ -209,6 +260,9 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
     lead.get_leads: (Right.LIST, lambda s, w: lead.get_leads(s, LeadFilter(owners={w.rita})).total),
     lead.get_rows: (Right.LIST, lambda s, w: lead.get_rows(s, LeadFilter(owners={w.rita}))),
     lead.count_leads: (Right.LIST, lambda s, w: lead.count_leads(s, LeadFilter(owners={w.rita}))),
+    lead.find_lead_ids: (Right.LIST, lambda s, w: lead.find_lead_ids(s, LeadFilter(owners={w.rita}))),
+    lead.get_sources: (Right.LIST, lambda s, w: lead.get_sources(s)),
+    lead.find_duplicates: (Right.LIST, lambda s, w: lead.find_duplicates(s, email="grace@example.com")),
     lead.get_history: (Right.READ, lambda s, w: lead.get_history(s, w.lead)),
     lead.update_lead: (Right.CHANGE, lambda s, w: lead.update_lead(s, w.lead, LeadUpdate(name="Other"))),
     lead.delete_lead: (Right.CHANGE, lambda s, w: lead.delete_lead(s, w.lead)),
@@ -218,6 +272,8 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         Right.BULK,
         lambda s, w: lead.update_leads(s, [w.lead], LeadUpdate(name="Other")),
     ),
+    lead.delete_leads: (Right.BULK, lambda s, w: lead.delete_leads(s, [w.lead])),
+    lead.restore_leads: (Right.BULK, lambda s, w: lead.restore_leads(s, [w.gone_lead])),
     company.create_company: (
         Right.ANYBODY,
         lambda s, w: company.create_company(s, CompanyCreate(name="New")),
@@ -232,7 +288,10 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         Right.LIST,
         lambda s, w: company.count_companies(s, CompanyFilter(owners={w.rita})),
     ),
+    company.get_industries: (Right.LIST, lambda s, w: company.get_industries(s)),
+    company.get_countries: (Right.LIST, lambda s, w: company.get_countries(s)),
     company.get_history: (Right.READ, lambda s, w: company.get_history(s, w.company)),
+    company.get_whole_history: (Right.READ, lambda s, w: company.get_whole_history(s, w.company)),
     company.update_company: (
         Right.CHANGE,
         lambda s, w: company.update_company(s, w.company, CompanyUpdate(name="Other")),
@@ -363,19 +422,95 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
     token_service.create_token: (Right.OWNER, lambda s, w: token_service.create_token(s, w.rita)),
     token_service.get_tokens: (Right.OWNER_LISTS, lambda s, w: token_service.get_tokens(s)),
     token_service.revoke_token: (Right.OWNER_SEES, lambda s, w: token_service.revoke_token(s, w.token)),
+    saved_view_service.get_views: (Right.ANYBODY, lambda s, w: saved_view_service.get_views(s, "deals")),
+    saved_view_service.find_default: (
+        Right.ANYBODY,
+        lambda s, w: saved_view_service.find_default(s, "deals"),
+    ),
+    saved_view_service.create_view: (Right.ANYBODY, lambda s, w: saved_view_service.create_view(s, VIEW)),
+    saved_view_service.update_view: (
+        Right.OWNER,
+        lambda s, w: saved_view_service.update_view(s, w.view, SavedViewUpdate(name="Other")),
+    ),
+    saved_view_service.delete_view: (Right.OWNER, lambda s, w: saved_view_service.delete_view(s, w.view)),
+    export_service.export: (
+        Right.LIST,
+        lambda s, w: export_service.export(
+            s, w.deals, OpportunitySort.NAME, io.BytesIO(), format=ExportFormat.CSV
+        ),
+    ),
+    undo_service.current_transaction: (Right.ANYBODY, lambda s, w: undo_service.current_transaction(s)),
+    undo_service.undo: (Right.AUTHOR, lambda s, w: undo_service.undo(s, w.action)),
+    preference_service.find_preference: (
+        Right.ANYBODY,
+        lambda s, w: preference_service.find_preference(s, "deals"),
+    ),
+    preference_service.set_preference: (
+        Right.ANYBODY,
+        lambda s, w: preference_service.set_preference(s, "deals", {"columns": ["name"]}),
+    ),
+    preference_service.find_preferences: (
+        Right.ANYBODY,
+        lambda s, w: preference_service.find_preferences(s, "board."),
+    ),
+    board_service.drop: (
+        Right.CHANGE,
+        lambda s, w: board_service.drop(s, w.deal, group_by=board.GroupBy.STAGE, to="discovery"),
+    ),
+    board_service.keep_order: (
+        Right.ANYBODY,
+        lambda s, w: board_service.keep_order(s, board.GroupBy.STAGE, "proposal", [w.deal]),
+    ),
+    board_service.find_orders: (
+        Right.ANYBODY,
+        lambda s, w: board_service.find_orders(s, board.GroupBy.STAGE),
+    ),
     workspace_service.count_own_deals: (Right.ANYBODY, lambda s, w: workspace_service.count_own_deals(s)),
     workspace_service.start_empty: (
         Right.ADMIN,
         lambda s, w: workspace_service.start_empty(s, with_own_deals=True),
     ),
+    board.board: (Right.LIST, lambda s, w: on_any_board(s, w.deals)),
+    board.worths_by_key: (
+        Right.LIST,
+        lambda s, w: board.worths_by_key(axes.BySize(s, w.deals, scope_of(s, w.deals))),
+    ),
+    cards.cards_of: (Right.LIST, lambda s, w: cards.cards_of(s, scope_of(s, w.deals), [w.deal, w.won])),
     dashboard.overview: (
         Right.LIST,
         lambda s, w: dashboard.overview(s, PeriodChoice.ALL_TIME, w.deals).open.deals,
     ),
-    outcomes.closed_in: (Right.LIST, lambda s, w: outcomes.closed_in(s, EVER, w.deals).won),
-    outcomes.won_by_month: (
+    attention.attention: (
         Right.LIST,
-        lambda s, w: outcomes.won_by_month(s, EVER, w.deals)["deals"].sum(),
+        lambda s, w: [
+            need.totals.deals for need in attention.attention(s, w.deals).needs if need.totals.deals
+        ],
+    ),
+    breakdowns.by_stage: (Right.LIST, lambda s, w: counted(breakdowns.by_stage(s, w.deals))),
+    breakdowns.closed_by_month: (
+        Right.LIST,
+        lambda s, w: [
+            counted(pair) for pair in breakdowns.closed_by_month(s, EVER, w.deals).values() if counted(pair)
+        ],
+    ),
+    breakdowns.by_expected_close: (
+        Right.LIST,
+        lambda s, w: counted(breakdowns.by_expected_close(s, w.deals)),
+    ),
+    breakdowns.win_rate_by_owner: (
+        Right.LIST,
+        lambda s, w: [each.rate.n for each in breakdowns.win_rate_by_owner(s, EVER, w.deals)],
+    ),
+    breakdowns.lost_reasons: (Right.LIST, lambda s, w: counted(breakdowns.lost_reasons(s, EVER, w.deals))),
+    breakdowns.funnel: (Right.LIST, lambda s, w: counted(breakdowns.funnel(s, EVER, w.deals))),
+    breakdowns.time_in_stage: (
+        Right.LIST,
+        lambda s, w: sum(each.stays for each in breakdowns.time_in_stage(s, EVER, w.deals)),
+    ),
+    outcomes.closed_in: (Right.LIST, lambda s, w: outcomes.closed_in(s, EVER, w.deals).won),
+    outcomes.by_month: (
+        Right.LIST,
+        lambda s, w: sum(found.won for found in outcomes.by_month(s, EVER, w.deals).values()),
     ),
     outcomes.first_day: (Right.LIST, lambda s, w: outcomes.first_day(s)),
     pipeline.totals: (Right.LIST, lambda s, w: pipeline.totals(s, w.deals).deals),
@@ -408,6 +543,8 @@ def expected(right: Right, actor: str, visibility: Visibility) -> str | type[Crm
             return ALLOWED if actor == "admin" else NotAllowed
         case Right.OWNER:
             return ALLOWED if actor in ("owner", "admin") else NotAllowed
+        case Right.AUTHOR:
+            return ALLOWED if actor == "owner" else NotAllowed
         case Right.OWNER_SEES:
             return ALLOWED if actor in ("owner", "admin") else NotFound
         case Right.OWNER_LISTS:
@@ -452,9 +589,16 @@ def world(database: Database) -> World:
             "deactivated": make.user("Dan", team_id=north, role=Role.ADMIN, is_active=False).id,
         }
         settings_service.get_settings(session).has_demo_data = True
-        acme = make.company("Acme", owner_id=rita).id
+    with database.write(at=NOW, actor=rita) as session:
+        view = saved_view_service.create_view(session, VIEW.model_copy(update={"name": "Rita's"})).id
+        lead_service.create_lead(session, LeadCreate(name="Hers", owner_id=rita))
+        action = undo_service.current_transaction(session)
+    with database.write(at=NOW) as session:
+        make = Make(session)
+        acme = make.company("Acme", owner_id=rita, industry="Energy", country="Chile").id
         person = make.contact("Paul", company_id=acme, owner_id=rita).id
-        deal = {"company_id": acme, "contact_id": person, "owner_id": rita}
+        deal = {"company_id": acme, "contact_id": person, "owner_id": rita, "source": "Web"}
+        make.lost(5, **deal)
         return World(
             actors=actors,
             deal=make.opportunity(stage=S.PROPOSAL, **deal).id,
@@ -466,10 +610,14 @@ def world(database: Database) -> World:
             contact=person,
             bare_contact=make.contact("Bea", owner_id=rita).id,
             gone_contact=make.contact("Gil", owner_id=rita, deleted_at=NOW).id,
-            lead=make.lead(status=LeadStatus.QUALIFIED, owner_id=rita).id,
+            lead=make.lead(
+                status=LeadStatus.QUALIFIED, owner_id=rita, source="Web", email="grace@example.com"
+            ).id,
             gone_lead=make.lead(owner_id=rita, deleted_at=NOW).id,
             team=north,
             token=token_service.create_token(session, rita).token.id,
+            view=view,
+            action=action,
         )
 
 

@@ -9,12 +9,19 @@ import pytest
 from crm_core import check
 from crm_core.database import Database
 from crm_core.errors import InvalidInput
+from crm_core.filters import EVERY_LEAD
 from crm_core.models import Lead, Opportunity, OpportunityStage, Outcome, Role, Settings, User, Visibility
 from crm_core.permissions import BelongsToSomebodyElse
 from crm_core.schemas.lead import LeadUpdate
 from crm_core.schemas.opportunity import OpportunityUpdate
 from crm_core.services.closing import ImpossibleCloseDate, LossNeedsReason, TooEarlyToWin
-from crm_core.services.lead_service import ConvertedNeedsConversion, update_leads
+from crm_core.services.lead_service import (
+    ConvertedNeedsConversion,
+    delete_leads,
+    find_lead_ids,
+    restore_leads,
+    update_leads,
+)
 from crm_core.services.opportunity_service import (
     OpportunityIsClosed,
     assign_opportunities,
@@ -395,6 +402,33 @@ def test_leads_are_changed_together_or_not_at_all(book):
         update_leads(session, leads, LeadUpdate(status="qualified"))
     with book.database.read() as session:
         assert {session.get_one(Lead, key).status for key in leads} == {"qualified"}
+
+
+def test_leads_are_deleted_and_restored_together_or_not_at_all(book):
+    with book.database.write(at=NOW) as session:
+        make = Make(session)
+        ada, grace = (make.lead(name, owner_id=book.rita).id for name in ("Ada", "Grace"))
+        toms = make.lead("Tom's", owner_id=book.sam).id
+
+    with refused(book, {toms: BelongsToSomebodyElse, 99: RecordNotFound}, actor=book.rita) as session:
+        delete_leads(session, [ada, grace, toms, 99])
+    with refused(book, {grace: ChangedMeanwhile}, actor=book.rita) as session:
+        delete_leads(session, [ada, grace], expected_versions={ada: 1, grace: 7})
+    with book.database.write(actor=book.rita) as session:
+        assert [lead.id for lead in delete_leads(session, [ada, grace], expected_versions={ada: 1})] == [
+            ada,
+            grace,
+        ]
+    with book.database.read() as session:
+        assert find_lead_ids(session, EVERY_LEAD) == [toms]
+
+    with refused(book, {toms: BelongsToSomebodyElse}, actor=book.rita) as session:
+        restore_leads(session, [ada, grace, toms])
+    with book.database.write(actor=book.rita) as session:
+        restore_leads(session, [ada, grace])
+    with book.database.read() as session:
+        assert find_lead_ids(session, EVERY_LEAD) == [ada, grace, toms]
+    assert check.findings(book.database) == []
 
 
 def test_many_are_lost_for_one_reason(book):

@@ -32,10 +32,11 @@ from crm_core.services.opportunity_service import (
     CloseNeedsOutcome,
     OpportunityIsClosed,
     convert_lead_to_opportunity,
+    convert_leads,
     get_opportunity,
     preview_conversion,
 )
-from crm_core.services.records import ChangedMeanwhile, OwnerIsInactive, RecordNotFound
+from crm_core.services.records import ChangedMeanwhile, NothingWasChanged, OwnerIsInactive, RecordNotFound
 from tests.builders import Make, stored
 from tests.conftest import NOW, Discard
 from tests.crm_core.importing.conftest import every_row
@@ -590,3 +591,28 @@ def test_a_conversion_is_one_entry_in_every_history(database, workspace):
             "opportunity_id": (None, result.opportunity.id),
         }
     assert check.findings(database) == []
+
+
+def test_many_are_converted_together_and_know_each_others_companies(session, make):
+    leads = [
+        make.lead(name, company_name="Sun & Sons", status=LeadStatus.QUALIFIED).id for name in ("Ada", "Bob")
+    ]
+
+    first, second = convert_leads(session, leads)
+
+    assert (first.company.how, second.company.how) == (How.CREATED, How.MATCHED)
+    assert first.company.id == second.company.id
+    assert first.opportunity.id != second.opportunity.id
+
+
+def test_many_are_converted_or_none_of_them(database):
+    with database.write(at=NOW) as session:
+        make = Make(session)
+        leads = [make.lead("Ada", status=LeadStatus.QUALIFIED).id, make.lead("Bob").id]
+
+    with pytest.raises(NothingWasChanged, match="1 of 2"), database.write() as session:
+        convert_leads(session, leads)
+
+    with database.read() as session:
+        assert not session.scalar(select(func.count()).select_from(Opportunity))
+        assert session.get_one(Lead, leads[0]).status is LeadStatus.QUALIFIED

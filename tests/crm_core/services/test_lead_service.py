@@ -22,10 +22,12 @@ from crm_core.services.lead_service import (
     count_leads,
     create_lead,
     delete_lead,
+    find_lead_ids,
     get_history,
     get_lead,
     get_leads,
     get_rows,
+    get_sources,
     restore_lead,
     update_lead,
     update_leads,
@@ -438,6 +440,18 @@ def test_a_list_of_the_past_is_the_list_that_was_seen_then(many):
         assert get_rows(session, LeadFilter(as_of=THEN - AN_HOUR)) == []
         assert get_leads(session, limit=1).total == 18
         assert get_leads(session, LeadFilter(as_of=THEN), limit=1).total == 21
+
+
+def test_the_keys_and_the_sources_of_leads_are_those_of_the_list(session, make):
+    make.lead("Ada", source="Fair")
+    for name in ("Bob", "Cid"):
+        make.lead(name, source="Web")
+    make.lead("Dan")
+    make.lead("Eve", source="Gone", deleted_at=NOW)
+
+    assert find_lead_ids(session, LeadFilter(sources={"Web"})) == [2, 3]
+    assert find_lead_ids(session, LeadFilter()) == [1, 2, 3, 4]
+    assert get_sources(session) == ["Web", "Fair"]
 
 
 def test_a_list_shows_the_names_of_owners(session, make):

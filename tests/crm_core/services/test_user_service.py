@@ -13,6 +13,7 @@ from crm_core.services.user_service import (
     LastAdmin,
     LocalUserStays,
     ManagesTeam,
+    NamesakeNeedsEmail,
     UserRow,
     create_user,
     get_owners,
@@ -58,6 +59,29 @@ def test_a_new_user_is_an_active_rep_unless_told_otherwise(session, make):
     assert get_user(session, plain.id) is plain
     assert (plain.role, plain.email, plain.team_id, plain.is_active) == (Role.REP, None, None, True)
     assert (chosen.role, chosen.email, chosen.team_id) == (Role.MANAGER, "max@example.com", team.id)
+
+
+@pytest.mark.parametrize("name", ["Rita Rep", "RITA rep"])
+def test_two_of_one_name_are_told_apart_by_an_address(database, rita, name):
+    with refusal(database, NamesakeNeedsEmail, r"a Rita Rep without an e-mail address already") as s:
+        create_user(s, UserCreate(name=name))
+    with database.write() as session:
+        namesake = create_user(session, UserCreate(name=name, email="rita@example.com")).id
+    with refusal(database, NamesakeNeedsEmail, "Give one of them an address") as s:
+        update_user(s, namesake, UserUpdate(email=None))
+    with database.write() as session:
+        update_user(session, namesake, UserUpdate(email=None, name="Rita Two"))
+        update_user(session, namesake, UserUpdate(email=None, name="Rita Two"))
+    with refusal(database, NamesakeNeedsEmail, "could tell the two apart") as s:
+        update_user(s, namesake, UserUpdate(name="rita rep"))
+
+
+def test_whoever_left_under_that_name_can_be_activated_again(database, rita):
+    with database.write() as session:
+        update_user(session, rita, UserUpdate(is_active=False))
+
+    with refusal(database, NamesakeNeedsEmail, r"activate Rita Rep again\.$") as s:
+        create_user(s, UserCreate(name="Rita Rep"))
 
 
 def test_a_list_shows_everybody_with_their_teams(session, make):
