@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +13,11 @@ from crm_core import check, clock, demo, importing, migrate, startup
 from crm_core.config import Config
 from crm_core.database import Database
 from crm_core.errors import CrmError
+from crm_core.filters import OpportunityFilter
 from crm_core.importing.cells import harmless
 from crm_core.models import TokenScope
-from crm_core.services import token_service, user_service
+from crm_core.periods import PeriodChoice
+from crm_core.services import settings_service, token_service, user_service
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -65,6 +68,39 @@ def demo_command(
                 database, opportunities=opportunities, seed=seed, at=clock.now(), progress=bar.update
             )
         typer.echo(str(summary))
+
+
+@app.command("report")
+def report_command(
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The HTML file to write.")],
+    period: Annotated[PeriodChoice, typer.Option(help="The days it is about.")] = PeriodChoice.THIS_QUARTER,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option("--as-of", formats=["%Y-%m-%d"], help="As known at the end of this day; else now."),
+    ] = None,
+) -> None:
+    """Write the dashboard as one page, with charts, to print or to send."""
+    from crm_core.reporting.report import report  # draws charts, which no other command does
+
+    with opened() as database, database.read() as session:
+        calendar = settings_service.get_calendar(session)
+        at = calendar.end_of(as_of.date()) if as_of else None
+        page = report(session, period, OpportunityFilter(as_of=at))
+    with in_plain_words():
+        _write(out, page)
+    typer.echo(f"{out} is written.")
+
+
+def _write(out: Path, page: str) -> None:
+    try:
+        out.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise CantWrite(out, error.strerror or "no reason given") from error
+
+
+class CantWrite(CrmError):
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__(f"{file} can't be written: {reason}.")
 
 
 @imports.command("opportunities")

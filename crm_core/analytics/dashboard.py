@@ -1,67 +1,320 @@
 """Everything the dashboard shows, answered in one snapshot so that it adds up."""
 
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 
-import pandas as pd
 from dateutil.relativedelta import relativedelta
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from crm_core.analytics import outcomes, pipeline
+from crm_core.analytics import attention, breakdowns, outcomes, pipeline, wins
+from crm_core.analytics.attention import Attention
+from crm_core.analytics.breakdowns import OwnerRate, Segment, StageTime
+from crm_core.analytics.metrics import MetricName, measure
+from crm_core.analytics.metrics.base import Number
+from crm_core.analytics.metrics.speed import trailing_year, velocity_of
+from crm_core.analytics.metrics.targets import ASKED_OF_TARGETS
 from crm_core.analytics.outcomes import Outcomes
 from crm_core.analytics.pipeline import PipelineTotals
-from crm_core.database import instant
+from crm_core.analytics.rate import Rate
 from crm_core.filters import EVERYTHING, OpportunityFilter
+from crm_core.models import OpportunityStage, Target
+from crm_core.moment import Moment, moment_of
 from crm_core.periods import ONE_DAY, Period, PeriodChoice
-from crm_core.services import settings_service
+from crm_core.schemas.opportunity import OpportunityResponse
+from crm_core.services import opportunity_service, settings_service
+from crm_core.sorting import OpportunitySort
 
 MONTHS_SHOWN = 12
+LOOKS_BACK = 5
+"""Ends of months that an open total is shown for, beside now."""
+
+RECENT = 8
+
+Trend = Sequence[tuple[date, Number | None]]
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One figure. `where` lets through the `deals` that it is counted over.
+
+    `before` is the same figure of the period before, or of an open total the one just before the period
+    began; None where nothing is known or there is nothing to compare with. `trend` has the last day of each
+    month, oldest first, and the figure of the month, or as of its end.
+    """
+
+    name: MetricName
+    value: Number | None
+    deals: int
+    where: OpportunityFilter
+    before: Number | None = None
+    trend: Trend = ()
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    rate: Rate | None = None
+
+
+@dataclass(frozen=True)
+class Aim:
+    """The target of the period: how much of it is won, and what has gone by of the period, as parts of 1."""
+
+    target: Number
+    attainment: float | None
+    pace: float | None
+    standing: str | None
 
 
 @dataclass(frozen=True)
 class Overview:
-    """The default page's figures.
+    """The whole page.
 
-    `elapsed` is what has gone by of the period. `before` and `before_period` are what to compare it with;
-    None for all time. `stages` is `pipeline.by_stage`; `months` is `outcomes.won_by_month` over the period,
-    or over the year that ends with it where the period is shorter.
+    `elapsed` is what has gone by of the period, `began` the last instant before it if there is any.
+    `before_period` is what its figures are compared with; None for all time. `months` are those of at least
+    a year that ends with the period.
     """
 
     has_deals: bool
+    moment: Moment
     period: Period
     elapsed: Period
+    began: datetime | None
     open: PipelineTotals
     closed: Outcomes
     before_period: Period | None
     before: Outcomes | None
-    stages: pd.DataFrame
-    months: pd.DataFrame
+    tiles: list[Tile]
+    aim: Aim | None
+    stages: list[Segment]
+    months: dict[str, tuple[Segment, Segment]]
+    expected: list[Segment]
+    owners: list[OwnerRate]
+    reasons: list[Segment]
+    funnel: list[Segment]
+    times: list[StageTime]
+    attention: Attention
+    recent: list[OpportunityResponse]
 
 
 def overview(
     session: Session,
-    choice: PeriodChoice,
+    choice: PeriodChoice | Period,
     where: OpportunityFilter = EVERYTHING,
     *,
     as_of: datetime | None = None,
 ) -> Overview:
-    """The dashboard for a period and a filter. What is open is as of now, or as of `as_of`."""
-    calendar = settings_service.get_calendar(session)
-    today = calendar.day_of(as_of or instant(session))
-    first_day = outcomes.first_day(session, as_of=as_of)
-    period = calendar.chosen(choice, today, first_day)
-    compared = None if choice is PeriodChoice.ALL_TIME else period.compared_with(today)
+    """The dashboard for a period and a filter, as known at `as_of`, by default the filter's instant or now.
+
+    The filter narrows by text, owners, teams, companies or sources; the rest is what the figures ask for.
+    """
+    moment = moment_of(session, as_of or where.as_of)
+    where = where.model_copy(update={"as_of": moment.as_of})
+    first_day = outcomes.first_day(session, as_of=moment.as_of)
+    is_all_time = choice is PeriodChoice.ALL_TIME
+    period = (
+        choice
+        if isinstance(choice, Period)
+        else settings_service.get_calendar(session).chosen(choice, moment.today, first_day)
+    )
+    asked = _Asked(
+        session, where, moment, period, None if is_all_time else period.compared_with(moment.today)
+    )
     return Overview(
         has_deals=first_day is not None,
+        moment=moment,
         period=period,
-        elapsed=replace(period, end=min(period.end, today + ONE_DAY)),
-        open=pipeline.totals(session, where, as_of=as_of),
-        closed=outcomes.closed_in(session, period, where, as_of=as_of),
-        before_period=compared,
-        before=outcomes.closed_in(session, compared, where, as_of=as_of) if compared else None,
-        stages=pipeline.by_stage(session, where, as_of=as_of),
-        months=outcomes.won_by_month(session, _at_least_a_year(period, today), where, as_of=as_of),
+        elapsed=replace(period, end=min(period.end, max(moment.today, period.start) + ONE_DAY)),
+        began=asked.began,
+        open=asked.open,
+        closed=asked.closed,
+        before_period=asked.compared,
+        before=asked.before,
+        tiles=asked.tiles(),
+        aim=_aim(session, period, where),
+        stages=breakdowns.by_stage(session, where),
+        months=breakdowns.closed_by_month(session, asked.year, where),
+        expected=breakdowns.by_expected_close(session, where),
+        owners=breakdowns.win_rate_by_owner(session, period, where),
+        reasons=breakdowns.lost_reasons(session, period, where),
+        funnel=breakdowns.funnel(session, period, where),
+        times=breakdowns.time_in_stage(session, period, where),
+        attention=attention.attention(session, where),
+        recent=opportunity_service.get_rows(
+            session, where, sort=OpportunitySort.CREATED_DESCENDING, limit=RECENT
+        ),
     )
+
+
+class _Asked:
+    """The period's figures, each counted once, and what they are held against."""
+
+    def __init__(
+        self,
+        session: Session,
+        where: OpportunityFilter,
+        moment: Moment,
+        period: Period,
+        compared: Period | None,
+    ) -> None:
+        self.session = session
+        self.where = where
+        self.moment = moment
+        self.period = period
+        self.compared = compared
+        self.year = _at_least_a_year(period, moment.today)
+        self.began = _before(period, moment) if compared else None
+        self.open = pipeline.totals(session, where)
+        self.closed = outcomes.closed_in(session, period, where)
+        self.before = outcomes.closed_in(session, compared, where) if compared else None
+        self.months = outcomes.by_month(session, self.year, where)
+
+    def tiles(self) -> list[Tile]:
+        return [*self._open_tiles(), *self._closed_tiles(), self._velocity()]
+
+    def _open_tiles(self) -> list[Tile]:
+        was = pipeline.totals(self.session, self._at(self.began)) if self.began else None
+        looks = [
+            (day, pipeline.totals(self.session, self._at(self.moment.calendar.end_of(day))))
+            for day in _ends_of_months(self.moment.today, LOOKS_BACK)
+        ]
+        looks.append((self.moment.today, self.open))
+
+        def tile(
+            name: MetricName, of: Callable[[PipelineTotals], Number | None], deals: int, **which: bool
+        ) -> Tile:
+            return Tile(
+                name,
+                of(self.open),
+                deals,
+                self.where.model_copy(update=which),
+                before=None if was is None else of(was),
+                trend=[(day, of(totals)) for day, totals in looks],
+                left_out={"without_value": self.open.without_value} if name != MetricName.OVERDUE else {},
+            )
+
+        return [
+            tile(MetricName.OPEN_PIPELINE, _known_value, self.open.deals, is_open=True),
+            tile(MetricName.WEIGHTED_PIPELINE, _known_weighted, self.open.deals, is_open=True),
+            tile(MetricName.OVERDUE, lambda totals: totals.overdue, self.open.overdue, overdue=True),
+        ]
+
+    def _closed_tiles(self) -> list[Tile]:
+        closed, before = self.closed, self.before
+        won = self._within(stages=frozenset({OpportunityStage.CLOSED_WON}))
+        found = wins.wins_in(self.session, self.period, self.where)
+        was = wins.wins_in(self.session, self.compared, self.where) if self.compared else None
+        without_value = {"without_value": closed.won_without_value}
+        return [
+            Tile(
+                MetricName.WIN_RATE,
+                closed.win_rate.value,
+                closed.win_rate.n,
+                self._within(is_open=False, counted=True),
+                before=before.win_rate.value if before else None,
+                trend=self._monthly(lambda month: month.win_rate.value),
+                left_out={"does_not_count": closed.not_counted},
+                rate=closed.win_rate,
+            ),
+            Tile(
+                MetricName.WON,
+                closed.known_won_value,
+                closed.won,
+                won,
+                before=before.known_won_value if before else None,
+                trend=self._monthly(lambda month: month.known_won_value),
+                left_out=without_value,
+            ),
+            Tile(
+                MetricName.AVERAGE_WON,
+                found.average_value,
+                found.valued,
+                won.model_copy(update={"value_from": pipeline.NOTHING}),
+                before=was.average_value if was else None,
+                trend=self._monthly(_average),
+                left_out=without_value,
+            ),
+            Tile(
+                MetricName.SALES_CYCLE,
+                found.median_days,
+                found.deals,
+                won,
+                before=was.median_days if was else None,
+                left_out={"same_day": found.deals - found.timed},
+            ),
+        ]
+
+    def _velocity(self) -> Tile:
+        was = _velocity(self.session, self._at(self.began)) if self.began else None
+        return Tile(
+            MetricName.VELOCITY,
+            _velocity(self.session, self.where),
+            self.open.deals,
+            self.where.model_copy(update={"is_open": True}),
+            before=was,
+        )
+
+    def _at(self, instant: datetime) -> OpportunityFilter:
+        return self.where.model_copy(update={"as_of": instant})
+
+    def _within(self, **more: object) -> OpportunityFilter:
+        days = {"closed_from": self.period.start, "closed_to": self.period.last_day}
+        return self.where.model_copy(update=days | more)
+
+    def _monthly(self, of: Callable[[Outcomes], Number | None]) -> Trend:
+        return [(outcomes.month_from(first).last_day, of(month)) for first, month in self.months.items()]
+
+
+def _velocity(session: Session, where: OpportunityFilter) -> Number | None:
+    """`metrics.speed.velocity` without the deals behind it."""
+    year = trailing_year(moment_of(session, where.as_of).today)
+    open_deals = pipeline.totals(session, where).deals
+    found = wins.wins_in(session, year, where)
+    rate = outcomes.closed_in(session, year, where).win_rate
+    return velocity_of(open_deals, rate, found.average_value, found.median_days)
+
+
+def _aim(session: Session, period: Period, where: OpportunityFilter) -> Aim | None:
+    """The target, where one is set for whole months and the filter asks for people alone."""
+    asked = where.model_dump(exclude_defaults=True).keys()
+    are_whole_months = period.start.day == period.end.day == 1
+    if not are_whole_months or asked - ASKED_OF_TARGETS or not session.scalar(select(exists(Target.id))):
+        return None
+    figure = measure(session, MetricName.PACE, where, period=period).figure
+    target = figure.details["target"]
+    if target is None:
+        return None
+    attainment = figure.details["attainment"]
+    return Aim(
+        target,
+        None if attainment is None else float(attainment),
+        None if figure.value is None else float(figure.value),
+        figure.status,
+    )
+
+
+def _before(period: Period, moment: Moment) -> datetime | None:
+    """The last instant before the period began; None if that is yet to come, or the calendar's first day."""
+    if period.start > moment.today or period.start == date.min:
+        return None
+    return moment.calendar.end_of(period.start - ONE_DAY)
+
+
+def _known_value(totals: PipelineTotals) -> Number | None:
+    return None if totals.is_unknown else totals.value
+
+
+def _known_weighted(totals: PipelineTotals) -> Number | None:
+    return None if totals.is_unknown else totals.weighted
+
+
+def _average(month: Outcomes) -> Number | None:
+    valued = month.won - month.won_without_value
+    return wins.to_the_cent(month.won_value / valued) if valued else None
+
+
+def _ends_of_months(today: date, how_many: int) -> list[date]:
+    """The last days of the months before today's, oldest first."""
+    first = today.replace(day=1)
+    return [first - relativedelta(months=back) - timedelta(days=1) for back in reversed(range(how_many))]
 
 
 def _at_least_a_year(period: Period, today: date) -> Period:

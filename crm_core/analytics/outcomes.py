@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, select
+from dateutil.relativedelta import relativedelta
+from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
 from crm_core.analytics.pipeline import NOTHING, count_if
@@ -14,12 +15,9 @@ from crm_core.analytics.rate import Rate, ValueRate
 from crm_core.columns import total_amount
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.kept import kept
-from crm_core.models import CLOSED_STAGES, CloseReason, Opportunity, OpportunityStage, Outcome
-from crm_core.periods import Period
+from crm_core.models import CLOSED_STAGES, Opportunity, OpportunityStage, Outcome
+from crm_core.periods import Period, PeriodKind
 from crm_core.scope import Scope, scope_of
-
-if TYPE_CHECKING:
-    import pandas as pd  # a quarter of the API's start, which draws nothing; loaded where a frame is made
 
 
 @dataclass(frozen=True)
@@ -74,9 +72,14 @@ def closed_in(
 ) -> Outcomes:
     """Won and lost deals whose last close lies in the period, by `closed_at`; without one, all of them."""
     scope = scope_of(session, where, as_of)
+    return kept(session, _counted(scope, period), _outcomes_of)
+
+
+def _counted(scope: Scope[Opportunity], period: Period | None) -> Select[*tuple[Any, ...]]:
+    """SQL: of each closed stage the deals, and those of them that do not count; with value and unknowns."""
     deal = scope.model
-    unknown, uncounted = deal.expected_value.is_(None), is_no_real_loss(deal)
-    chosen = (
+    unknown, uncounted = deal.expected_value.is_(None), deal.is_no_real_loss()
+    return (
         select(
             deal.stage,
             func.count(),
@@ -89,11 +92,17 @@ def closed_in(
         .where(deal.stage.in_(CLOSED_STAGES), *closed_within(scope, period), *scope.conditions)
         .group_by(deal.stage)
     )
-    return kept(session, chosen, _outcomes_of)
+
+
+def _outcomes_by_position(rows: Iterable[Any]) -> dict[int, Outcomes]:
+    found: dict[int, list[Any]] = {}
+    for *row, position in rows:
+        found.setdefault(position, []).append(row)
+    return {position: _outcomes_of(inside) for position, inside in found.items()}
 
 
 def _outcomes_of(rows: Iterable[Any]) -> Outcomes:
-    """Of each closed stage the deals, and those of them that do not count; each with value and unknowns."""
+    """From the rows of `_counted`."""
     found = {stage: [NOTHING if count is None else count for count in counts] for stage, *counts in rows}
     none: list[Any] = [0, NOTHING, 0, 0, NOTHING, 0]
     won, lost = (found.get(OpportunityStage.of(outcome), none) for outcome in (Outcome.WON, Outcome.LOST))
@@ -108,44 +117,26 @@ def closed_within(scope: Scope[Opportunity], period: Period | None) -> list[Colu
     return [scope.moment.calendar.within(deal.closed_at, period)]
 
 
-def won_by_month(
+def by_month(
     session: Session,
-    period: Period,
+    months: Period,
     where: OpportunityFilter = EVERYTHING,
     *,
     as_of: datetime | None = None,
-) -> "pd.DataFrame":
-    """Deals won in each month that the period touches, quiet months included; cut to the period's days.
-
-    Columns: month (its first day), deals (count), value (Decimal, workspace currency), without_value (count).
-    """
-    import pandas as pd
-
+) -> dict[date, Outcomes]:
+    """`closed_in` each month that the period touches, by its first day; cut to the period's days."""
     scope = scope_of(session, where, as_of)
-    deal, months = scope.model, period.months()
-    position = scope.moment.calendar.bucket(deal.closed_at, months)
-    rows = session.execute(
-        select(
-            position,
-            func.count(),
-            total_amount(deal.expected_value),
-            count_if(deal.expected_value.is_(None)),
-        )
-        .where(deal.is_won, *closed_within(scope, period), *scope.conditions)
-        .group_by(position)
-    )
-    found = {months[row[0]]: (row[1], row[2] or NOTHING, row[3]) for row in rows}
-    return pd.DataFrame(
-        [(month, *found.get(month, (0, NOTHING, 0))) for month in months],
-        columns=["month", "deals", "value", "without_value"],
-    )
+    firsts = months.months()
+    position = scope.moment.calendar.bucket(scope.model.closed_at, firsts)
+    chosen = _counted(scope, months).add_columns(position).group_by(position)
+    found = kept(session, chosen, _outcomes_by_position)
+    nothing = _outcomes_of(())
+    return {first: found.get(number, nothing) for number, first in enumerate(firsts)}
 
 
-def is_no_real_loss(deal: type[Opportunity]) -> ColumnElement[bool]:
-    """SQL: lost for a reason that does not count."""
-    uncounted = select(CloseReason.id).where(~CloseReason.counts)
-    reason = deal.close_reason_id
-    return and_(deal.is_lost, reason.is_not(None), reason.in_(uncounted))
+def month_from(first: date) -> Period:
+    """The month that begins on that day."""
+    return Period(first, first + relativedelta(months=1), PeriodKind.MONTH)
 
 
 def first_day(session: Session, *, as_of: datetime | None = None) -> date | None:

@@ -114,8 +114,13 @@ def list_totals(
 ) -> ListTotals:
     """Count, Σ value, and Σ value × probability / 100 of the open ones, over the whole filter."""
     scope = scope_of(session, where, as_of)
-    chosen = (_worth if scope.moment.as_of else _live_worth)(scope.model)
-    found = kept(session, chosen.where(*scope.conditions), _worth_of)
+    chosen = (worths if scope.moment.as_of else _live_worth)(scope.model)
+    return together(kept(session, chosen.where(*scope.conditions), _worth_of))
+
+
+def together(found: Iterable[Worth]) -> ListTotals:
+    """Deals by stage and probability, added up."""
+    found = list(found)
     return ListTotals(
         deals=sum(group.deals for group in found),
         value=_value(found),
@@ -139,7 +144,8 @@ def groups(
     return list(kept(session, chosen.where(deal.is_open) if only_open else chosen, _groups_of))
 
 
-def _worth(deal: type[Opportunity]) -> Select[*tuple[Any, ...]]:
+def worths(deal: type[Opportunity]) -> Select[*tuple[Any, ...]]:
+    """The columns of `Worth`, for every stage and probability."""
     return select(
         deal.stage,
         deal.probability,
@@ -151,10 +157,10 @@ def _worth(deal: type[Opportunity]) -> Select[*tuple[Any, ...]]:
 
 def _grouped(deal: type[Opportunity], today: date) -> Select[*tuple[Any, ...]]:
     needing_a_look = deal.expected_close_date.is_(None), deal.overdue(today)
-    return _worth(deal).add_columns(*map(count_if, needing_a_look))
+    return worths(deal).add_columns(*map(count_if, needing_a_look))
 
 
-_live_worth = lru_cache(maxsize=1)(_worth)
+_live_worth = lru_cache(maxsize=1)(worths)
 _live_grouped = lru_cache(maxsize=10)(_grouped)
 """The statements about the live table, the same for everybody and all day."""
 
@@ -180,7 +186,7 @@ def open_totals(found: Iterable[Group]) -> PipelineTotals:
     )
 
 
-def stage_totals(found: Iterable[Group]) -> list[StageTotals]:
+def stage_totals(found: Iterable[Worth]) -> list[StageTotals]:
     """The groups by stage: every stage in its order, empty ones included."""
     found = list(found)
     inside = {stage: [group for group in found if group.stage is stage] for stage in OpportunityStage}

@@ -149,5 +149,5 @@ def measure(
         raise TakesNoPeriod(metric)
     asked = Question(session, where, period, as_of, explain)
     if metric.days is Days.TRAILING_YEAR:
-        period = speed.trailing_year(asked)
+        period = speed.trailing_year(asked.scope.moment.today)
     return Answer(name, metric, asked.at, period, metric.count(asked))

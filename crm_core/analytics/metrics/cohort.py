@@ -1,11 +1,13 @@
 """The deals that were created in a period, counted for whom they belonged to then."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Select, case, select
 
 from crm_core.analytics.metrics.base import Kind, Question
+from crm_core.filters.base import is_one_of
 from crm_core.models import VERSIONS, Opportunity
 from crm_core.scope import Scope, scope_of
 
@@ -37,5 +39,5 @@ def cohort_of(asked: Question) -> Cohort:
     first = VERSIONS[Opportunity].alias("first")
     created_at = scope.model.created_at
     within = [scope.moment.calendar.within(created_at, asked.period)] if asked.period else []
-    owners = asked.where.on_owner(first.c.owner_id.in_)
+    owners = asked.where.on_owner(partial(is_one_of, first.c.owner_id))
     return Cohort(scope, first, [*within, *owners, *scope.conditions])

@@ -1,12 +1,12 @@
 """How far the deals that were created in a period came."""
 
-from sqlalchemy import FromClause, String, case, cast, func, select
+from sqlalchemy import String, cast
 
 from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Question, by_kind, ratio
-from crm_core.analytics.metrics.cohort import Cohort, cohort_of
-from crm_core.analytics.outcomes import is_no_real_loss
+from crm_core.analytics.metrics.cohort import cohort_of
 from crm_core.analytics.rate import Rate
-from crm_core.models import OPEN_STAGES, VERSIONS, Opportunity, OpportunityStage
+from crm_core.filters.opportunity import furthest_steps
+from crm_core.models import OPEN_STAGES, OpportunityStage
 
 PENDING, LOST = "pending", "lost"
 WON = OpportunityStage.CLOSED_WON
@@ -19,10 +19,11 @@ def funnel(asked: Question) -> Figure:
     lost there. Won are those who are won now: a deal that was reopened came as far as the last open stage.
     """
     cohort = cohort_of(asked)
-    deal, furthest = cohort.scope.model, _furthest(cohort)
+    deal = cohort.scope.model
+    furthest = furthest_steps(cohort.scope.moment).subquery("furthest")
     groups = asked.sort(
         cohort.rows(
-            (is_no_real_loss(deal), DOES_NOT_COUNT),
+            (deal.is_no_real_loss(), DOES_NOT_COUNT),
             (deal.is_won, WON.value),
             (deal.is_open, cast(furthest.c.step, String) + PENDING),
             others=cast(furthest.c.step, String) + LOST,
@@ -44,13 +45,3 @@ def funnel(asked: Question) -> Figure:
     whole = parts[OPEN_STAGES[0]].counted
     in_order = dict(reversed(parts.items()))
     return Figure(whole.count, whole, whole, by_kind(groups, DOES_NOT_COUNT), parts=in_order)
-
-
-def _furthest(cohort: Cohort) -> FromClause:
-    """The position of the last open stage that each deal ever came to, by then; one that was won saw all."""
-    state = VERSIONS[Opportunity].c
-    positions = {stage: step for step, stage in enumerate(OPEN_STAGES)} | {WON: len(OPEN_STAGES) - 1}
-    at = cohort.scope.moment.as_of
-    until = [] if at is None else [state.valid_from <= at]
-    step = func.max(case(positions, value=state.stage, else_=0)).label("step")
-    return select(state.id, step).where(*until).group_by(state.id).subquery("furthest")

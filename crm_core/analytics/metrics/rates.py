@@ -18,7 +18,6 @@ from crm_core.analytics.metrics.base import (
     share,
 )
 from crm_core.analytics.metrics.cohort import cohort_of
-from crm_core.analytics.outcomes import is_no_real_loss
 from crm_core.analytics.rate import Rate, ValueRate
 from crm_core.errors import InvalidInput
 from crm_core.filters import LeadFilter
@@ -38,7 +37,7 @@ def win_rate(asked: Question) -> Figure:
     """Won ÷ (won + lost), by count, of the deals closed in the period."""
     deal = asked.deal
     groups = asked.deals(
-        asked.closed, (is_no_real_loss(deal), DOES_NOT_COUNT), (deal.is_won, COUNTED), others=OTHERS
+        asked.closed, (deal.is_no_real_loss(), DOES_NOT_COUNT), (deal.is_won, COUNTED), others=OTHERS
     )
     return share(groups, without=[DOES_NOT_COUNT])
 
@@ -48,7 +47,7 @@ def win_rate_by_value(asked: Question) -> Figure:
     deal = asked.deal
     groups = asked.deals(
         asked.closed,
-        (is_no_real_loss(deal), DOES_NOT_COUNT),
+        (deal.is_no_real_loss(), DOES_NOT_COUNT),
         (deal.expected_value.is_(None), WITHOUT_VALUE),
         (deal.is_won, COUNTED),
         others=OTHERS,
@@ -64,7 +63,10 @@ def created_cohort(asked: Question) -> Figure:
     deal = cohort.scope.model
     groups = asked.sort(
         cohort.rows(
-            (is_no_real_loss(deal), DOES_NOT_COUNT), (deal.is_won, COUNTED), (deal.is_open, OPEN), others=LOST
+            (deal.is_no_real_loss(), DOES_NOT_COUNT),
+            (deal.is_won, COUNTED),
+            (deal.is_open, OPEN),
+            others=LOST,
         )
     )
     out_of = groups.together((COUNTED, OPEN, LOST))
@@ -99,7 +101,7 @@ def lost_reasons(asked: Question) -> Figure:
         select(
             deal.id,
             case(
-                (is_no_real_loss(deal), DOES_NOT_COUNT),
+                (deal.is_no_real_loss(), DOES_NOT_COUNT),
                 (deal.close_reason_id.is_(None), NOT_GIVEN),
                 else_=cast(deal.close_reason_id, String),
             ).label("kind"),

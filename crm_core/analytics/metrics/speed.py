@@ -13,13 +13,14 @@ from crm_core.analytics.metrics.base import (
     OTHERS,
     Figure,
     Groups,
+    Number,
     Question,
     Unit,
     by_kind,
 )
 from crm_core.analytics.metrics.rates import LOST, win_rate
 from crm_core.analytics.metrics.volume import average_won
-from crm_core.analytics.outcomes import is_no_real_loss
+from crm_core.analytics.rate import Rate
 from crm_core.analytics.wins import A_DAY, to_the_cent
 from crm_core.models import OPEN_STAGES
 from crm_core.periods import ONE_DAY, Period
@@ -40,7 +41,7 @@ def sales_cycle(asked: Question) -> Figure:
     deal, day_of = asked.deal, asked.scope.moment.calendar.day_of
     rows = asked.session.execute(
         select(deal.id, deal.is_won, deal.created_at, deal.closed_at).where(
-            asked.closed, ~is_no_real_loss(deal), *asked.scope.conditions
+            asked.closed, ~deal.is_no_real_loss(), *asked.scope.conditions
         )
     )
     took: dict[str, list[float]] = {COUNTED: [], LOST: []}
@@ -101,11 +102,8 @@ def stale(asked: Question) -> Figure:
 
 
 def velocity(asked: Question) -> Figure:
-    """Open deals × win rate × average won ÷ days of the sales cycle: money a day, over the last 365 days.
-
-    None where any of the four is unknown or 0. Source: https://www.salesforce.com/blog/sales-velocity/
-    """
-    asked = replace(asked, period=trailing_year(asked))
+    """`velocity_of` the open deals and of what was closed in the last 365 days."""
+    asked = replace(asked, period=trailing_year(asked.scope.moment.today))
     open_deals = asked.deals(asked.deal.is_open)[COUNTED]
     parts = {
         "open_deals": Figure(open_deals.count, open_deals, open_deals, label="Open deals", unit=Unit.COUNT),
@@ -113,17 +111,24 @@ def velocity(asked: Question) -> Figure:
         "average_won": replace(average_won(asked), label="Average won deal", unit=Unit.MONEY),
         "sales_cycle": replace(sales_cycle(asked), label="Sales cycle", unit=Unit.DAYS),
     }
-    rate, average, cycle = parts["win_rate"], parts["average_won"].value, parts["sales_cycle"].value
-    value = None
-    if open_deals.count and rate.value and average and cycle:
-        wins = Decimal(open_deals.count * rate.counted.count) / rate.n
-        value = to_the_cent(wins * Decimal(average) / Decimal(cycle))
+    rate = Rate(parts["win_rate"].counted.count, parts["win_rate"].n)
+    value = velocity_of(open_deals.count, rate, parts["average_won"].value, parts["sales_cycle"].value)
     return Figure(value, open_deals, open_deals, parts=parts)
 
 
-def trailing_year(asked: Question) -> Period:
+def velocity_of(open_deals: int, rate: Rate, average: Number | None, cycle: Number | None) -> Decimal | None:
+    """Open deals × win rate × average won ÷ days of the sales cycle: money a day.
+
+    None where any of the four is unknown or 0. Source: https://www.salesforce.com/blog/sales-velocity/
+    """
+    if not (open_deals and rate.hits and average and cycle):
+        return None
+    wins = Decimal(open_deals * rate.hits) / rate.n
+    return to_the_cent(wins * Decimal(average) / Decimal(cycle))
+
+
+def trailing_year(today: date) -> Period:
     """The 365 days that end with today."""
-    today = asked.scope.moment.today
     first = max(today.toordinal() - TRAILING_DAYS + 1, EARLIEST.toordinal())
     return Period(date.fromordinal(first), today + ONE_DAY)
 

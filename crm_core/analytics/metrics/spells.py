@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, func, or_, select, type_coerce
 
 from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Question, by_kind
-from crm_core.analytics.outcomes import is_no_real_loss
 from crm_core.analytics.wins import A_DAY, AS_STORED
 from crm_core.columns import in_utc
+from crm_core.filters.base import is_one_of
 from crm_core.models import OPEN_STAGES, VERSIONS, Opportunity, OpportunityStage
 from crm_core.scope import scope_of
 
@@ -59,7 +60,7 @@ def spells(asked: Question) -> list[Spell]:
     """
     scope = scope_of(asked.session, asked.where.of_anybody(), asked.as_of)
     deal, moment, state = scope.model, scope.moment, VERSIONS[Opportunity].c
-    deals = select(deal.id, is_no_real_loss(deal).label("never_counts")).where(*scope.conditions).subquery()
+    deals = select(deal.id, deal.is_no_real_loss().label("never_counts")).where(*scope.conditions).subquery()
     states = (
         select(
             state.id,
@@ -88,7 +89,7 @@ def spells(asked: Question) -> list[Spell]:
             states.stage.in_(OPEN_STAGES),
             is_last,
             *begins,
-            *asked.where.on_owner(states.owner_id.in_),
+            *asked.where.on_owner(partial(is_one_of, states.owner_id)),
         )
     )
     return [

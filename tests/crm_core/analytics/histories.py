@@ -37,6 +37,7 @@ filters = st.sampled_from(
     [
         EVERYTHING,
         OpportunityFilter(owners={2, 3}),
+        OpportunityFilter(without_owner=True),
         OpportunityFilter(stages={S.PROPOSAL, S.CLOSED_WON}),
         OpportunityFilter(value_from=Decimal(1000)),
         OpportunityFilter(without_value=True),
@@ -73,6 +74,7 @@ def states(draw: st.DrawFn, created_at: datetime, at: datetime) -> State:
         "probability": draw(st.integers(0, 100)),
         "expected_value": draw(values),
         "expected_close_date": draw(days),
+        "next_step_date": draw(days),
         "owner_id": draw(people),
         "source": draw(st.sampled_from([None, "web"])),
         "deleted_at": at if draw(st.integers(0, 9)) == 0 else None,
@@ -109,6 +111,7 @@ def lets_through(where: OpportunityFilter, row: State) -> bool:
     return all(
         (
             not where.owners or counts_for in where.owners,
+            not where.without_owner or counts_for is None,
             not where.stages or row["stage"] in where.stages,
             where.value_from is None or (value is not None and value >= where.value_from),
             not where.without_value or value is None,

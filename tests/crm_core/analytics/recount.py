@@ -104,9 +104,11 @@ class Recount:
 
     @property
     def anybody(self) -> OpportunityFilter:
-        return self.where.model_copy(update={"owners": frozenset()})
+        return self.where.of_anybody()
 
     def is_owners(self, user: int | None) -> bool:
+        if self.where.without_owner:
+            return user is None
         return not self.where.owners or user in self.where.owners
 
     def day(self, at: datetime) -> date:

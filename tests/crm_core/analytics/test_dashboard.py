@@ -12,8 +12,11 @@ from dateutil.relativedelta import relativedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm_core.analytics import dashboard
+from crm_core.analytics import dashboard, metrics
+from crm_core.analytics.attention import Need
+from crm_core.analytics.breakdowns import Segment
 from crm_core.analytics.dashboard import Overview
+from crm_core.analytics.metrics import METRICS, MetricName
 from crm_core.analytics.outcomes import Outcomes
 from crm_core.database import Database
 from crm_core.filters import EVERYTHING, OpportunityFilter
@@ -194,19 +197,27 @@ def assert_open(board: Overview, rows: list[Row], today: date) -> None:
     late = [row for row in open_ if row["expected_close_date"] and row["expected_close_date"] < today]
     assert (board.open.deals, board.open.value) == (len(open_), total(open_))
     assert (board.open.without_value, board.open.overdue) == (unknown(open_), len(late))
-    for line in board.stages.itertuples():
-        inside = [row for row in rows if row["stage"] is line.stage]
-        assert (line.deals, line.value) == (len(inside), total(inside))
+    assert [segment.part for segment in board.stages] == list(OPEN_STAGES)
+    for segment in board.stages:
+        inside = [row for row in rows if row["stage"] == segment.part]
+        assert_segment(segment, inside)
 
 
 def assert_months(board: Overview, past: Past, rows: list[Row], first: date, last: date) -> None:
-    """Every month from the first to the last, with what was won in it."""
-    assert (board.months["month"].iloc[0], board.months["month"].iloc[-1]) == (first, last)
-    for line in board.months.itertuples():
-        assert line.month == first
-        first += relativedelta(months=1)
-        won = past.closed(rows, WON, line.month, first - ONE_DAY)
-        assert (line.deals, line.value) == (len(won), total(won))
+    """Every month from the first to the last, with what was won and lost in it."""
+    assert (min(board.months), max(board.months)) == (first.isoformat(), last.isoformat())
+    for month, segments in board.months.items():
+        assert month == first.isoformat()
+        last_day = first + relativedelta(months=1) - ONE_DAY
+        for stage, segment in zip((WON, LOST), segments, strict=True):
+            assert segment.part == stage
+            assert_segment(segment, past.closed(rows, stage, first, last_day))
+        first = last_day + ONE_DAY
+
+
+def assert_segment(segment: Segment, rows: list[Row]) -> None:
+    known = None if rows and unknown(rows) == len(rows) else total(rows)
+    assert (segment.deals, segment.value, segment.without_value) == (len(rows), known, unknown(rows))
 
 
 def test_each_period_is_counted_beside_the_one_before_it(past):
@@ -258,8 +269,7 @@ def test_without_an_instant_it_is_as_of_now(past):
             live = dashboard.overview(session, choice)
             same = dashboard.overview(session, choice, as_of=now)
             for name in Overview.__dataclass_fields__:
-                of_live, of_same = getattr(live, name), getattr(same, name)
-                assert of_live.equals(of_same) if name in ("stages", "months") else of_live == of_same
+                assert getattr(live, name) == getattr(same, name), name
 
 
 def test_nothing_was_there_before_the_first_deal(session, make):
@@ -269,7 +279,7 @@ def test_nothing_was_there_before_the_first_deal(session, make):
 
     assert not board.has_deals
     assert board.period == Period(date(2026, 3, 17), date(2026, 3, 18))
-    assert (board.open.deals, board.closed.won, board.stages["deals"].sum()) == (0, 0, 0)
+    assert (board.open.deals, board.closed.won, sum(each.deals for each in board.stages)) == (0, 0, 0)
 
 
 def test_all_time_began_where_it_was_known_to_begin(database):
@@ -293,7 +303,8 @@ def test_a_filter_that_matches_nothing_still_has_deals(session, make):
     board = dashboard.overview(session, PeriodChoice.THIS_MONTH, OpportunityFilter(text="nowhere"))
 
     assert board.has_deals
-    assert (board.closed.won, board.stages["deals"].sum(), board.months["deals"].sum()) == (0, 0, 0)
+    months = [segment for pair in board.months.values() for segment in pair]
+    assert (board.closed.won, sum(each.deals for each in [*board.stages, *months])) == (0, 0)
 
 
 def test_months_without_a_win_are_months_all_the_same(session, make):
@@ -301,6 +312,106 @@ def test_months_without_a_win_are_months_all_the_same(session, make):
 
     months = dashboard.overview(session, PeriodChoice.THIS_MONTH).months
 
-    assert [str(month) for month in months["month"]][:2] == ["2025-04-01", "2025-05-01"]
-    assert list(months["deals"]) == [0] * 8 + [1] + [0] * 3
-    assert list(months["value"]) == [0] * 8 + [100] + [0] * 3
+    assert list(months)[:2] == ["2025-04-01", "2025-05-01"]
+    assert [won.deals for won, _ in months.values()] == [0] * 8 + [1] + [0] * 3
+    assert [won.value for won, _ in months.values()] == [0] * 8 + [100] + [0] * 3
+
+
+# What each figure and each part of a chart counts, recounted from the rows, and the list behind it
+
+
+def figures_behind(board: Overview) -> list[tuple[str, int, OpportunityFilter]]:
+    """What each says it counts, and the filter that it leads to."""
+    months = [segment for pair in board.months.values() for segment in pair]
+    segments = [*board.stages, *months, *board.expected, *board.reasons, *board.funnel]
+    return [
+        *((tile.name.value, tile.deals, tile.where) for tile in board.tiles),
+        *((f"{each.label} {each.part}", each.deals, each.where) for each in segments),
+        *((each.label, each.rate.n, each.where) for each in board.owners),
+        *((each.need.label, each.totals.deals, each.where) for each in board.attention.needs),
+    ]
+
+
+def test_each_figure_leads_to_exactly_its_deals(past):
+    told = 0
+    for today, choice in ((MIDDLE_OF_A_QUARTER, PeriodChoice.LAST_QUARTER), (END, PeriodChoice.ALL_TIME)):
+        for where, _ in whose(past):
+            board = past.overview(choice, past.asked_at(today), where)
+            with past.database.read() as session:
+                for name, deals, which in figures_behind(board):
+                    assert (name, opportunity_service.count_opportunities(session, which)) == (name, deals)
+                    told += deals > 0
+    assert told > 100
+
+
+def test_tiles_are_what_the_metrics_say(past):
+    at = past.asked_at(LAST_OF_A_QUARTER)
+    for where, _ in whose(past):
+        board = past.overview(PeriodChoice.THIS_YEAR, at, where)
+        with past.database.read() as session:
+            for tile in board.tiles:
+                metric = METRICS[tile.name]
+                period = board.period if metric.days is metrics.Days.ANY else None
+                figure = metrics.measure(session, tile.name, where, period=period, as_of=at).figure
+                value = None if tile.value is None else float(tile.value)
+                assert value == pytest.approx(None if figure.value is None else float(figure.value))
+
+
+def test_an_open_total_is_held_against_the_day_before_the_period(past):
+    at, before = (past.asked_at(day) for day in (LAST_OF_A_QUARTER, MIDDLE_OF_A_QUARTER))
+    days = Period(MIDDLE_OF_A_QUARTER + ONE_DAY, LAST_OF_A_QUARTER + ONE_DAY)
+    with past.database.read() as session:
+        board = dashboard.overview(session, days, as_of=at)
+        was = dashboard.overview(session, days, as_of=past_end(past, MIDDLE_OF_A_QUARTER))
+    tiles = {tile.name: tile for tile in board.tiles}
+
+    assert past.day_of(board.began) == past.day_of(before) == MIDDLE_OF_A_QUARTER
+    assert tiles[MetricName.OPEN_PIPELINE].before == was.open.value
+    assert tiles[MetricName.WEIGHTED_PIPELINE].before == was.open.weighted
+    assert tiles[MetricName.OVERDUE].before == was.open.overdue
+
+
+def past_end(past: Past, day: date) -> datetime:
+    return datetime.combine(day + ONE_DAY, time(), past.zone) - A_MOMENT
+
+
+def test_the_open_deals_of_a_chart_are_all_of_them(past):
+    for today in ASKED_ON:
+        board = past.overview(PeriodChoice.THIS_QUARTER, past.asked_at(today))
+        for chart in (board.stages, board.expected):
+            assert sum(segment.deals for segment in chart) == board.open.deals
+            assert sum(segment.value or 0 for segment in chart) == board.open.value
+
+
+def test_rates_by_owner_are_recounted(past):
+    for today in ASKED_ON:
+        at = past.asked_at(today)
+        board, rows = past.overview(PeriodChoice.THIS_YEAR, at), past.kept(at)
+        days = board.period.start, board.period.last_day
+        won, lost = (past.closed(rows, stage, *days) for stage in (WON, LOST))
+        for each in board.owners:
+            owner = None if each.where.without_owner else next(iter(each.where.owners))
+            hits, misses = (sum(row["credited_owner_id"] == owner for row in group) for group in (won, lost))
+            assert (each.rate.hits, each.rate.n) == (hits, hits + misses)
+        assert sum(each.rate.n for each in board.owners) == board.closed.win_rate.n
+
+
+def test_what_needs_attention_is_recounted(past):
+    for today in ASKED_ON:
+        at = past.asked_at(today)
+        board = past.overview(PeriodChoice.THIS_QUARTER, at)
+        open_ = [row for row in past.kept(at) if row["stage"] in OPEN_STAGES]
+        soon = today + timedelta(days=6)
+        expected = {
+            Need.OVERDUE: [r for r in open_ if r["expected_close_date"] and r["expected_close_date"] < today],
+            Need.NO_NEXT_STEP: [r for r in open_ if not r["next_step"] and not r["next_step_date"]],
+            Need.CLOSING_SOON: [
+                r for r in open_ if r["expected_close_date"] and today <= r["expected_close_date"] <= soon
+            ],
+        }
+        found = {each.need: each.totals for each in board.attention.needs}
+        for need, rows in expected.items():
+            assert (found[need].deals, found[need].value) == (len(rows), total(rows))
+        values = [card.deal.expected_value for card in board.attention.cards]
+        known = [value for value in values if value is not None]
+        assert values == [*sorted(known, reverse=True), *[None] * (len(values) - len(known))]

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core.analytics import outcomes, pipeline
+from crm_core.analytics.outcomes import Outcomes
 from crm_core.database import Database
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.models import CLOSED_STAGES, OPEN_STAGES, CloseReason, Opportunity, OpportunityStage, Outcome
@@ -153,14 +154,15 @@ def test_months_of_wins_add_up_to_the_period(worked):
     with database.read() as session:
         zone = settings_service.get_calendar(session).zone
         year = Period(NOW.date() - timedelta(days=400), NOW.date())
-        frame = outcomes.won_by_month(session, year, as_of=at)
+        months = outcomes.by_month(session, year, as_of=at)
         whole = outcomes.closed_in(session, year, as_of=at)
-    assert list(frame["month"]) == year.months()
-    for line in frame.itertuples():
-        month = Calendar(zone).period(PeriodKind.MONTH, line.month)
+    assert list(months) == year.months()
+    for first, found in months.items():
+        month = Calendar(zone).period(PeriodKind.MONTH, first)
         wins = in_period(in_period(rows, OpportunityStage.CLOSED_WON, year, zone), *won_in(month, zone))
-        assert (line.deals, line.value) == (len(wins), total(wins))
-    assert (frame["deals"].sum(), sum(frame["value"])) == (whole.won, whole.won_value)
+        assert (found.won, found.won_value) == (len(wins), total(wins))
+    for name in Outcomes.__dataclass_fields__:
+        assert sum(getattr(found, name) for found in months.values()) == getattr(whole, name)
 
 
 def won_in(month: Period, zone: ZoneInfo) -> tuple[OpportunityStage, Period, ZoneInfo]:
@@ -219,9 +221,9 @@ def test_a_close_just_before_midnight_counts_in_the_local_month(session, make, z
     late = datetime(2026, 2, 28, 23, 30, tzinfo=ZoneInfo(zone))
     make.won(100, closed_at=late)
 
-    frame = outcomes.won_by_month(session, Period(date(2026, 2, 1), date(2026, 4, 1)))
+    months = outcomes.by_month(session, Period(date(2026, 2, 1), date(2026, 4, 1)))
 
-    assert list(frame["deals"]) == [1, 0]
+    assert [found.won for found in months.values()] == [1, 0]
 
 
 def test_every_list_counts_what_its_figure_says(worked):

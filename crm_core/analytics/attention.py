@@ -1,0 +1,85 @@
+"""Open deals that need a look, and why; those worth most first."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from crm_core.analytics.cards import Card, cards_of
+from crm_core.analytics.pipeline import ListTotals, list_totals
+from crm_core.filters import OpportunityFilter
+from crm_core.kept import kept
+from crm_core.moment import Moment
+from crm_core.scope import scope_of
+
+DAYS_AHEAD = 7
+SHOWN = 8
+
+
+class Need(StrEnum):
+    """Why a deal needs a look."""
+
+    OVERDUE = "overdue"
+    STALE = "stale"
+    NO_NEXT_STEP = "no_next_step"
+    CLOSING_SOON = "closing_soon"
+
+    @property
+    def label(self) -> str:
+        if self is Need.CLOSING_SOON:
+            return f"Closing within {DAYS_AHEAD} days"
+        return self.value.replace("_", " ").capitalize()
+
+
+@dataclass(frozen=True)
+class Needing:
+    """The deals that need it, all that `where` lets through."""
+
+    need: Need
+    totals: ListTotals
+    where: OpportunityFilter
+
+
+@dataclass(frozen=True)
+class Attention:
+    """How many deals need what, and the few of them that are worth most."""
+
+    needs: list[Needing]
+    cards: list[Card]
+
+
+def attention(session: Session, where: OpportunityFilter) -> Attention:
+    """The open deals of the filter that need a look; a deal may be there for several reasons."""
+    scope = scope_of(session, where)
+    wanted = {need: where.model_copy(update=fields) for need, fields in _fields(scope.moment).items()}
+    deal = scope.model
+    each = (which.conditions(deal, scope.moment) for which in wanted.values())
+    chosen = (
+        select(deal.id)
+        .where(deal.is_open, or_(*(and_(*conditions) for conditions in each)), *scope.conditions)
+        .order_by(deal.expected_value.desc().nulls_last(), deal.id)
+        .limit(SHOWN)
+    )
+    ids = kept(session, chosen, _ids)
+    cards = cards_of(session, scope, ids)
+    return Attention(
+        [Needing(need, list_totals(session, which), which) for need, which in wanted.items()],
+        [cards[deal_id] for deal_id in ids],
+    )
+
+
+def _fields(moment: Moment) -> dict[Need, dict[str, Any]]:
+    last = moment.today + timedelta(days=DAYS_AHEAD - 1)
+    return {
+        Need.OVERDUE: {"overdue": True},
+        Need.STALE: {"stale": True},
+        Need.NO_NEXT_STEP: {"without_next_step": True},
+        Need.CLOSING_SOON: {"is_open": True, "expected_from": moment.today, "expected_to": last},
+    }
+
+
+def _ids(rows: Any) -> list[int]:
+    return [deal_id for (deal_id,) in rows]
