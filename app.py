@@ -7,8 +7,13 @@ from ui import navigation
 if __name__ == "__main__":  # Streamlit runs this file as a script for every screen it draws
     navigation.run()
 else:
+    from starlette.middleware import Middleware
+
     from api.main import routes, start
+    from front_door import FrontDoor
+    from ui import incidents
 
     start()
     navigation.claim_pages_folder()
-    app = st.App(__file__, routes=routes)
+    incidents.take_over_log()
+    app = st.App(__file__, routes=routes, middleware=[Middleware(FrontDoor)], on_script_error=incidents.show)

@@ -90,7 +90,7 @@ def _answer(operation: dict[str, Any], record: Any, status: int) -> JSONResponse
         case 422:
             return invalid(_wrong(operation))
         case 500:
-            return incident("1f3a9c07")
+            return incident("7F3K-2Q9D")
         case 503:
             return refused(DatabaseUnavailable(BUSY))
         case _:

@@ -13,6 +13,7 @@ from api import (
     companies,
     contacts,
     description,
+    documentation,
     health,
     leads,
     metrics,
@@ -46,10 +47,10 @@ api = FastAPIOffline(
     title="CRM",
     version=__version__,
     description=ABOUT,
-    docs_url="/docs",
+    docs_url=None,
     redoc_url=None,
     openapi_url="/api/openapi.json",
-    static_url="/api/docs-assets",
+    static_url=documentation.ASSETS,
     generate_unique_id_function=operation_id,
 )
 
@@ -64,6 +65,7 @@ api.openapi = described  # type: ignore[method-assign]
 api.add_middleware(Cors)
 api.add_middleware(Protection)  # around everything, so before anybody is invited
 problems.install(api)
+documentation.install(api)
 api.include_router(health.router, prefix="/api")
 for noun in (opportunities, metrics, leads, companies, contacts, users, teams, settings):
     api.include_router(noun.router, prefix="/api", dependencies=[Depends(parameters.require_known)])

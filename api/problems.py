@@ -2,7 +2,6 @@
 
 import logging
 import re
-import uuid
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +14,9 @@ from pydantic import MISSING, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
+from api.content_policy import policy
 from api.history import HistoryEntryResponse
+from crm_core import incidents
 from crm_core.engines import BUSY
 from crm_core.errors import (
     Conflict,
@@ -36,6 +37,8 @@ MEDIA_TYPE = "application/problem+json"
 
 HEADERS = {
     "Cache-Control": "no-store",
+    "Content-Security-Policy": policy(),
+    "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
@@ -177,9 +180,7 @@ def _methods(request: Request) -> list[str]:
 
 
 def _unexpected(_request: Request, error: Exception) -> JSONResponse:
-    number = uuid.uuid4().hex[:8]
-    log.error("Incident %s", number, exc_info=error)
-    return incident(number)
+    return incident(incidents.record(log, error))
 
 
 def incident(number: str) -> JSONResponse:

@@ -14,6 +14,8 @@ LARGEST_BODY = 1_000_000
 
 HOST = re.compile(r"(?P<name>\[[^\]]*\]|[^:\[\]]*)(?::[0-9]*)?")
 
+UNKNOWN_HOST = "This server does not answer under that name. Add it to CRM_ALLOWED_HOSTS."
+
 NOT_JSON = "Send JSON: the Content-Type has to be application/json."
 LONGEST_LENGTH = 20
 """Digits; Python takes no number of thousands of them."""
@@ -66,9 +68,15 @@ class Protection:
         await self.app(scope, receive_some, send_protected)
 
 
+def is_known_host(host: str) -> bool:
+    """Whether a Host header, with or without a port, is a name that was configured."""
+    found = HOST.fullmatch(host)  # IPv6 addresses stand in brackets
+    return found is not None and found["name"].lower() in config.current().hosts
+
+
 def _refusal(headers: Headers) -> ASGIApp | None:
-    if _host(headers.get("host", "")) not in config.current().hosts:
-        return problem(400, "This server does not answer under that name. Add it to CRM_ALLOWED_HOSTS.")
+    if not is_known_host(headers.get("host", "")):
+        return problem(400, UNKNOWN_HOST)
     length = headers.get("content-length", "0")
     has_body = length != "0" or "transfer-encoding" in headers
     if has_body and headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
@@ -76,9 +84,3 @@ def _refusal(headers: Headers) -> ASGIApp | None:
     if length.isdecimal() and (len(length) > LONGEST_LENGTH or int(length) > LARGEST_BODY):
         return problem(413, TOO_LARGE)
     return None
-
-
-def _host(host: str) -> str:
-    """Without the port, in lower case; IPv6 addresses stand in brackets."""
-    found = HOST.fullmatch(host)
-    return found["name"].lower() if found else ""

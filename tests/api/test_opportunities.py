@@ -711,7 +711,8 @@ def busy(database) -> dict[str, Any]:
         for number in range(4):
             at = now - (20 + number * 10) * A_DAY
             make.won(number * 7 + 1, owner_id=people.rita, closed_at=at, created_at=at - 9 * A_DAY)
-            make.lost(number or None, owner_id=people.otto, closed_at=at, created_at=at - 9 * A_DAY, **lost)
+            reason = lost if number else {"close_reason_id": reason_id(session, "Duplicate or test")}
+            make.lost(number or None, owner_id=people.otto, closed_at=at, created_at=at - 9 * A_DAY, **reason)
         for deal_id in (1, 6, 11):
             opportunity_service.move_opportunity(session, deal_id, to=S.NEGOTIATION)
         opportunity_service.delete_opportunity(session, 8)
@@ -720,6 +721,12 @@ def busy(database) -> dict[str, Any]:
         "text": "ROOF 1",
         "owners": [people.rita, people.otto],
         "teams": [team_id],
+        "without_owner": "true",
+        "credit_at_creation": "true",
+        "furthest": ["negotiation"],
+        "without_reason": "true",
+        "counted": "true",
+        "without_next_step": "true",
         "created_from": f"{(now - 61 * A_DAY).date()}",
         "created_to": f"{(now - 62 * A_DAY).date()}",
         "as_of": (now - 40 * A_DAY).isoformat(),
@@ -748,7 +755,8 @@ def test_every_filter_of_the_service_is_a_parameter(client, database, busy):
     everything = client.get(DEALS, params={"limit": 200}).json()
     assert everything["total"] == 23
 
-    asked = [{name: value} for name, value in busy.items()]
+    asked = [{name: value} for name, value in busy.items() if name != "credit_at_creation"]
+    asked += [{name: busy[name] for name in ("owners", "credit_at_creation")}]
     asked += [{name: busy[name] for name in ("owners", "sources", "is_open", "as_of")} | {"is_open": True}]
     for query in asked:
         page = client.get(DEALS, params={"limit": 200, **query}).json()
