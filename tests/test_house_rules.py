@@ -59,6 +59,18 @@ def own_files() -> list[Path]:
     ]
 
 
+def raw_html(file: Path) -> Iterator[str]:
+    """Where a file hands HTML to the browser as it is, or shows a page in a page."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        match node:
+            case ast.keyword(arg="unsafe_allow_html" | "unsafe_allow_javascript"):
+                yield node.arg
+            case ast.Attribute(attr="html" | "iframe" | "_html" | "_iframe"):
+                yield ast.unparse(node)
+            case ast.ImportFrom() if {"html", "iframe"} & {name.name for name in node.names}:
+                yield ast.unparse(node)
+
+
 @pytest.mark.parametrize("layer", FORBIDDEN)
 def test_a_layer_imports_only_what_lies_below_it(layer):
     wrong = {
@@ -110,6 +122,36 @@ def test_nothing_writes_past_the_history():
     wrong = {str(file) for folder in FORBIDDEN for file in code(folder) if legacy & set(called(file))}
 
     assert wrong == set()
+
+
+def test_no_screen_writes_html():
+    wrong = {
+        f"{file.relative_to(PROJECT)}: {found}"
+        for folder in ("pages", "ui")
+        for file in code(folder)
+        for found in raw_html(file)
+    }
+
+    assert wrong <= {"ui/navigation.py: st.html"}  # a stylesheet of ours, and nobody's words
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "st.markdown(name, unsafe_allow_html=True)",
+        "st.html(name)",
+        "st.sidebar.iframe(address)",
+        "st.components.v1.html(name)",
+        "components.iframe(address)",
+        "from streamlit import html as shown",
+        "from streamlit.components.v1 import iframe",
+        "write = st.html",
+    ],
+)
+def test_html_is_found_however_it_is_written(tmp_path, line):
+    (tmp_path / "screen.py").write_text(line)
+
+    assert list(raw_html(tmp_path / "screen.py")) != []
 
 
 def test_no_screen_lies_directly_in_pages():

@@ -1,8 +1,8 @@
-"""One colour for each stage, the same on every screen and legible in light and dark."""
+"""One colour for each stage and each status, the same on every screen and legible in light and dark."""
 
 from typing import Literal
 
-from crm_core.models import OpportunityStage
+from crm_core.models import LeadStatus, OpportunityStage
 
 Badge = Literal["gray", "blue", "violet", "orange", "green", "red"]
 
@@ -16,14 +16,11 @@ BADGES: dict[OpportunityStage, Badge] = {
 }
 """Streamlit's colour names, for badges."""
 
-CHART = {
-    OpportunityStage.QUALIFICATION: "#7d8796",
-    OpportunityStage.DISCOVERY: "#3b82f6",
-    OpportunityStage.PROPOSAL: "#8b5cf6",
-    OpportunityStage.NEGOTIATION: "#f59e0b",
-    OpportunityStage.CLOSED_WON: "#22a06b",
-    OpportunityStage.CLOSED_LOST: "#e5484d",
+LEADS: dict[LeadStatus, Badge] = {
+    LeadStatus.NEW: "blue",
+    LeadStatus.CONTACTED: "violet",
+    LeadStatus.QUALIFIED: "orange",
+    LeadStatus.UNQUALIFIED: "gray",
+    LeadStatus.CONVERTED: "green",
 }
-"""The same as hex, for charts."""
-
-TEXT_IN_CHARTS = "#808793"
+"""The same for the statuses of leads."""

@@ -1,18 +1,23 @@
 """Where screens get their answers from, and how they save."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
 from typing import Concatenate, NoReturn, ParamSpec, TypeVar
 
 import streamlit as st
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from crm_core import startup
+from crm_core import clock, config, startup
 from crm_core.config import Config
 from crm_core.database import Database, instant
-from crm_core.errors import CrmError, DatabaseUnavailable
+from crm_core.errors import CrmError, DatabaseUnavailable, InvalidInput
 from crm_core.history import revision
 from crm_core.models import LOCAL_USER_ID, Source
+from crm_core.services import undo_service
 from crm_core.services.settings_service import Workspace, get_workspace
 from ui import messages, words
 
@@ -21,7 +26,21 @@ T = TypeVar("T")
 
 KEPT_SECONDS = 600
 KEPT_ANSWERS = 500
-SENTENCE = 1000
+MOMENT = 0.2
+"""Seconds that a screen needs for its questions."""
+
+KNOWN = "known"
+
+
+@dataclass(frozen=True)
+class Known:
+    """What all answers of a moment have in common: when it was looked up, what names the state of the data
+    and the day, and the workspace's settings.
+    """
+
+    looked_up: float
+    at: str
+    workspace: Workspace
 
 
 def actor() -> int:
@@ -32,7 +51,7 @@ def actor() -> int:
 def database() -> Database:
     """The installation's database; the screen ends with a sentence where it can't be used."""
     try:
-        return _opened(Config().database_url)
+        return _opened(config.current().database_url)
     except DatabaseUnavailable as refusal:
         _unusable(refusal)
 
@@ -42,41 +61,109 @@ def load(question: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs
 
     An answer is kept until the data changes, whoever changed it, or the day does.
     """
-    source = database()
+    key = f"{actor()} {question.__module__}.{question.__qualname__} {args!r} {kwargs!r}"
+    known = _known()
     try:
-        with source.read(actor=actor()) as session:
-            day = get_workspace(session).calendar.day_of(instant(session))
-            known_at = f"{revision(session)} {day}"
-        key = f"{source.url} {actor()} {question.__module__}.{question.__qualname__} {args!r} {kwargs!r}"
-        return _answer(key, known_at, lambda session: question(session, *args, **kwargs))
+        return _answer(key, known.at, lambda session: question(session, *args, **kwargs))
     except DatabaseUnavailable as refusal:
         _unusable(refusal)
 
 
+def _known() -> Known:
+    """Looked up once for what a screen asks within a moment."""
+    known: Known | None = st.session_state.get(KNOWN)
+    if known is None or time.monotonic() - known.looked_up > MOMENT:
+        known = _look_up()
+        st.session_state[KNOWN] = known
+    return known
+
+
+def _look_up() -> Known:
+    source = database()
+    try:
+        with source.read(actor=actor()) as session:
+            space = get_workspace(session)
+            at = f"{source.url} {revision(session)} {space.calendar.day_of(instant(session))}"
+    except DatabaseUnavailable as refusal:
+        _unusable(refusal)
+    return Known(time.monotonic(), at, space)
+
+
+def look_again() -> None:
+    """Begin every drawing with this: it shows what there is now."""
+    st.session_state.pop(KNOWN, None)
+
+
 def workspace() -> Workspace:
     """The workspace's settings."""
-    return load(get_workspace)
+    return _known().workspace
+
+
+def today() -> date:
+    """The day it is in the workspace."""
+    return workspace().calendar.day_of(clock.now())
 
 
 @contextmanager
-def saving(done: str, *, note: str | None = None) -> Iterator[Session]:
-    """One user action, saved whole or refused; a toast says which, with the rule's sentence."""
+def saving(done: str, *, note: str | None = None, undoable: bool = False) -> Iterator[Session]:
+    """One user action, saved whole or refused; a toast says which, with the rule's sentence.
+
+    An undoable one is told with a button that takes it back.
+    """
     try:
-        with database().write(actor=actor(), source=Source.UI, note=note) as session:
+        with _action(done, note, undoable) as session:
             yield session
     except CrmError as refusal:
-        messages.later(words.literal(str(refusal), limit=SENTENCE), ":material/block:")
-    else:
+        messages.refused(refusal)
+    except ValidationError as refusal:
+        messages.refused(InvalidInput(first_sentence(refusal)))
+
+
+def attempt(
+    action: Callable[[Session], object], *, done: str, note: str | None = None, undoable: bool = False
+) -> CrmError | None:
+    """`saving` for a form: the refusal is returned, to be shown beside what was typed."""
+    try:
+        with _action(done, note, undoable) as session:
+            action(session)
+    except CrmError as refusal:
+        return refusal
+    except ValidationError as refusal:
+        return InvalidInput(first_sentence(refusal))
+    return None
+
+
+def first_sentence(refusal: ValidationError) -> str:
+    """What is wrong with the first thing that is."""
+    return refusal.errors()[0]["msg"].removeprefix("Value error, ")
+
+
+@contextmanager
+def _action(done: str, note: str | None, undoable: bool) -> Iterator[Session]:
+    look_again()
+    with database().write(actor=actor(), source=Source.UI, note=note) as session:
+        yield session
+        changed = undo_service.current_transaction(session) if undoable else None
+    messages.forget_undo()  # only what was saved takes the place of what could be taken back
+    if changed is None:
         messages.later(done, ":material/check:")
+    else:
+        messages.offer_undo(done, changed)
+
+
+def undo(transaction_id: int) -> None:
+    """Take back an action of this user."""
+    with saving("Taken back.") as session:
+        undo_service.undo(session, transaction_id)
 
 
 def refused(refusal: CrmError) -> None:
     """A refusal's sentence; it may quote somebody's text."""
-    st.error(words.literal(str(refusal), limit=SENTENCE), icon=":material/block:")
+    st.error(words.literal(str(refusal), limit=messages.SENTENCE), icon=":material/block:")
 
 
 def _unusable(refusal: DatabaseUnavailable) -> NoReturn:
-    st.error(words.literal(str(refusal), limit=SENTENCE), icon=":material/database_off:")
+    st.error(words.literal(str(refusal), limit=messages.SENTENCE), icon=":material/database_off:")
     st.stop()
 
 

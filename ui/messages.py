@@ -1,16 +1,56 @@
 """What became of an action, said when the screen is drawn next: actions run before the screen does."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
+from crm_core.errors import CrmError
+from ui import words
+
 WAITING = "messages"
+UNDOABLE = "last action"
+
+SENTENCE = 1000
+"""Characters of a refusal."""
 
 
-def later(text: str, icon: str) -> None:
-    """Say it at the next drawing. `text` is Markdown: make other people's words literal first."""
-    st.session_state.setdefault(WAITING, []).append((text, icon))
+def later(text: str, icon: str, *, stays: bool = False) -> None:
+    """Say it at the next drawing, for a moment or until it is closed.
+
+    `text` is Markdown: make other people's words literal first.
+    """
+    st.session_state.setdefault(WAITING, []).append((text, icon, "infinite" if stays else "short"))
 
 
-def show() -> None:
-    """Say what is waiting, once."""
-    for text, icon in st.session_state.pop(WAITING, []):
-        st.toast(text, icon=icon)
+def refused(refusal: CrmError) -> None:
+    """Say a refusal's sentence, which may quote somebody's text."""
+    later(words.literal(str(refusal), limit=SENTENCE), ":material/block:")
+
+
+def offer_undo(text: str, transaction_id: int) -> None:
+    """Say what was done, with a button that takes it back, until something else is done."""
+    st.session_state[UNDOABLE] = (text, transaction_id)
+
+
+def forget_undo() -> None:
+    """Offer it no longer."""
+    st.session_state.pop(UNDOABLE, None)
+
+
+def show(undo: Callable[[int], None]) -> None:
+    """Say what is waiting, once; and what can be taken back by `undo`, which gets the transaction's id."""
+    for text, icon, duration in st.session_state.pop(WAITING, []):
+        st.toast(text, icon=icon, duration=duration)
+    if UNDOABLE not in st.session_state:
+        return
+    text, transaction_id = st.session_state[UNDOABLE]
+    with st.bottom, st.container(horizontal=True, vertical_alignment="center", key="last_action"):
+        st.markdown(f":material/check: {text}", width="stretch")
+        st.button(
+            "Undo",
+            key=f"undo {transaction_id}",
+            icon=":material/undo:",
+            on_click=undo,
+            args=(transaction_id,),
+        )
+        st.button("Dismiss", key="undo dismiss", type="tertiary", on_click=forget_undo)

@@ -1,68 +1,103 @@
-"""Dashboard: what is open, what it is worth, and what was won."""
+"""Dashboard: what is open, what it is worth, what was won, and what needs a look."""
 
 import streamlit as st
 
 from crm_core.analytics import dashboard
 from crm_core.filters import OpportunityFilter
-from ui import charts, empty, figures, filters, words
+from crm_core.reporting import charts
+from crm_core.reporting import tiles as figures
+from crm_core.services import opportunity_service
+from ui import empty, opportunity_filters
+from ui.dashboard import panels, report_button, tiles
 from ui.data import load, workspace
+from ui.listing.filter_bar import FilterBar
 
+opportunity_filters.go_on()
 st.title("Dashboard")
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    choice = filters.period("period")
-    where = OpportunityFilter(owners=filters.owners("owner"))
-
 space = workspace()
-board = load(dashboard.overview, choice, where)
+bar = FilterBar("dashboard")
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    choice = bar.period()
+    owners = bar.owners()
+    teams = bar.several("team", "Team", opportunity_filters.team_labels(), "Every team")
+    sources = bar.several(
+        "source",
+        "Source",
+        {source: source for source in load(opportunity_service.get_sources)},
+        "Every source",
+    )
+    as_of = bar.past_day("as_of", "As of", "as of")
+    report_place = st.container(width="content")
+where = bar.understood(
+    OpportunityFilter(
+        owners=owners,
+        teams=teams,
+        sources=sources,
+        as_of=space.calendar.end_of(as_of) if as_of else None,
+    )
+)
+bar.show_chips()
 
+board = load(dashboard.overview, choice, where)
 if not board.has_deals:
     empty.no_opportunities()
     st.stop()
 
-closed, before, rate = board.closed, board.before, board.closed.win_rate
-span = words.days(board.elapsed.start, board.elapsed.last_day, space)
-so_far = " so far" if board.elapsed != board.period else ""
+with report_place:
+    report_button.show(choice, where)
+st.caption(figures.caption(board, space))
 
-if board.before_period:
-    compared = words.days(board.before_period.start, board.before_period.last_day, space)
-    st.caption(f"{span}{so_far}, compared with {compared}")
-else:
-    st.caption(span)
+with st.grid(4, min_column_width=200):
+    for tile in board.tiles:
+        tiles.show(tile, board, space)
 
-pipeline = board.open
+DEALS = ("Deals", "Value", "Without a value")
+months = [segment for pair in board.months.values() for segment in pair]
 
-with st.grid(4, min_column_width=190):
-    figures.show(
-        "Total pipeline value",
-        words.total(pipeline.value, space, deals=pipeline.deals, without_value=pipeline.without_value),
-        note=words.counted(pipeline.deals, pipeline.without_value, space, "open", pipeline.overdue),
-        meaning="The values of all open deals, as of now. Deals without a value are left out.",
-    )
-    figures.show(
-        "Weighted value",
-        words.total(pipeline.weighted, space, deals=pipeline.deals, without_value=pipeline.without_value),
-        note="By the probability of each deal",
-        meaning="Value × probability of each open deal, added up. Won and lost deals are never inside.",
-    )
-    figures.show(
-        "Win rate",
-        figures.rate(rate, space),
-        note=figures.won_and_lost(closed, space),
-        meaning=f"Won ÷ (won + lost), by count, closed in the period. {figures.certainty(rate, space)}",
-    )
-    figures.show(
-        "Won in the period",
-        words.total(closed.won_value, space, deals=closed.won, without_value=closed.won_without_value),
-        change=figures.change(closed.known_won_value, before.known_won_value, space) if before else None,
-        note=words.counted(closed.won, closed.won_without_value, space),
-        meaning="The values of the deals won in the period, by the day they were closed.",
-    )
+panels.attention(board.attention, space)
 
-left, right = st.columns(2)
-with left, st.container(border=True, height="stretch"):
-    st.subheader("Opportunities by stage")
-    charts.by_stage(board.stages, space)
-with right, st.container(border=True, height="stretch"):
-    st.subheader("Won by month")
-    charts.won_by_month(board.months, space)
+with st.grid(2, min_column_width=420):
+    panels.show(
+        "Opportunities by stage",
+        charts.by_stage(board.stages, space),
+        panels.lines_of(board.stages, space, [each.label for each in board.stages]),
+        ("Stage", *DEALS),
+    )
+    panels.show(
+        "Time in stage",
+        charts.times(board.times, space),
+        panels.lines_of_times(board.times, space),
+        ("Stage", "Median days", "Stays", "Going on"),
+    )
+    panels.show(
+        "Expected close by month",
+        charts.by_expected_close(board.expected, space),
+        panels.lines_of(board.expected, space, charts.stages(board.expected)),
+        ("Month", *DEALS),
+    )
+    panels.show(
+        "Won and lost by month",
+        charts.won_and_lost(months, space),
+        panels.lines_of(months, space, charts.months(months, space)),
+        ("Month", *DEALS),
+    )
+    panels.show(
+        "Win rate by owner",
+        charts.win_rates(board.owners, space),
+        panels.lines_of_rates(board.owners, space),
+        ("Owner", "Win rate", "Won", "Closed"),
+    )
+    panels.show(
+        "Lost reasons",
+        charts.lost_reasons(board.reasons, space),
+        panels.lines_of(board.reasons, space, [each.label for each in board.reasons]),
+        ("Reason", *DEALS),
+    )
+panels.show(
+    "Funnel",
+    charts.funnel(board.funnel, space),
+    panels.lines_of(board.funnel, space, charts.funnel_parts(board.funnel)),
+    ("Stage", *DEALS),
+)
+panels.recent(board.recent)

@@ -1,21 +1,25 @@
-"""Pipeline: the deals in each stage, and what they add up to."""
+"""Pipeline: the open deals as cards in columns, to be dragged where they belong."""
 
 import streamlit as st
 
-from crm_core.analytics import pipeline
-from ui import cards, empty, filters
-from ui.data import load, workspace
+from crm_core.analytics.board import CardOrder, GroupBy
+from ui import close_dialog, opportunity_dialog, opportunity_filters, pipeline_board
+from ui.listing import arrangement
+from ui.listing.filter_bar import FilterBar
 
-st.title("Pipeline")
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.title("Pipeline", width="stretch")
+    opportunity_dialog.new_button()
+
+bar = FilterBar("board")
+parts = arrangement.arranged("cards", pipeline_board.PARTS, pipeline_board.PARTS_AT_FIRST)
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
-    where = filters.opportunities("board")
+    where = opportunity_filters.show(bar)
+    group_by = bar.one("group", "Group by", {each.label: each for each in GroupBy}, GroupBy.STAGE.label)
+    order = bar.one("order", "Cards", {each.label: each for each in CardOrder}, CardOrder.URGENCY.label)
+    arrangement.arrange_button("Card", "cards", pipeline_board.PARTS, parts)
+bar.show_chips()
 
-space = workspace()
-stages = load(pipeline.by_stage, where)
-
-if not stages["deals"].sum():
-    empty.nothing_matches() if where.is_narrowed else empty.no_opportunities()
-    st.stop()
-
-cards.board(stages, where, space)
+pipeline_board.draw(bar, where, group_by, order, parts)
+close_dialog.show()

@@ -1,7 +1,9 @@
 """The dashboard shows what the database holds, in words a manager reads at a glance."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -9,9 +11,14 @@ import pytest
 from dateutil.relativedelta import relativedelta
 from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 
+from crm_core import clock, demo
 from crm_core.config import PROJECT
-from crm_core.models import OPEN_STAGES, OpportunityStage
+from crm_core.filters import OpportunityFilter
+from crm_core.models import OPEN_STAGES, Opportunity, OpportunityStage
 from crm_core.periods import Calendar, PeriodKind
+from tests.builders import Make
+from tests.conftest import NOW
+from tests.pages import tables
 
 DASHBOARD = "pages/insight/dashboard.py"
 
@@ -30,10 +37,18 @@ def won_change(page) -> str:
     return changes["Won in the period"].replace("\\", "")
 
 
-def drawn(page) -> list[pd.DataFrame]:
-    """The rows behind each chart, in the order of the charts."""
+def drawn(page) -> dict[str, pd.DataFrame]:
+    """The rows behind each chart, by what stands above it."""
     charts = page.get("arrow_vega_lite_chart") + page.get("vega_lite_chart")
-    return [convert_arrow_bytes_to_pandas_df(chart.proto.datasets[0].data.data) for chart in charts]
+    return {
+        chart.proto.alt.split(":")[0]: convert_arrow_bytes_to_pandas_df(chart.proto.datasets[0].data.data)
+        for chart in charts
+    }
+
+
+def links(page) -> dict[str, str]:
+    """The query that each link leads to."""
+    return {each.proto.label.replace("\\", ""): each.proto.query_string for each in page.get("page_link")}
 
 
 def test_says_what_to_do_when_there_is_nothing(open_page):
@@ -43,22 +58,28 @@ def test_says_what_to_do_when_there_is_nothing(open_page):
     assert "No opportunities yet" in page.markdown[0].value
 
 
-def test_shows_the_four_figures(open_page, given):
+def test_shows_the_figures(open_page, given):
     with given() as make:
         make.opportunity(stage=OpportunityStage.PROPOSAL, expected_value=Decimal(12_000))
         make.opportunity(stage=OpportunityStage.QUALIFICATION, expected_value=None)
-        make.won(99_000)
+        make.won(99_000, created_at=clock.now() - timedelta(days=10))
         make.lost(5_000)
 
     page = open_page(DASHBOARD)
 
-    assert figures(page) == {
+    shown = figures(page)
+    assert shown.pop("Sales cycle") == "10 days"
+    assert shown.pop("Sales velocity").endswith(" a day")
+    assert shown == {
         "Total pipeline value": "$12,000",
         "Weighted value": "$6,000",
+        "Overdue": "0",
         "Win rate": ":gray[50%]",
         "Won in the period": "$99,000",
+        "Average won deal": "$99,000",
     }
-    assert "2 open deals, 1 without a value" in notes(page)
+    assert "1 without a value" in notes(page)
+    assert {"2 open deals", "2 closed deals", "1 won deal"} <= set(links(page))
 
 
 def test_an_empty_win_rate_is_a_dash(open_page, given):
@@ -75,7 +96,7 @@ def test_the_period_changes_what_counts_as_won(open_page, given):
     page = open_page(DASHBOARD)
     assert figures(page)["Won in the period"] == "$0"
 
-    page.selectbox(key="period").select_index(6).run()
+    page.selectbox(key="dashboard_period").set_value("All time").run()
     assert figures(page)["Won in the period"] == "$700"
 
 
@@ -87,14 +108,15 @@ def test_the_owner_filter_holds_for_every_figure(open_page, given):
         make.won(70, owner_id=bob.id)
 
     page = open_page(DASHBOARD)
-    page.multiselect(key="owner").select("Ada").run()
+    page.multiselect(key="dashboard_owner").select("Ada").run()
 
-    assert figures(page) == {
-        "Total pipeline value": "$100",
-        "Weighted value": "$50",
-        "Win rate": "–",
-        "Won in the period": "$0",
-    }
+    shown = figures(page)
+    assert [shown[name] for name in ("Total pipeline value", "Weighted value", "Win rate")] == [
+        "$100",
+        "$50",
+        "–",
+    ]
+    assert shown["Won in the period"] == "$0"
 
 
 def test_a_change_elsewhere_shows_at_the_next_look(open_page, given):
@@ -135,7 +157,7 @@ def test_what_was_won_is_held_against_the_period_before(open_page, given, before
     page = open_page(DASHBOARD)
     assert won_change(page) == change
 
-    page.selectbox(key="period").select_index(6).run()
+    page.selectbox(key="dashboard_period").set_value("All time").run()
     assert won_change(page) == ""
 
 
@@ -146,15 +168,14 @@ def test_the_chart_of_stages_has_a_bar_for_each_open_stage(open_page, given):
         make.opportunity(stage=OpportunityStage.PROPOSAL)
         make.won(99_000)
 
-    stages = drawn(open_page(DASHBOARD))[0]
+    stages = drawn(open_page(DASHBOARD))["Opportunities by stage"]
 
-    assert list(stages["Stage"]) == [stage.label for stage in OPEN_STAGES]
+    assert list(stages["Group"]) == [stage.label for stage in OPEN_STAGES]
     assert list(stages["Deals"]) == [0, 2, 1, 0]
-    assert list(stages["Worth"]) == ["$0", "$3,000", "–", "$0"]
     assert list(stages["Label"]) == ["0 deals · $0", "2 deals · $3,000", "1 deal · –", "0 deals · $0"]
 
 
-def test_the_chart_of_months_has_a_bar_for_each_month_of_a_year(open_page, given):
+def test_the_chart_of_months_has_two_bars_for_each_month_of_a_year(open_page, given):
     this_month = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     with given() as make:
         make.won(900)
@@ -164,10 +185,71 @@ def test_the_chart_of_months_has_a_bar_for_each_month_of_a_year(open_page, given
         make.won(3, closed_at=this_month - relativedelta(months=11, microseconds=1))
         make.lost(4_000)
 
-    months = drawn(open_page(DASHBOARD))[1]
+    months = drawn(open_page(DASHBOARD))["Won and lost by month"]
 
     last_year = [this_month - relativedelta(months=back) for back in range(11, -1, -1)]
-    assert list(months["Month"]) == [f"{month:%Y-%m-01}" for month in last_year]
-    assert list(months["Value"]) == [5, *[0] * 9, 70, 1_000]
-    assert list(months["Deals"]) == [1, *[0] * 9, 1, 2]
-    assert list(months["Worth"]) == ["$5", *["$0"] * 9, "$70", "$1,000"]
+    won, lost = (months[months["Outcome"] == outcome] for outcome in ("Won", "Lost"))
+    assert list(won["Month"]) == list(lost["Month"]) == [f"{month:%b %Y}" for month in last_year]
+    assert list(won["Worth"]) == [5, *[0] * 9, 70, 1_000]
+    assert list(won["Deals"]) == [1, *[0] * 9, 1, 2]
+    assert list(lost["Worth"]) == [*[0] * 11, 4_000]
+
+
+def test_as_of_a_past_day_is_what_was_known_then(open_page, database):
+    with database.write(at=NOW) as session:
+        deal = Make(session).opportunity(expected_value=Decimal(100), created_at=NOW)
+    with database.write() as session:
+        session.get_one(Opportunity, deal.id).expected_value = Decimal(900)
+
+    assert figures(open_page(DASHBOARD))["Total pipeline value"] == "$900"
+    page = open_page(DASHBOARD, dashboard_as_of=NOW.date().isoformat())
+
+    assert figures(page)["Total pipeline value"] == "$100"
+    assert "as known at the end of Mar 18, 2026" in notes(page)
+
+
+def test_days_of_ones_own_are_a_period(open_page, given):
+    day = clock.now().date() - timedelta(days=900)
+    with given() as make:
+        make.won(700, closed_at=clock.now() - timedelta(days=900))
+
+    page = open_page(
+        DASHBOARD,
+        dashboard_period="Days of your own",
+        dashboard_from=day.isoformat(),
+        dashboard_to=day.isoformat(),
+    )
+
+    assert figures(page)["Won in the period"] == "$700"
+
+
+def test_a_click_on_a_row_of_numbers_goes_to_exactly_its_deals(open_page, given):
+    with given() as make:
+        make.opportunity(name="Wanted", stage=OpportunityStage.DISCOVERY)
+        make.opportunity(name="Other", stage=OpportunityStage.PROPOSAL)
+    page = open_page(DASHBOARD)
+
+    page.session_state["going to deals"] = OpportunityFilter(
+        is_open=True, stages=frozenset({OpportunityStage.DISCOVERY})
+    )
+    page.run()
+
+    assert page.title[0].value == "Opportunities"
+    assert tables.names(page) == ["Wanted"]
+
+
+def test_every_link_of_the_page_leads_to_as_many_deals_as_it_says(open_page, database):
+    demo.fill(database, opportunities=150, seed=3, at=clock.now())
+    page = open_page(DASHBOARD)
+    told = [
+        (label, query)
+        for label, query in links(page).items()
+        if query and (number := re.search(r"[\d,]+", label)) and number
+    ]
+    assert len(told) >= 6
+
+    for label, query in told:
+        shown = open_page("pages/sales/opportunities.py", **parse_qs(query))
+        said = int(re.search(r"[\d,]+", label.replace("7 days", ""))[0].replace(",", ""))
+        totals = next(each.value for each in shown.markdown if "worth" in each.value)
+        assert totals.startswith(f"**{said:,} deal"), label

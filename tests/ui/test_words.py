@@ -1,12 +1,14 @@
 """Numbers and other people's text, as they are written on a screen."""
 
 import json
+import sys
 from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from crm_core import words as library
 from crm_core.analytics.rate import Rate
 from crm_core.periods import Calendar
 from crm_core.services.settings_service import Workspace
@@ -58,3 +60,27 @@ def test_a_link_or_a_colour_in_a_name_is_only_text():
     assert words.literal("a\nb\x00c") == "a b c"
     assert words.literal("\ud800") == r"?"
     assert words.literal("x" * 500, limit=10) == "xxxxxxxxx…"
+
+
+def test_what_is_kept_is_kept_for_one_currency_and_language():
+    asked = [workspace("USD", "en_US"), workspace("EUR", "en_US"), workspace("EUR", "de_DE")]
+
+    told = [words.money(Decimal("1234.5"), each) for each in asked]
+    days = [words.day(date(2026, 3, 18), each) for each in asked]
+
+    assert told == ["$1,234.50", "€1,234.50", "1.234,50\xa0€"]
+    assert days == ["Mar 18, 2026", "Mar 18, 2026", "18.03.2026"]
+    assert [words.number(1234, each) for each in asked] == ["1,234", "1,234", "1.234"]
+
+
+@pytest.mark.parametrize("first", ["0", "-0", "0.00", "-0.00"])
+def test_nothing_has_no_sign(first):
+    assert words.money(Decimal(first), workspace()) == "$0"
+    assert words.amount(Decimal(first), workspace()) == "0"
+    assert words.share(Decimal(first), workspace()) == "0%"
+
+
+def test_what_is_taken_as_it_is_has_nothing_to_clean():
+    every = map(chr, range(sys.maxunicode + 1))
+
+    assert not [each for each in every if each.isprintable() and library._visible(each) != each]

@@ -1,0 +1,157 @@
+"""A chart in a card, whose bars open exactly the deals they count; its numbers as rows do the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import streamlit as st
+
+from crm_core.analytics.attention import Attention
+from crm_core.analytics.breakdowns import OwnerRate, Segment, StageTime
+from crm_core.filters import OpportunityFilter
+from crm_core.reporting import charts
+from crm_core.schemas.opportunity import OpportunityResponse
+from crm_core.services.settings_service import Workspace
+from ui import drawer, opportunity_filters, opportunity_list, words
+from ui.listing import table
+from ui.listing.table import Cell, Column, Row
+
+
+@dataclass(frozen=True)
+class Line:
+    """A bar as a row: what it is called, what it says, and its deals."""
+
+    label: str
+    cells: Sequence[str]
+    where: OpportunityFilter | None
+
+
+def show(
+    title: str, chart: charts.Drawn, lines: Sequence[Line], heads: Sequence[str], *, note: str | None = None
+) -> None:
+    """The card. A click on a bar or on a row goes to the list of exactly its deals."""
+    with st.container(border=True, height="stretch"):
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.subheader(title, width="stretch")
+            numbers = st.popover(
+                "Numbers", key=f"numbers {title}", type="tertiary", icon=":material/table:", on_change="rerun"
+            )
+        with numbers:
+            if numbers.open:
+                _rows(title, lines, heads)
+        if note:
+            st.caption(note)
+        in_words = charts.text(
+            title, [line.label for line in lines], [" ".join(line.cells) for line in lines]
+        )
+        if not any(line.where for line in lines):
+            st.altair_chart(chart, alt=in_words)
+            return
+        clicked: Any = st.altair_chart(chart, key=f"chart {title}", on_select="rerun", alt=in_words)
+    for each in clicked["selection"][charts.CLICKED]:
+        where = lines[int(each["row"])].where
+        if where is not None:
+            opportunity_filters.go(where)
+
+
+def lines_of(segments: Sequence[Segment], space: Workspace, labels: Sequence[str]) -> list[Line]:
+    """Segments as rows: count, value, and how many have none."""
+    return [
+        Line(
+            label,
+            [
+                words.number(segment.deals, space),
+                words.money(segment.value, space),
+                words.number(segment.without_value, space),
+            ],
+            segment.where if segment.deals else None,
+        )
+        for label, segment in zip(labels, segments, strict=True)
+    ]
+
+
+def lines_of_rates(rates: Sequence[OwnerRate], space: Workspace) -> list[Line]:
+    """Rates as rows: the rate, how many were won, and over how many."""
+    return [
+        Line(
+            words.one_line(each.label),
+            [
+                words.percent(each.rate, space),
+                words.number(each.rate.hits, space),
+                words.number(each.rate.n, space),
+            ],
+            each.where,
+        )
+        for each in rates
+    ]
+
+
+def lines_of_times(times: Sequence[StageTime], space: Workspace) -> list[Line]:
+    """Times in stages as rows. Stays are no deals: there is no list of them."""
+    return [
+        Line(
+            each.stage.label,
+            [
+                words.NONE if each.median_days is None else words.decimal(each.median_days, space),
+                words.number(each.stays, space),
+                words.number(each.running, space),
+            ],
+            None,
+        )
+        for each in times
+    ]
+
+
+def attention(found: Attention, space: Workspace) -> None:
+    """How many deals need what, each a link to them, and those worth most."""
+    with st.container(border=True, height="stretch"):
+        st.subheader("Needs attention")
+        with st.container(horizontal=True, gap="small"):
+            for need in found.needs:
+                if need.totals.deals:
+                    label = f"{need.need.label}: {words.number(need.totals.deals, space)}"
+                    opportunity_filters.link(need.where, label)
+        if not found.cards:
+            st.caption("Nothing is overdue, stale, without a next step or about to close.")
+            return
+        opportunity_list.show_few(
+            "attention", [card.deal for card in found.cards], on_open=_open, shown=ATTENTION
+        )
+
+
+def recent(deals: Sequence[OpportunityResponse]) -> None:
+    """The deals created last."""
+    with st.container(border=True, height="stretch"):
+        st.subheader("Recent opportunities")
+        opportunity_list.show_few("recent", deals, on_open=_open, shown=RECENT)
+
+
+ATTENTION = ("name", "value", "stage", "expected_close", "owner")
+RECENT = ("name", "value", "stage", "created", "owner")
+
+
+def _open(deal_id: int) -> None:
+    drawer.open_("opportunity", deal_id)
+
+
+def _rows(title: str, lines: Sequence[Line], heads: Sequence[str]) -> None:
+    columns = [
+        Column(str(number), head, "right" if number else "left", sortable=False)
+        for number, head in enumerate(heads)
+    ]
+    rows = [
+        Row(
+            number,
+            0,
+            line.label,
+            {str(place): Cell(text) for place, text in enumerate((line.label, *line.cells))},
+        )
+        for number, line in enumerate(lines)
+    ]
+
+    def opened(number: int) -> None:
+        where = lines[number].where
+        if where is not None:
+            opportunity_filters.go_later(where)
+
+    table.show(rows, columns, key=f"rows {title}", label=title, on_open=opened)

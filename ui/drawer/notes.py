@@ -1,0 +1,44 @@
+"""The notes on a record, and a field to write another."""
+
+from uuid import uuid4
+
+import streamlit as st
+from sqlalchemy.orm import Session
+
+from crm_core.schemas.note import NoteCreate
+from crm_core.services import note_service
+from ui import drawer, messages, words
+from ui.data import attempt, load, workspace
+
+
+def show(kind: str, record_id: int) -> None:
+    """Newest first. The text that was begun outlives a closed drawer."""
+    subject = {f"{kind}_id": record_id}
+    slot = f"note {kind} {record_id}"
+    request_id: str = st.session_state.setdefault(slot, uuid4().hex)
+    key = f"{slot} {request_id}"
+    st.text_area("New note", key=key, max_chars=100_000, persist_state="session", height=96)
+
+    def add() -> None:
+        text = st.session_state.get(key) or ""
+        if not text.strip() or st.session_state.get(slot) != request_id:
+            return
+
+        def write(session: Session) -> None:
+            note_service.add_note(session, NoteCreate(text=text, request_id=request_id, **subject))
+
+        refusal = attempt(write, done="Note added.")
+        if refusal is not None:
+            messages.refused(refusal)
+        else:
+            st.session_state.pop(slot, None)
+            st.session_state.pop(key, None)
+        drawer.saved()
+
+    st.button("Add note", key=f"add {slot}", on_click=add)
+    space = workspace()
+    for note in load(note_service.get_notes, **subject):
+        with st.container(border=True, gap="xxsmall"):
+            who = words.literal(note.author_name or "The system", limit=60)
+            st.markdown(f"**{who}** :gray[· {words.literal(words.moment(note.created_at, space))}]")
+            st.text(words.lines(note.text))

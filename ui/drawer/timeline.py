@@ -1,0 +1,61 @@
+"""What became of a record, newest first: what was changed, from what, to what, by whom and when."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+import streamlit as st
+
+from crm_core.models import Source
+from crm_core.services.settings_service import Workspace
+from crm_core.timeline import FieldChange, HistoryEntry
+from ui import words
+
+FROM_WHERE = {Source.UI: "", Source.API: " · API", Source.IMPORT: " · import", Source.SYSTEM: " · system"}
+
+PERCENT = {"probability"}
+
+
+def show(entries: Sequence[HistoryEntry], space: Workspace, *, about: Sequence[str] = ()) -> None:
+    """Each change with its day; `about` names the record of each where they are of several."""
+    if not entries:
+        st.caption("Nothing was changed yet.")
+    for position, entry in enumerate(entries):
+        who = words.literal(entry.actor_name or "The system", limit=60)
+        when = words.literal(words.moment(entry.at, space))
+        whose = f" · {words.literal(about[position], limit=60)}" if about else ""
+        head = f"**{who}** :gray[· {when}{FROM_WHERE[entry.source]}{whose}]"
+        note = [words.literal(entry.note, limit=300)] if entry.note else []
+        st.markdown("  \n".join([head, *note, *(_line(change, space) for change in entry.changes)]))
+
+
+def say(value: Any, space: Workspace, *, name: str = "") -> str:
+    """A value of any field, as people write it."""
+    if value is None or value == "":
+        return words.NONE
+    if isinstance(value, Enum):
+        return str(getattr(value, "label", value.value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        return words.money(value, space)
+    if isinstance(value, datetime):
+        return words.moment(value, space)
+    if isinstance(value, date):
+        return words.day(value, space)
+    if name in PERCENT:
+        return words.share(value / 100, space)
+    return words.one_line(str(value), limit=120)
+
+
+def _line(change: FieldChange, space: Workspace) -> str:
+    if change.field == "deleted_at":
+        return "deleted" if change.after else "restored"
+    label = change.label.capitalize()
+    after = words.literal(change.after_name or say(change.after, space, name=change.field), limit=120)
+    if change.before is None:
+        return f"{label}: {after}"
+    before = words.literal(change.before_name or say(change.before, space, name=change.field), limit=120)
+    return f"{label}: {before} :material/arrow_forward: {after}"

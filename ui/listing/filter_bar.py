@@ -1,0 +1,414 @@
+"""Filter bars. What they are set to lives in the URL, so a view can be shared and gone back to."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal, NoReturn, TypeVar
+
+import streamlit as st
+
+from crm_core.columns import LARGEST_AMOUNT, exact_amount
+from crm_core.filters import CompanyFilter, RecordFilter
+from crm_core.periods import ONE_DAY, Days, Period, PeriodChoice
+from crm_core.schemas.fields import LARGEST_ID
+from crm_core.services import company_service, user_service
+from crm_core.sorting import Sort
+from ui import words
+from ui.data import actor, load, today, workspace
+
+T = TypeVar("T")
+S = TypeVar("S", bound=Sort)
+F = TypeVar("F", bound=RecordFilter[Any])
+
+FIELD_WIDTH = 171
+"""Two fit side by side on a phone."""
+
+NUMBERED = re.compile(r" #(\d{1,10})$")
+COMPANIES_OFFERED = 50
+
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
+
+EXACTLY = "exactly"
+"""A link that names a bar by this means what it says and nothing that was set before."""
+
+OWN_DAYS = "Days of your own"
+
+NOBODY = frozenset({LARGEST_ID})
+"""An id that no record has: contradictory filters match nothing."""
+
+
+@dataclass(frozen=True)
+class Chip:
+    """Something that is set: what it says, and what its field holds without it.
+
+    One that is not `known` is of an address, or a saved view, whose value there is no longer.
+    """
+
+    text: str
+    key: str
+    without: Any
+    known: bool = True
+
+
+class FilterBar:
+    """The filters of one screen, drawn where they are asked for; knows what is set, to tell and to clear it.
+
+    Every field is bound to the query parameter `prefix_name`, as this module reads it again.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self._chips: list[Chip] = []
+        self._readers: dict[str, Callable[[list[str]], Any]] = {}
+        self._first: Mapping[str, list[str]] = {}
+        self._checked: set[str] = set()
+        self.is_exact = st.query_params.get(EXACTLY) == prefix
+        if self.is_exact:
+            del st.query_params[EXACTLY]
+            self._first = {key: st.query_params.get_all(key) for key in st.query_params}
+
+    @property
+    def is_known(self) -> bool:
+        """Whether everything that the address asks for is understood; otherwise nothing matches."""
+        return all(chip.known for chip in self._chips)
+
+    def understood(self, where: F) -> F:
+        """The filter itself; one that matches nothing where the address asks for what is not known."""
+        return where if self.is_known else where.model_copy(update={"owners": NOBODY})
+
+    def begin_with(self, query: Mapping[str, list[str]]) -> None:
+        """Let the fields, which are yet to be drawn, be as the query says."""
+        self._first = query
+
+    def search(self, placeholder: str) -> str:
+        """Words to look for in names, answered while typing."""
+        key = self._key("search", lambda told: told[0] if told else "")
+        typed = st.text_input(
+            "Search",
+            key=key,
+            bind="query-params",
+            type="search",
+            placeholder=placeholder,
+            icon=":material/search:",
+            max_chars=200,
+            live=True,
+        )
+        text = _storable(typed or "")
+        if text.strip():
+            self._chips.append(Chip(f"“{words.one_line(text, limit=40)}”", key, ""))
+        return text
+
+    def several(self, name: str, label: str, by_label: Mapping[str, T], everything: str) -> frozenset[T]:
+        """Several of the labelled values to choose, none at first, which means `everything`."""
+        key = self._key(name, lambda told: [each for each in told if each in by_label], label)
+        chosen = st.multiselect(
+            label,
+            list(by_label),
+            key=key,
+            bind="query-params",
+            placeholder=everything,
+            filter_mode="contains",
+            select_all=False,
+            width=FIELD_WIDTH,
+        )
+        self._chip_each(key, chosen, "{}")
+        return frozenset(by_label[found] for found in chosen if found in by_label)
+
+    def words(
+        self,
+        name: str,
+        label: str,
+        known: Sequence[str],
+        everything: str,
+        *,
+        width: int | Literal["stretch"] = "stretch",
+    ) -> frozenset[str]:
+        """Several texts to choose or to write, none at first."""
+        key = self._key(name, list)
+        chosen = st.multiselect(
+            label,
+            known,
+            key=key,
+            bind="query-params",
+            placeholder=everything,
+            filter_mode="contains",
+            select_all=False,
+            accept_new_options=True,
+            width=width,
+        )
+        self._chip_each(key, chosen, label + ": {}")
+        return frozenset(_storable(text)[:100] for text in chosen)
+
+    def flags(self, name: str, label: str, choices: Sequence[str]) -> frozenset[str]:
+        """Conditions to switch on."""
+        key = self._key(name, lambda told: [each for each in told if each in choices], label)
+        chosen = st.pills(label, choices, key=key, bind="query-params", selection_mode="multi")
+        self._chip_each(key, chosen, "{}")
+        return frozenset(chosen)
+
+    def amounts(self, name: str, label: str) -> tuple[Decimal | None, Decimal | None]:
+        """The least and the most that something is worth."""
+        with st.container(horizontal=True):
+            least = self._amount(f"{name}_from", f"{label} from", "≥")
+            most = self._amount(f"{name}_to", f"{label} to", "≤")
+        return least, most
+
+    def days(self, name: str, label: str) -> tuple[date | None, date | None]:
+        """The first and the last day of a span around today, or of two days' choice."""
+        by_label = {each.label: each for each in Days}
+        key = self._key(name, lambda told: told[0] if told and told[0] in by_label else None, label)
+        with st.container(horizontal=True):
+            chosen = st.selectbox(
+                label, list(by_label), index=None, key=key, bind="query-params", placeholder="Any day"
+            )
+            first = self._day(f"{name}_from", f"{label} from", "from")
+            last = self._day(f"{name}_to", f"{label} until", "until")
+        if chosen is None:
+            return first, last
+        self._chips.append(Chip(f"{label}: {chosen.lower()}", key, None))
+        span: Period = workspace().calendar.around(by_label[chosen], today())
+        return max(first or span.start, span.start), min(last or span.last_day, span.last_day)
+
+    def past_day(self, name: str, label: str, word: str) -> date | None:
+        """A day to look back to, none at first; `word` stands before it where it is told."""
+        return self._day(name, label, word)
+
+    def period(self) -> PeriodChoice | Period:
+        """A period to choose, this quarter at first, or two days of one's own."""
+        by_label: dict[str, PeriodChoice | None] = {choice.label: choice for choice in PeriodChoice}
+        chosen = self.one("period", "Period", by_label | {OWN_DAYS: None}, PeriodChoice.THIS_QUARTER.label)
+        if chosen is not None:
+            return chosen
+        first, last = self._day("from", "From", "from"), self._day("to", "Until", "until")
+        today_ = today()
+        first = first or min(today_, last or today_)
+        last = max(last or today_, first)
+        return Period(first, last + ONE_DAY)
+
+    def owners(self, *, or_mine: bool = False) -> frozenset[int]:
+        """Owners to choose, everyone at first; with `or_mine`, only what is the actor's own among them."""
+        chosen = self.several("owner", "Owner", owner_labels(), "Everyone")
+        if not or_mine:
+            return chosen
+        mine = frozenset({actor()})
+        return mine if not chosen else chosen & mine or NOBODY
+
+    def companies(self) -> frozenset[int]:
+        """Companies to choose among those that a search finds."""
+        key = self._key("company", list)
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            looked_for = st.text_input(
+                "Find a company", key=f"{key}_find", live=True, max_chars=200, width=FIELD_WIDTH
+            )
+            found = load(
+                company_service.get_rows, CompanyFilter(text=looked_for or ""), limit=COMPANIES_OFFERED
+            )
+            chosen = st.multiselect(
+                "Company",
+                [company_label(row.id, row.name) for row in found],
+                key=key,
+                bind="query-params",
+                placeholder="Every company",
+                select_all=False,
+                accept_new_options=True,  # the address may name others than were found
+                filter_mode="contains",
+            )
+        self._chip_each(key, chosen, "{}")
+        if not chosen:
+            return frozenset()
+        numbers = [NUMBERED.search(each) for each in chosen]
+        return (
+            frozenset(int(number[1]) for number in numbers if number and 0 < int(number[1]) <= LARGEST_ID)
+            or NOBODY
+        )
+
+    def sort(self, orders: type[S], first: S) -> S:
+        """An order to choose; a click on a column's head does the same."""
+        return self.one("sort", "Sort by", {order.label: order for order in orders}, first.label)
+
+    def sort_by(self, order: Sort) -> None:
+        """Set the order; for a callback."""
+        self.choose("sort", order.label)
+
+    def one(self, name: str, label: str, by_label: Mapping[str, T], first: str) -> T:
+        """One of the labelled values, always."""
+        labels = list(by_label)
+        key = self._key(name, lambda told: told[0] if told and told[0] in by_label else first)
+        chosen = st.selectbox(
+            label, labels, index=labels.index(first), key=key, bind="query-params", width=FIELD_WIDTH
+        )
+        return by_label[chosen]
+
+    def choose(self, name: str, label: str) -> None:
+        """Set a field that has one value; for a callback."""
+        st.session_state[f"{self.prefix}_{name}"] = label
+
+    def show_chips(self) -> None:
+        """Everything that is set, each to be taken away by a click, and a button that clears it all."""
+        if not self._chips:
+            return
+        with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
+            for chip in self._chips:
+                st.button(
+                    words.literal(chip.text, limit=60),
+                    key=f"{self.prefix} chip {chip.key} {chip.text}",
+                    icon=":material/close:",
+                    icon_position="right",
+                    help="Take this filter away",
+                    on_click=_set if chip.known else _forget_unknown,
+                    args=(chip.key, chip.without) if chip.known else (chip.key,),
+                )
+            st.button(
+                "Clear all",
+                key=f"{self.prefix} clear",
+                type="tertiary",
+                icon=":material/filter_alt_off:",
+                on_click=self.clear,
+            )
+
+    def clear(self) -> None:
+        """Let every field be as it is at first; for a callback."""
+        self.set({})
+
+    def query(self) -> dict[str, list[str]]:
+        """What the address says about these filters and the order."""
+        return {key: st.query_params.get_all(key) for key in self._readers if key in st.query_params}
+
+    def set(self, query: Mapping[str, list[str]]) -> None:
+        """Let the fields be as the query says, and the others as at first; for a callback."""
+        for key, read in self._readers.items():
+            told = list(query.get(key, []))
+            st.session_state[key] = read(told)
+            _forget_unknown(key)
+            if key.removeprefix(f"{self.prefix}_") in self._checked:
+                self._note_unknown(key, told, read)
+
+    def _key(self, name: str, read: Callable[[list[str]], Any], label: str = "") -> str:
+        """The key of a field that `read` fills from what the address says.
+
+        With a label, what it can't read stays as a chip that matches nothing: a filter that nobody
+        understands must not let everything through.
+        """
+        key = f"{self.prefix}_{name}"
+        self._readers[key] = read
+        if key in self._first or self.is_exact:
+            st.session_state[key] = read(list(self._first.get(key, [])))
+            _forget_unknown(key)
+        if label:
+            self._checked.add(name)
+            told = list(self._first.get(key, st.query_params.get_all(key)))
+            self._note_unknown(key, told, read)
+            for text in st.session_state.get(_unknown(key), []):
+                said = f"{label}: {words.one_line(text, limit=40)} is not known"
+                self._chips.append(Chip(said, key, None, known=False))
+        return key
+
+    def _note_unknown(self, key: str, told: list[str], read: Callable[[list[str]], Any]) -> None:
+        unknown = [each for each in told if read([each]) in (None, [], "")]
+        if unknown:
+            st.session_state[_unknown(key)] = unknown
+
+    def _chip_each(self, key: str, chosen: Sequence[str], pattern: str) -> None:
+        for each in chosen:
+            rest = [other for other in chosen if other != each]
+            self._chips.append(Chip(pattern.format(words.one_line(each, limit=40)), key, rest))
+
+    def _amount(self, name: str, label: str, sign: str) -> Decimal | None:
+        """In the address it is a plain number, which means the same in every locale."""
+        key = self._key(name, _amount_told, label)
+        typed = st.number_input(
+            label,
+            min_value=0.0,
+            max_value=float(LARGEST_AMOUNT),
+            value=None,
+            step=1000.0,
+            key=key,
+            bind="query-params",
+            width=FIELD_WIDTH,
+        )
+        if typed is None:
+            return None
+        found = exact_amount(str(typed))
+        self._chips.append(Chip(f"{sign} {words.money(found, workspace())}", key, None))
+        return found
+
+    def _day(self, name: str, label: str, word: str) -> date | None:
+        key = self._key(name, _day_told, label)
+        space = workspace()
+        chosen: date | None = st.date_input(
+            label,
+            None,
+            key=key,
+            bind="query-params",
+            format=words.day_format(space),
+            min_value=FIRST_DAY,
+            max_value=LAST_DAY,
+            width=FIELD_WIDTH,
+        )
+        if chosen is not None:
+            self._chips.append(Chip(f"{word} {words.day(chosen, space)}", key, None))
+        return chosen
+
+
+def exact_link(
+    page: str, label: str, prefix: str, query: Mapping[str, str | list[str]], *, icon: str | None = None
+) -> None:
+    """A link to a screen whose filter bar is set to the query, whatever it was set to before."""
+    st.page_link(page, label=label, icon=icon, query_params=_exactly(prefix, query))
+
+
+def go_exactly(page: str, prefix: str, query: Mapping[str, str | list[str]]) -> NoReturn:
+    """Go to such a screen."""
+    st.switch_page(page, query_params=_exactly(prefix, query))
+
+
+def _exactly(prefix: str, query: Mapping[str, str | list[str]]) -> dict[str, str | list[str]]:
+    return {**{f"{prefix}_{name}": value for name, value in query.items()}, EXACTLY: prefix}
+
+
+def company_label(company_id: int, name: str) -> str:
+    """How the address names a company; the number is what counts."""
+    return f"{words.one_line(name)} #{company_id}"
+
+
+def owner_labels() -> dict[str, int]:
+    """A label for each owner. Later namesakes get their number, so that an older address stays true."""
+    labels: dict[str, int] = {}
+    for person in sorted(load(user_service.get_owners), key=lambda person: person.id):
+        name = words.one_line(person.name)
+        labels[f"{name} ({person.id})" if name in labels else name] = person.id
+    return dict(sorted(labels.items(), key=lambda label: label[0].lower()))
+
+
+def _set(key: str, value: Any) -> None:
+    st.session_state[key] = value
+
+
+def _unknown(key: str) -> str:
+    return f"{key} unknown"
+
+
+def _forget_unknown(key: str) -> None:
+    st.session_state.pop(_unknown(key), None)
+
+
+def _storable(text: str) -> str:
+    return text.encode("utf-8", "ignore").decode().replace("\x00", "")
+
+
+def _day_told(told: list[str]) -> date | None:
+    try:
+        found = date.fromisoformat(told[0]) if told else None
+    except ValueError:
+        return None
+    return found if found is not None and FIRST_DAY <= found <= LAST_DAY else None
+
+
+def _amount_told(told: list[str]) -> float | None:
+    try:
+        found = float(told[0]) if told else None
+    except ValueError:
+        return None
+    return found if found is not None and 0 <= found <= LARGEST_AMOUNT else None

@@ -1,0 +1,166 @@
+"""A page of records as a real HTML table: rows are opened, selected and edited by their ids.
+
+Streamlit's own grid tells positions, which mean other records after a change, and draws on a canvas, where
+neither the browser's search nor the Tab key gets (docs/decisions/0005-lists-are-tables-of-our-own.md).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+HERE = Path(__file__).parent
+
+_table = st.components.v2.component(
+    "table",
+    html='<div class="frame"></div>\n',
+    css=(HERE / "table.css").read_text(),
+    js=(HERE / "table.js").read_text(),
+)
+
+
+@dataclass(frozen=True)
+class Editor:
+    """How a cell is changed in its place; `choices` are values and what they are called."""
+
+    kind: Literal["text", "money", "date", "choice"]
+    limit: int | None = None
+    choices: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
+class Column:
+    """What stands above the cells, and what a click there does."""
+
+    id: str
+    label: str
+    align: Literal["left", "right"] = "left"
+    sorted: Literal["ascending", "descending"] | None = None
+    sortable: bool = True
+    editor: Editor | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A text as it is shown; `value` is what an editor begins with, and a `fixed` cell has none."""
+
+    text: str
+    color: str | None = None
+    tone: Literal["late", "faint"] | None = None
+    value: str = ""
+    fixed: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One record at a version; `name` is what it is called for who can't see the table."""
+
+    id: int
+    version: int
+    name: str
+    cells: dict[str, Cell]
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A cell that somebody changed, in the record as it was at that version."""
+
+    id: int
+    version: int
+    column: str
+    value: str
+
+
+def show(
+    rows: Sequence[Row],
+    columns: Sequence[Column],
+    *,
+    key: str,
+    label: str,
+    on_open: Callable[[int], None],
+    on_sort: Callable[[str], None] = lambda _: None,
+    on_edit: Callable[[Edit], None] | None = None,
+    selectable: bool = False,
+) -> list[int]:
+    """Draw the rows; returns the ids of those that are selected.
+
+    `on_sort` gets the id of a column. Cells can be edited only with `on_edit`.
+    """
+
+    def opened() -> None:
+        on_open(int(_told(key, "opened")["id"]))
+
+    def sorted_() -> None:
+        on_sort(str(_told(key, "sorted")["column"]))
+
+    def edited() -> None:
+        st.session_state[f"{key} edits"] = _edits(key) + 1
+        what = _told(key, "edited")
+        if on_edit is not None:
+            on_edit(Edit(int(what["id"]), int(what["version"]), str(what["column"]), str(what["value"])))
+
+    cleared = selections(key)
+    shown = _table(
+        key=key,
+        data={
+            "label": label,
+            "columns": [_plain(column) for column in columns],
+            "rows": [_plain(row) for row in rows],
+            "selectable": selectable,
+            "editing": on_edit is not None,
+            "cleared": cleared,
+            "edits": _edits(
+                key
+            ),  # a refused one has to be drawn anew; else what is the same isn't sent again
+        },
+        default={"selected": None},
+        on_selected_change=_nothing,
+        on_opened_change=opened,
+        on_sorted_change=sorted_,
+        on_edited_change=edited,
+    )
+    selected = shown.selected or {}
+    if selected.get("cleared") != cleared:
+        return []
+    return [row.id for row in rows if row.id in set(selected["ids"])]
+
+
+def clear_selection(key: str) -> None:
+    """Let nothing be selected at the next drawing."""
+    st.session_state[f"{key} cleared"] = selections(key) + 1
+
+
+def selections(key: str) -> int:
+    """How many selections were used up so far, which tells the present one from the one before."""
+    return int(st.session_state.get(f"{key} cleared", 0))
+
+
+def _edits(key: str) -> int:
+    """How many cells were edited so far."""
+    return int(st.session_state.get(f"{key} edits", 0))
+
+
+def _told(key: str, trigger: str) -> dict[str, Any]:
+    told: dict[str, Any] = st.session_state[key][trigger]
+    return told
+
+
+def _plain(shown: Column | Row) -> dict[str, Any]:
+    """As JSON, without what is not set."""
+    return {
+        name: _plain_value(value) for name, value in vars(shown).items() if value not in (None, False, ())
+    }
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain_value(inner) for name, inner in value.items()}
+    if isinstance(value, Cell | Editor):
+        return {name: inner for name, inner in vars(value).items() if inner not in (None, False, "", ())}
+    return value
+
+
+def _nothing() -> None:
+    """Selecting only draws the screen anew."""
