@@ -25,6 +25,7 @@ from http.client import HTTPConnection
 from itertools import cycle
 from multiprocessing.pool import Pool
 from pathlib import Path
+from typing import IO
 
 from fastapi import FastAPI, Response
 from sqlalchemy import URL, create_engine, make_url, select, text
@@ -155,6 +156,11 @@ class Server:
         told = Path(f"/proc/{self.process_id}/stat").read_text().rpartition(")")[2].split()
         return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
+    def memory(self) -> int:
+        """Bytes that it has in memory."""
+        pages = int(Path(f"/proc/{self.process_id}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
 
 class Bench:
     """A copy of a filled database, the server on it, and the processes that call either."""
@@ -237,12 +243,13 @@ def measure(url: str, *, calls: int, clients: Sequence[int] = CLIENTS) -> None:
 
 
 @contextlib.contextmanager
-def serving(application: str, environment: dict[str, str]) -> Iterator[Server]:
-    """A server that answers."""
+def serving(application: str, environment: dict[str, str], log: IO[bytes] | None = None) -> Iterator[Server]:
+    """A server that answers; what it says goes where this program's own does, or into the log."""
     with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as free:
         port = int(free.getsockname()[1])
     command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--no-access-log"]
-    server = subprocess.Popen([*command, "--log-level", "warning"], env=os.environ | environment, cwd=PROJECT)
+    command += ["--log-level", "warning"]
+    server = subprocess.Popen(command, env=os.environ | environment, cwd=PROJECT, stdout=log, stderr=log)
     try:
         wait_for(server, port)
         yield Server(port, server.pid)

@@ -1,7 +1,7 @@
 """A real server on a port of its own, and a real browser that looks at it."""
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,27 +9,32 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from bench.browser import CHROMIUM, FLAGS
 from crm_core import demo
 from crm_core.config import PROJECT
 from crm_core.database import Database
-from tests.serving import served
+from tests.serving import Server, served
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
+EVERY_ELEMENT = ("streamlit", "run", "tests/browser/every_element.py", "--server.port")
 SCREENSHOTS = PROJECT / "build" / "screenshots"
 WIDE, PHONE = (1280, 900), (390, 844)
+
+EVERY_LOOK = pytest.mark.parametrize(
+    ("size", "scheme"), [(WIDE, "light"), (PHONE, "dark")], ids=["wide-light", "phone-dark"]
+)
+"""Both sizes and both schemes, in as few sessions as show them."""
+
+expect.set_options(timeout=20_000)  # the machine may have more to do
+
+FAILED = pytest.StashKey[bool]()
 
 
 @dataclass
 class Look:
-    """A page of the app in a browser, with what went wrong behind it."""
+    """A page of the app in a browser, with what went wrong behind it.
+
+    Wait with `expect`: `page.wait_for_function` evaluates text in the page, which its policy forbids.
+    """
 
     page: Page
     address: str
@@ -44,8 +49,11 @@ class Look:
         """Wait until the script has run and everything it sent is drawn."""
         app = self.page.get_by_test_id("stApp")
         expect(app).to_have_attribute("data-test-script-state", "notRunning", timeout=30_000)
-        expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=10_000)
+        expect(self.page.get_by_test_id("stSkeleton")).to_have_count(0, timeout=30_000)
         self.page.wait_for_timeout(300)
+
+    def press(self, name: str) -> None:
+        self.page.get_by_role("button", name=name, exact=True).click()
 
     def screenshot(self, name: str) -> None:
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
@@ -68,6 +76,17 @@ def demo_address(demo_database: Database) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def elements(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with screens of every element, on an empty database."""
+    file = tmp_path_factory.mktemp("elements") / "crm.db"
+    shutil.copy(migrated_file, file)
+    server = Server(f"sqlite:///{file}", EVERY_ELEMENT)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not there: no browser to look with")
@@ -77,8 +96,16 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let fixtures know whether the test has failed."""
+    report = yield
+    item.stash[FAILED] = report.failed
+    return report
+
+
 @pytest.fixture
-def look(browser: Browser) -> Iterator[Callable[..., Look]]:
+def look(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Look]]:
     """Opens the app in a fresh browser session: `look(address, size=PHONE, scheme="dark")`."""
     contexts = []
 
@@ -108,5 +135,9 @@ def look(browser: Browser) -> Iterator[Callable[..., Look]]:
         return seen
 
     yield open_
+    if request.node.stash.get(FAILED, False):
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        for number, page in enumerate(page for context in contexts for page in context.pages):
+            page.screenshot(path=SCREENSHOTS / f"failed-{request.node.name}-{number}.png")
     for context in contexts:
         context.close()

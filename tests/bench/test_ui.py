@@ -1,0 +1,38 @@
+"""The benchmark of the screen runs; what it measures is no test."""
+
+import pytest
+
+from bench import ui
+from bench.browser import CHROMIUM
+from crm_core import demo
+from tests.conftest import NOW
+
+pytestmark = pytest.mark.skipif(
+    not CHROMIUM.exists(), reason=f"{CHROMIUM} is not there: nothing to measure with"
+)
+
+WAITS = [
+    "50 rows, after the menu",
+    "filter by stage",
+    "... after a change elsewhere",
+    "search, from the last key",
+    "sort by a head",
+    "next page",
+    "drawer of a row",
+    "save in the drawer, seen in the table",
+    "dashboard, after the menu",
+    "dashboard, after a change elsewhere",
+]
+
+
+def test_every_wait_is_measured(sqlite_url, capsys):
+    with ui.opened(sqlite_url) as database:
+        demo.fill(database, opportunities=200, seed=1, at=NOW)
+
+    told = ui.measure(sqlite_url, times=2)
+
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2 : 2 + len(WAITS)]]
+    assert [row[0] for row in rows] == [f"| {name}" for name in WAITS]
+    assert all(cell.endswith(" ms") for row in rows for cell in row[1:4])
+    assert [wait.name for wait in told.waits] == WAITS
+    assert all(min(wait.p50, wait.bare, wait.bytes) > 0 for wait in told.waits)

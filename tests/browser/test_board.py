@@ -1,0 +1,300 @@
+"""The board in a real browser: dragged by mouse, touch and keyboard; refused, closed, and by two at once."""
+
+import re
+import shutil
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from crm_core.database import Database
+from crm_core.models import Opportunity, OpportunityStage
+from crm_core.services import opportunity_service
+from tests.browser.conftest import EVERY_LOOK, PHONE, Look
+from tests.builders import Make
+from tests.serving import served
+
+HOSTILE = "**x** :red[y] <img src=x onerror=alert(1)> [a](javascript:alert(2))"
+SAVED = 5_000
+
+
+@pytest.fixture(scope="module")
+def database(migrated_file, tmp_path_factory) -> Database:
+    file = tmp_path_factory.mktemp("board") / "crm.db"
+    shutil.copy(migrated_file, file)
+    return Database(f"sqlite:///{file}")
+
+
+@pytest.fixture(scope="module")
+def address(database):
+    with served(database.url.render_as_string()) as address:
+        yield address
+
+
+@pytest.fixture
+def deals(database) -> dict[str, int]:
+    """Six fresh deals in two stages, by name; what other tests left is gone."""
+    now = datetime.now(UTC)
+    with database.write(at=now) as session:
+        for old in opportunity_service.find_opportunity_ids(session, opportunity_service.EVERYTHING):
+            opportunity_service.delete_opportunity(session, old)
+    with database.write() as session:
+        make = Make(session)
+        made = [
+            make.opportunity(
+                name=f"{stage.label} {number}",
+                stage=stage,
+                expected_value=Decimal(1_000 * number),
+                expected_close_date=(now + timedelta(days=400 + number)).date(),
+            )
+            for stage in (OpportunityStage.DISCOVERY, OpportunityStage.NEGOTIATION)
+            for number in (1, 2, 3)
+        ]
+        return {each.name: each.id for each in made}
+
+
+def stage_of(database: Database, deal_id: int) -> OpportunityStage:
+    with database.read() as session:
+        return session.get_one(Opportunity, deal_id).stage
+
+
+def column(seen: Look, label: str) -> Locator:
+    return seen.page.locator("section.column").filter(has=seen.page.locator(".badge", has_text=label))
+
+
+def card(seen: Look, name: str) -> Locator:
+    return seen.page.locator("li.card").filter(has_text=re.compile(f"{re.escape(name)}(?!\\d)"))
+
+
+def open_board(seen: Look) -> None:
+    seen.open("pipeline")
+    seen.page.locator("li.card").first.wait_for()
+
+
+def drag(seen: Look, what: Locator, to: Locator, *, steps: int = 15, drop: bool = True) -> None:
+    """By mouse, from the middle of one to the upper part of the other."""
+    start, end = what.bounding_box(), to.bounding_box()
+    mouse = seen.page.mouse
+    mouse.move(start["x"] + 30, start["y"] + 12)
+    mouse.down()
+    mouse.move(end["x"] + min(60, end["width"] / 2), end["y"] + 120, steps=steps)
+    if drop:
+        mouse.up()
+
+
+def test_a_card_is_dragged_by_mouse_and_the_heads_follow(look, address, database, deals):
+    seen = look(address)
+    open_board(seen)
+
+    drag(seen, card(seen, "Discovery 1"), column(seen, "Proposal"))
+
+    expect(column(seen, "Proposal").locator("li.card")).to_have_count(1, timeout=SAVED)
+    expect(column(seen, "Proposal").locator(".worth")).to_have_text("$1,000")
+    expect(column(seen, "Discovery").locator(".worth")).to_have_text("$5,000")
+    expect(column(seen, "Discovery").locator(".count")).to_have_text("2")
+    expect(seen.page.locator(".said")).to_have_text("Discovery 1 is in Proposal.")
+    assert stage_of(database, deals["Discovery 1"]) is OpportunityStage.PROPOSAL
+
+    seen.page.get_by_role("button", name="Undo").click()
+    expect(column(seen, "Discovery").locator("li.card")).to_have_count(3)
+    assert stage_of(database, deals["Discovery 1"]) is OpportunityStage.DISCOVERY
+    assert (seen.complaints, seen.foreign) == ([], [])
+
+
+def test_escape_cancels_a_drag(look, address, database, deals):
+    seen = look(address)
+    open_board(seen)
+
+    drag(seen, card(seen, "Discovery 1"), column(seen, "Proposal"), drop=False)
+    assert column(seen, "Proposal").locator("li.card").count() == 1
+    seen.page.keyboard.press("Escape")
+    assert column(seen, "Proposal").locator("li.card").count() == 0
+    seen.page.mouse.up()
+    seen.settle()
+
+    assert column(seen, "Discovery").locator("li.card").count() == 3
+    assert stage_of(database, deals["Discovery 1"]) is OpportunityStage.DISCOVERY
+    assert "opportunity=" not in seen.page.url
+
+
+def test_a_click_opens_the_deal_and_a_drag_does_not(look, address, deals):
+    seen = look(address)
+    open_board(seen)
+
+    card(seen, "Negotiation 2").click()
+
+    expect(seen.page).to_have_url(re.compile(f"opportunity={deals['Negotiation 2']}"))
+    expect(seen.page.get_by_role("dialog").get_by_label("Name")).to_have_value("Negotiation 2")
+
+
+def test_a_card_is_dragged_by_touch_after_a_long_press(browser, address, database, deals):
+    context = browser.new_context(
+        viewport={"width": 900, "height": 844}, has_touch=True, is_mobile=True, locale="en-US"
+    )
+    seen = Look(context.new_page(), address)
+    open_board(seen)
+    touch = context.new_cdp_session(seen.page)
+    what, to = card(seen, "Discovery 1"), column(seen, "Proposal")
+    what.scroll_into_view_if_needed()
+    start, end = what.bounding_box(), to.bounding_box()
+    x, y = start["x"] + 30, start["y"] + 12
+
+    def send(kind: str, x: float, y: float) -> None:
+        points = [] if kind == "touchEnd" else [{"x": x, "y": y}]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    send("touchStart", x, y)
+    seen.page.wait_for_timeout(400)
+    for step in range(1, 16):
+        send("touchMove", x + (end["x"] + 60 - x) * step / 15, y + 6 * step)
+        seen.page.wait_for_timeout(16)
+    send("touchEnd", 0, 0)
+
+    expect(column(seen, "Proposal").locator("li.card")).to_have_count(1, timeout=SAVED)
+    seen.settle()
+    assert stage_of(database, deals["Discovery 1"]) is OpportunityStage.PROPOSAL
+    context.close()
+
+
+def test_a_short_touch_scrolls_and_a_tap_opens(browser, address, database, deals):
+    context = browser.new_context(
+        viewport={"width": PHONE[0], "height": PHONE[1]}, has_touch=True, is_mobile=True, locale="en-US"
+    )
+    seen = Look(context.new_page(), address)
+    open_board(seen)
+
+    card(seen, "Discovery 2").tap()
+
+    expect(seen.page).to_have_url(re.compile(f"opportunity={deals['Discovery 2']}"))
+    assert stage_of(database, deals["Discovery 2"]) is OpportunityStage.DISCOVERY
+    context.close()
+
+
+def test_everything_works_by_keyboard(look, address, database, deals):
+    seen = look(address)
+    open_board(seen)
+    keyboard = seen.page.keyboard
+
+    card(seen, "Discovery 1").focus()
+    keyboard.press("ArrowDown")
+    assert card(seen, "Discovery 2").evaluate("each => each.getRootNode().activeElement === each")
+    keyboard.press("ArrowRight")
+    assert card(seen, "Negotiation 2").evaluate("each => each.getRootNode().activeElement === each")
+    keyboard.press("Alt+ArrowLeft")
+    expect(column(seen, "Proposal").locator("li.card")).to_have_count(1, timeout=SAVED)
+    expect(seen.page.locator(".said")).to_have_text("Negotiation 2 is in Proposal.")
+    assert card(seen, "Negotiation 2").evaluate("each => each.getRootNode().activeElement === each")
+    assert stage_of(database, deals["Negotiation 2"]) is OpportunityStage.PROPOSAL
+
+    keyboard.press("Enter")
+    expect(seen.page.get_by_role("dialog").get_by_label("Name")).to_have_value("Negotiation 2")
+    keyboard.press("Escape")
+    expect(seen.page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_only_one_card_is_a_stop_for_tab(look, address, deals):
+    seen = look(address)
+    open_board(seen)
+
+    assert seen.page.locator("li.card[tabindex='0']").count() == 1
+    card(seen, "Negotiation 3").focus()
+    assert (
+        seen.page.locator("li.card[tabindex='0']").inner_text().startswith("⋯")
+        or seen.page.locator("li.card[tabindex='0'] .name").inner_text() == "Negotiation 3"
+    )
+
+
+def test_a_refused_drop_goes_back_with_its_sentence(look, address, database, deals):
+    seen = look(address)
+    open_board(seen)
+    seen.page.evaluate("document.querySelector('[data-testid=stApp]').dataset.mark = 'same page'")
+    what, to = card(seen, "Discovery 1"), column(seen, "Proposal")
+    drag(seen, what, to, drop=False)
+    with database.write(actor=1) as session:  # while it is in the air
+        opportunity_service.move_opportunity(session, deals["Discovery 1"], to=OpportunityStage.QUALIFICATION)
+    seen.page.wait_for_timeout(4_000)  # a look at what others changed does not disturb it
+    assert seen.page.locator("li.card.dragging").count() == 1
+    seen.page.mouse.up()
+
+    expect(column(seen, "Qualification").locator("li.card")).to_have_count(1, timeout=SAVED)
+    expect(seen.page.get_by_text("was changed meanwhile").first).to_be_visible()
+    expect(seen.page.locator(".said")).to_have_text("Discovery 1 was not moved. It is in Qualification.")
+    assert stage_of(database, deals["Discovery 1"]) is OpportunityStage.QUALIFICATION
+
+
+def test_dropped_on_closed_it_asks_and_goes_back_when_cancelled(look, address, database, deals):
+    seen = look(address)
+    open_board(seen)
+
+    drag(seen, card(seen, "Negotiation 1"), column(seen, "Closed"))
+    expect(seen.page.get_by_role("dialog")).to_contain_text("Negotiation 1")
+    seen.page.keyboard.press("Escape")
+    expect(seen.page.get_by_role("dialog")).to_have_count(0)
+    expect(column(seen, "Negotiation").locator("li.card")).to_have_count(3)
+    assert stage_of(database, deals["Negotiation 1"]) is OpportunityStage.NEGOTIATION
+
+    drag(seen, card(seen, "Negotiation 1"), column(seen, "Closed"))
+    seen.page.get_by_role("dialog").get_by_role("button", name="Close as won").click()
+    expect(seen.page.get_by_role("dialog")).to_have_count(0, timeout=SAVED)
+    expect(column(seen, "Negotiation").locator("li.card")).to_have_count(2)
+    assert stage_of(database, deals["Negotiation 1"]) is OpportunityStage.CLOSED_WON
+
+
+def test_two_sessions_see_each_other_within_five_seconds(look, address, database, deals):
+    ada, bob = look(address), look(address)
+    open_board(ada)
+    open_board(bob)
+
+    drag(ada, card(ada, "Discovery 1"), column(ada, "Proposal"))
+    expect(column(bob, "Proposal").locator("li.card")).to_have_count(1, timeout=5_000)
+    drag(bob, card(bob, "Discovery 2"), column(bob, "Proposal"))
+    drag(ada, card(ada, "Discovery 3"), column(ada, "Negotiation"))
+    expect(column(ada, "Proposal").locator("li.card")).to_have_count(2, timeout=5_000)
+    expect(column(bob, "Negotiation").locator("li.card")).to_have_count(4, timeout=5_000)
+
+    assert [stage_of(database, deals[f"Discovery {number}"]).value for number in (1, 2, 3)] == [
+        "proposal",
+        "proposal",
+        "negotiation",
+    ]
+
+
+def test_the_menu_is_reached_and_left_by_keyboard(look, address, database, deals):
+    seen = look(address)
+    open_board(seen)
+
+    card(seen, "Discovery 3").locator(".menu").click()
+    menu = seen.page.get_by_role("menu")
+    expect(menu.get_by_role("menuitem").first).to_be_focused()
+    seen.page.keyboard.press("Escape")
+    expect(menu).to_have_count(0)
+
+    card(seen, "Discovery 3").locator(".menu").click()
+    menu.get_by_role("menuitem", name="Move to Negotiation").click()
+    expect(column(seen, "Negotiation").locator("li.card")).to_have_count(4, timeout=SAVED)
+    assert stage_of(database, deals["Discovery 3"]) is OpportunityStage.NEGOTIATION
+
+
+@EVERY_LOOK
+def test_a_board_draws_without_complaint(look, demo_address, size, scheme):
+    seen = look(demo_address, size=size, scheme=scheme)
+    open_board(seen)
+
+    seen.screenshot(f"board-{size[0]}-{scheme}")
+
+    assert seen.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert (seen.complaints, seen.foreign) == ([], [])
+
+
+def test_hostile_names_are_only_text(look, address, database, deals):
+    with database.write() as session:
+        Make(session).opportunity(name=HOSTILE, stage=OpportunityStage.PROPOSAL)
+    seen = look(address)
+    seen.page.on("dialog", lambda dialog: pytest.fail(f"A name ran as a script: {dialog.message}"))
+    open_board(seen)
+
+    assert column(seen, "Proposal").locator(".name").inner_text() == HOSTILE
+    drag(seen, column(seen, "Proposal").locator("li.card"), column(seen, "Discovery"))
+    expect(column(seen, "Discovery").locator("li.card")).to_have_count(4, timeout=SAVED)
+    assert (seen.complaints, seen.foreign) == ([], [])

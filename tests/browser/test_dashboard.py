@@ -1,0 +1,57 @@
+"""The dashboard in a real browser: what is clicked opens exactly the deals that were counted."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import EVERY_LOOK
+
+WORTH = re.compile(r"([\d,]+) deals? · worth")
+
+
+def listed(seen) -> int:
+    """How many deals the list says it has."""
+    expect(seen.page.get_by_role("heading", name="Opportunities", exact=True)).to_be_visible()
+    seen.settle()
+    return int(WORTH.search(seen.page.get_by_test_id("stMain").inner_text())[1].replace(",", ""))
+
+
+@EVERY_LOOK
+def test_the_dashboard_draws_without_complaint(look, demo_address, size, scheme):
+    seen = look(demo_address, size=size, scheme=scheme)
+
+    seen.open("")
+
+    expect(seen.page.get_by_text("Recent opportunities")).to_be_visible()
+    seen.screenshot(f"dashboard-{size[0]}-{scheme}")
+    assert seen.page.get_by_test_id("stException").count() == 0
+    assert seen.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert (seen.complaints, seen.foreign) == ([], [])
+
+
+def test_links_rows_and_bars_open_what_they_count(look, demo_address):
+    seen = look(demo_address)
+    seen.open("opportunities?deals_search=nothing+like+it")  # what was set before is not to matter
+
+    seen.page.get_by_role("link", name="Dashboard").click()
+    overdue = seen.page.get_by_role("link", name=re.compile(r"overdue deals"))
+    said = int(re.search(r"[\d,]+", overdue.inner_text())[0].replace(",", ""))
+    overdue.click()
+    assert listed(seen) == said
+    assert "deals_only=Overdue" in seen.page.url
+    assert "exactly" not in seen.page.url
+
+    seen.page.get_by_role("link", name="Dashboard").click()
+    seen.settle()
+    numbers = seen.page.get_by_role("button", name="Numbers").first
+    numbers.click()
+    row = seen.page.get_by_role("row", name=re.compile("^Proposal"))
+    said = int(re.search(r"Proposal\s+([\d,]+)", row.inner_text())[1].replace(",", ""))
+    row.get_by_role("button").click()
+    assert listed(seen) == said
+
+    seen.page.get_by_role("link", name="Dashboard").click()
+    seen.settle()
+    seen.page.locator("path[aria-label*='Group: Proposal']").first.click()
+    assert listed(seen) == said
+    assert (seen.complaints, seen.foreign) == ([], [])
