@@ -59,10 +59,10 @@ def show(company_id: int | None) -> None:
         _missing(refusal)
         return
     name = words.literal(company.name, limit=80)
-    st.dialog(name, position="right", width=drawer.WIDTH, on_dismiss=drawer.dismissed)(_company)(company_id)
+    st.dialog(name, position="right", width=drawer.WIDTH, on_dismiss=drawer.close)(_company)(company_id)
 
 
-@st.dialog("New company", position="right", width=drawer.WIDTH, on_dismiss=drawer.dismissed)
+@st.dialog("New company", position="right", width=drawer.WIDTH, on_dismiss=drawer.close)
 def _new() -> None:
     drawer.draw_screen_anew()
     draft = form.draft_of("company new", {"owner_id": actor()}, version=0)
@@ -76,7 +76,7 @@ def _new() -> None:
     drawer.buttons(draft, save, "Create company")
 
 
-@st.dialog("Company", position="right", on_dismiss=drawer.dismissed)
+@st.dialog("Company", position="right", on_dismiss=drawer.close)
 def _missing(refusal: CrmError) -> None:
     drawer.gone(refusal)
 

@@ -53,10 +53,10 @@ def show(contact_id: int | None) -> None:
         _missing(refusal)
         return
     name = words.literal(contact.name, limit=80)
-    st.dialog(name, position="right", width=drawer.WIDTH, on_dismiss=drawer.dismissed)(_contact)(contact_id)
+    st.dialog(name, position="right", width=drawer.WIDTH, on_dismiss=drawer.close)(_contact)(contact_id)
 
 
-@st.dialog("New contact", position="right", width=drawer.WIDTH, on_dismiss=drawer.dismissed)
+@st.dialog("New contact", position="right", width=drawer.WIDTH, on_dismiss=drawer.close)
 def _new() -> None:
     drawer.draw_screen_anew()
     draft = form.draft_of("contact new", {"owner_id": actor()}, version=0)
@@ -70,7 +70,7 @@ def _new() -> None:
     drawer.buttons(draft, save, "Create contact")
 
 
-@st.dialog("Contact", position="right", on_dismiss=drawer.dismissed)
+@st.dialog("Contact", position="right", on_dismiss=drawer.close)
 def _missing(refusal: CrmError) -> None:
     drawer.gone(refusal)
 

@@ -44,10 +44,10 @@ def show(lead_id: int | None) -> None:
         _missing(refusal)
         return
     name = words.literal(lead.name, limit=80)
-    st.dialog(name, position="right", width=drawer.WIDTH, on_dismiss=drawer.dismissed)(_lead)(lead_id)
+    st.dialog(name, position="right", width=drawer.WIDTH, on_dismiss=drawer.close)(_lead)(lead_id)
 
 
-@st.dialog("New lead", position="right", width=drawer.WIDTH, on_dismiss=drawer.dismissed)
+@st.dialog("New lead", position="right", width=drawer.WIDTH, on_dismiss=drawer.close)
 def _new() -> None:
     drawer.draw_screen_anew()
     draft = form.draft_of("lead new", {"status": LeadStatus.NEW, "owner_id": actor()}, version=0)
@@ -61,7 +61,7 @@ def _new() -> None:
     drawer.buttons(draft, save, "Create lead")
 
 
-@st.dialog("Lead", position="right", on_dismiss=drawer.dismissed)
+@st.dialog("Lead", position="right", on_dismiss=drawer.close)
 def _missing(refusal: CrmError) -> None:
     drawer.gone(refusal)
 

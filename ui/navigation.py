@@ -8,6 +8,7 @@ from streamlit.runtime.pages_manager import PagesManager
 
 from ui import (
     banner,
+    clicks,
     company_dialog,
     contact_dialog,
     drawer,
@@ -48,6 +49,7 @@ def run() -> None:
     """Set up the page and the menu, and run the screen that was chosen."""
     st.set_page_config(page_title="CRM", page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)
     st.html(STYLE)
+    clicks.belong_together()
     chosen = st.navigation(_screens())
     visit.note(chosen.url_path)
     look_again()

@@ -50,10 +50,10 @@ def show(opportunity_id: int | None) -> None:
         _missing(refusal)
         return
     name = words.literal(deal.name, limit=80)
-    st.dialog(name, position="right", width=drawer.WIDTH, on_dismiss=drawer.dismissed)(_deal)(opportunity_id)
+    st.dialog(name, position="right", width=drawer.WIDTH, on_dismiss=drawer.close)(_deal)(opportunity_id)
 
 
-@st.dialog("New deal", position="right", width=drawer.WIDTH, on_dismiss=drawer.dismissed)
+@st.dialog("New deal", position="right", width=drawer.WIDTH, on_dismiss=drawer.close)
 def _new() -> None:
     drawer.draw_screen_anew()
     suggested = {"stage": OpportunityStage.QUALIFICATION, "owner_id": actor()}
@@ -75,7 +75,7 @@ def _new() -> None:
     drawer.buttons(draft, save, "Create deal")
 
 
-@st.dialog("Deal", position="right", on_dismiss=drawer.dismissed)
+@st.dialog("Deal", position="right", on_dismiss=drawer.close)
 def _missing(refusal: CrmError) -> None:
     drawer.gone(refusal)
 
@@ -118,7 +118,7 @@ def _head(deal: OpportunityResponse) -> None:
             _reopen(deal)
         else:
             _move(deal)
-            with st.popover("Close", icon=":material/flag:", key=f"deal {deal.id} close"):
+            with st.popover("Close deal", icon=":material/flag:", key=f"deal {deal.id} close"):
                 close_dialog.form(deal, drawer.saved)
         drawer.asks_first(
             "Delete",

@@ -102,7 +102,7 @@ def test_from_a_file_to_a_won_deal(look, migrated_file, tmp_path):
             assert deals(database)[-1].stage is stage
 
         seen.page.locator("li.card").filter(has_text="Roof of the south wing").click()
-        drawer(seen.page).get_by_test_id("stPopover").get_by_role("button", name="Close", exact=True).click()
+        drawer(seen.page).get_by_role("button", name="Close deal").click()
         popover(seen.page).get_by_label("Reason").click()
         seen.page.get_by_role("option", name="Price").click()
         popover(seen.page).get_by_role("button", name="Close as won").click()

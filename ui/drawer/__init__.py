@@ -3,7 +3,6 @@
 Each kind registers what it shows; `show` draws the one that the address names.
 """
 
-import time
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol
 
@@ -39,10 +38,6 @@ DONE = "done in a drawer"
 
 CHANGED = "a drawer changed something"
 
-SAVED_AT = "a drawer saved at"
-LATE_CLICK = 0.6
-"""Seconds in which somebody who clicks several times is through."""
-
 WANTED = "drawer wanted"
 """The kind and id of what a callback opened, None where it closed; until the screen is drawn."""
 
@@ -77,16 +72,6 @@ def close() -> None:
     """Show none; for a callback. What was typed and not saved is there again when it is opened again."""
     form.keep_all()
     _point_to(None)
-
-
-def dismissed() -> None:
-    """`close`, for the browser's own buttons and keys.
-
-    Right after something was saved it is the last of several clicks, which came while the drawer was drawn
-    anew, and no wish to close it.
-    """
-    if time.monotonic() - st.session_state.get(SAVED_AT, -LATE_CLICK) > LATE_CLICK:
-        close()
 
 
 def show(drawers: Mapping[str, Callable[[int | None], None]]) -> None:
@@ -126,7 +111,6 @@ def _point_to(wanted: tuple[str, str] | None) -> None:
 def saved() -> None:
     """Something was changed in the drawer, so the screen behind it is drawn anew as well."""
     st.session_state[CHANGED] = True
-    st.session_state[SAVED_AT] = time.monotonic()
 
 
 def draw_screen_anew() -> None:

@@ -9,6 +9,9 @@ from crm_core.schemas.note import NoteCreate
 from crm_core.services import note_service
 from ui import drawer, messages, words
 from ui.data import attempt, load, workspace
+from ui.drawer import keys
+
+ADD = "add_note"
 
 
 def show(kind: str, record_id: int) -> None:
@@ -35,7 +38,8 @@ def show(kind: str, record_id: int) -> None:
             st.session_state.pop(key, None)
         drawer.saved()
 
-    st.button("Add note", key=f"add {slot}", on_click=add)
+    st.button("Add note", key=ADD, on_click=add, help="Ctrl + Enter")
+    keys.save_with_enter(ADD)
     space = workspace()
     for note in load(note_service.get_notes, **subject):
         with st.container(border=True, gap="xxsmall"):

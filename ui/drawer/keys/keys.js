@@ -1,5 +1,5 @@
-// Keys of a form in a dialog: Enter in a one-line field saves, Escape lets go of the field before the dialog closes,
-// so that what stands in it has been told to the server.
+// Keys of a form in a dialog: Enter in a one-line field and Ctrl+Enter anywhere save; Escape lets go of the field before
+// the dialog closes, so that what stands in it has been told to the server.
 // data: {save: the key of the button that saves}
 const listening = new WeakMap()
 
@@ -20,7 +20,8 @@ export default function (component) {
 function saveOnEnter(event, dialog, key) {
   const isOneLine = event.target.matches('input:not([role="combobox"], [type="checkbox"], [type="radio"])')
   const isSearch = event.target.closest('[class*="st-key-"][class*="-find-"]') // it narrows what is offered
-  if (event.key !== 'Enter' || event.isComposing || !isOneLine || isSearch) return
+  const isCommand = event.ctrlKey || event.metaKey // Streamlit hears it in few of the fields
+  if (event.key !== 'Enter' || event.isComposing || !(isCommand || isOneLine) || isSearch) return
   const button = dialog.querySelector(`.st-key-${CSS.escape(key)} button`)
   if (!button || event.target.closest('[data-testid="stPopoverBody"]')) return
   setTimeout(() => {
@@ -30,8 +31,12 @@ function saveOnEnter(event, dialog, key) {
 }
 
 function letGoOnEscape(event, dialog) {
-  if (event.key === 'Escape' && dialog.contains(document.activeElement)) {
-    const field = document.activeElement
-    if (field.matches('input:not([role="combobox"]), textarea')) field.blur()
-  }
+  const field = document.activeElement
+  if (event.key !== 'Escape' || !dialog.contains(field)) return
+  if (field.matches('[role="combobox"][aria-expanded="true"]')) {
+    event.stopImmediatePropagation() // it would empty the field, and what was chosen is gone
+    event.preventDefault()
+    field.blur()
+    setTimeout(() => field.focus())
+  } else if (field.matches('input:not([role="combobox"]), textarea')) field.blur()
 }

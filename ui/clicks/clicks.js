@@ -1,0 +1,54 @@
+// The second and the third of several clicks at one place belong to what the first one hit. Where something else is there
+// by then, as when a popover has done its work and closed, they would press what lay behind it.
+const MOST_BETWEEN = 500 // ms from one press to the next of the same nervous hand; the browser's own count has no limit
+const MOST_APART = 8 // px
+const CONTROL = 'a, button, input, label, textarea, tr, [role="button"], [role="option"], [role="radio"], [tabindex]'
+
+let listening
+let last = { x: -1, y: -1, time: 0 }
+let first = null // the control that the first of these clicks hit
+let before = null // what was the first until the last press
+let isLate = false
+
+export default function () {
+  listening?.abort()
+  listening = new AbortController()
+  const options = { capture: true, signal: listening.signal }
+  const listen = (kind, answer) => addEventListener(kind, event => event.isTrusted && answer(event), options)
+  listen('pointerdown', event => press(event, isNext(event)))
+  listen('mousedown', event => (event.detail > 1 ? goOn(event) : isLate && swallow(event)))
+  for (const kind of ['pointerup', 'mouseup', 'click', 'dblclick']) listen(kind, event => isLate && swallow(event))
+  listen('keydown', () => (isLate = false))
+  return () => listening.abort()
+}
+
+function isNext(event) {
+  const apart = Math.hypot(event.clientX - last.x, event.clientY - last.y)
+  const between = event.timeStamp - last.time
+  last = { x: event.clientX, y: event.clientY, time: event.timeStamp }
+  return between < MOST_BETWEEN && apart < MOST_APART
+}
+
+function press(event, isNext) {
+  before = first
+  if (!isNext) first = controlOf(event)
+  isLate = first !== controlOf(event)
+  if (isLate) swallow(event)
+}
+
+// The browser counts this press as the second or third, however slowly it has come through.
+function goOn(event) {
+  first = before
+  isLate = first !== controlOf(event)
+  if (isLate) swallow(event)
+}
+
+function controlOf(event) {
+  const hit = event.composedPath()[0]
+  return hit.closest?.(CONTROL) ?? hit
+}
+
+function swallow(event) {
+  event.stopImmediatePropagation()
+  event.preventDefault()
+}
