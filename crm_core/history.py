@@ -21,7 +21,6 @@ from sqlalchemy import (
     func,
     insert,
     inspect,
-    or_,
     select,
     update,
 )
@@ -29,7 +28,7 @@ from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, aliased
 
 from crm_core.bulk import insert_rows
 from crm_core.errors import TransactionMisuse
-from crm_core.models import VERSIONS, Record, Source, Transaction
+from crm_core.models import VERSIONS, Record, Source, Transaction, valid_until
 
 R = TypeVar("R", bound=Record)
 
@@ -58,7 +57,7 @@ def as_of(model: type[R], at: datetime | None) -> type[R]:
         return model
     versions = VERSIONS[model]
     valid = select(*(versions.c[column.name] for column in model.__table__.columns)).where(
-        versions.c.valid_from <= at, or_(versions.c.valid_to.is_(None), versions.c.valid_to > at)
+        versions.c.valid_from <= at, valid_until(versions) > at
     )
     return cast(
         "type[R]", aliased(model, valid.subquery(f"{model.__tablename__}{THEN}"), adapt_on_names=True)

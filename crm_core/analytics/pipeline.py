@@ -141,7 +141,12 @@ def groups(
     deal = scope.model
     chosen = (_grouped if scope.moment.as_of else _live_grouped)(deal, scope.moment.today)
     chosen = chosen.where(*scope.conditions)
-    return list(kept(session, chosen.where(deal.is_open) if only_open else chosen, _groups_of))
+    if only_open:
+        by_index = (
+            [deal.closed_at.is_(None)] if scope.moment.as_of else []
+        )  # says the same: see `OpportunityVersion`
+        chosen = chosen.where(deal.is_open, *by_index)
+    return list(kept(session, chosen, _groups_of))
 
 
 def worths(deal: type[Opportunity]) -> Select[*tuple[Any, ...]]:

@@ -32,10 +32,14 @@ FURTHEST_STEP = func.max(case(STEPS, value=STATE.stage, else_=0))
 """SQL: the position of the last open stage among some states; one that was won saw all."""
 
 
-def furthest_steps(moment: Moment) -> Select[tuple[int, int]]:
-    """SQL: the id of each deal and, as `step`, the position of the last open stage it came to by then."""
+def furthest_steps(moment: Moment, among: Select[int] | None = None) -> Select[tuple[int, int]]:
+    """SQL: the id of each deal and, as `step`, the position of the last open stage it came to by then.
+
+    Of the deals with ids `among` these, which saves a look at all the others.
+    """
+    asked = [] if among is None else [STATE.id.in_(among)]
     until = [] if moment.as_of is None else [STATE.valid_from <= moment.as_of]
-    return select(STATE.id, FURTHEST_STEP.label("step")).where(*until).group_by(STATE.id)
+    return select(STATE.id, FURTHEST_STEP.label("step")).where(*asked, *until).group_by(STATE.id)
 
 
 class OpportunityFilter(RecordFilter[Opportunity]):

@@ -19,6 +19,7 @@ from crm_core.models.versions import (
     ContactVersion,
     LeadVersion,
     OpportunityVersion,
+    valid_until,
 )
 
 __all__ = [
@@ -56,4 +57,5 @@ __all__ = [
     "Transaction",
     "User",
     "Visibility",
+    "valid_until",
 ]

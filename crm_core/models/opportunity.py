@@ -238,3 +238,8 @@ Index(
     "ix_opportunities_falling_value", Opportunity.expected_value.desc().nulls_last(), Opportunity.id.desc()
 ).ddl_if(dialect="postgresql")
 """SQLite reads the index of rising values backwards; PostgreSQL would begin with the unknown ones."""
+
+Index("ix_opportunities_created_at_id", Opportunity.created_at, Opportunity.id).ddl_if(dialect="sqlite")
+Index("ix_opportunities_newest", Opportunity.created_at.desc().nulls_last(), Opportunity.id.desc()).ddl_if(
+    dialect="postgresql"
+)

@@ -1,6 +1,8 @@
 """The kept past of leads, opportunities, companies and contacts: one row for each state a record was in."""
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Table
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, Column, ColumnElement, ForeignKey, Index, Table, func, literal_column
 
 from crm_core.columns import UtcDateTime
 from crm_core.models.base import Base, Record
@@ -8,6 +10,14 @@ from crm_core.models.company import Company
 from crm_core.models.contact import Contact
 from crm_core.models.lead import Lead
 from crm_core.models.opportunity import Opportunity
+
+NEVER: ColumnElement[datetime] = literal_column("'9999-12-31 23:59:59.999999+00'")
+"""The end of a state that is still so. No parameter, for the indexes have it."""
+
+
+def valid_until(versions: Table) -> ColumnElement[datetime]:
+    """SQL: when a state ended, later than any instant where it is still so; as the indexes have it."""
+    return func.coalesce(versions.c.valid_to, NEVER, type_=versions.c.valid_to.type)
 
 
 def _versions_of(model: type[Record], name: str) -> Table:
@@ -60,6 +70,40 @@ class OpportunityVersion(Base):
 
     __table__ = _versions_of(Opportunity, "opportunity_versions")
 
+
+_STATE = OpportunityVersion.__table__.c
+
+Index(
+    "ix_opportunity_versions_open",
+    valid_until(OpportunityVersion.__table__),
+    _STATE.valid_from,
+    _STATE.stage,
+    _STATE.probability,
+    _STATE.expected_value,
+    _STATE.expected_close_date,
+    _STATE.deleted_at,
+    _STATE.owner_id,
+    _STATE.closed_at,
+    sqlite_where=_STATE.closed_at.is_(None),
+    postgresql_where=_STATE.closed_at.is_(None),
+)
+"""What was open on a day and what it was worth, without a look at the states that had ended by then."""
+
+Index(
+    "ix_opportunity_versions_closed",
+    _STATE.stage,
+    _STATE.closed_at,
+    valid_until(OpportunityVersion.__table__),
+    _STATE.valid_from,
+    _STATE.created_at,
+    _STATE.expected_value,
+    _STATE.close_reason_id,
+    _STATE.deleted_at,
+    _STATE.credited_owner_id,
+    sqlite_where=_STATE.closed_at.is_not(None),
+    postgresql_where=_STATE.closed_at.is_not(None),
+)
+"""What had been won and lost in some days, as known on another."""
 
 VERSIONS: dict[type[Record], Table] = {
     Company: CompanyVersion.__table__,

@@ -53,13 +53,17 @@ INDEXES = {
 }
 
 
-ON_POSTGRESQL_ALONE = {"ix_opportunities_falling_value"}
+ONLY_ON = {
+    "ix_opportunities_falling_value": "postgresql",
+    "ix_opportunities_newest": "postgresql",
+    "ix_opportunities_created_at_id": "sqlite",
+}
 
 
 def is_meant_for(connection: Connection) -> Callable[..., bool]:
     """Alembic does not know by itself what the models have for one kind of database."""
-    everything = connection.dialect.name == "postgresql"
-    return lambda _thing, name, *_more: everything or name not in ON_POSTGRESQL_ALONE
+    here = connection.dialect.name
+    return lambda _thing, name, *_more: ONLY_ON.get(name, here) == here
 
 
 def tables(database: Database) -> set[str]:

@@ -20,7 +20,7 @@ def funnel(asked: Question) -> Figure:
     """
     cohort = cohort_of(asked)
     deal = cohort.scope.model
-    furthest = furthest_steps(cohort.scope.moment).subquery("furthest")
+    furthest = furthest_steps(cohort.scope.moment, among=cohort.ids).subquery("furthest")
     groups = asked.sort(
         cohort.rows(
             (deal.is_no_real_loss(), DOES_NOT_COUNT),

@@ -1,35 +1,71 @@
 """How long deals stay in each stage, from the history."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from functools import partial
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial, reduce
+from operator import add
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, func, or_, select, type_coerce
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Column, ColumnElement, Select, String, func, or_, select, type_coerce
 
-from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Question, by_kind
+from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Group, Question
 from crm_core.analytics.wins import A_DAY, AS_STORED
 from crm_core.columns import in_utc
 from crm_core.filters.base import is_one_of
+from crm_core.kept import kept
 from crm_core.models import OPEN_STAGES, VERSIONS, Opportunity, OpportunityStage
 from crm_core.scope import scope_of
 
-LEFT, RUNNING = "left", "running"
+RUNNING = "running"
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECONDS_A_DAY = 86_400_000_000
 
 HALF = 0.5 + 1e-9
 """A product of many fractions that is a half is not always 0.5 to the last bit."""
 
 
-@dataclass(frozen=True)
-class Spell:
-    """The time from a deal's coming into a stage until it left, or until now if it is still there."""
+@dataclass
+class _Spells:
+    """Stays of deals in one stage: those that ended with their days, the others with their beginning."""
 
-    deal_id: int
-    stage: OpportunityStage
-    days: float
-    is_running: bool
-    counts: bool
+    ended: list[int] = field(default_factory=list)
+    days: list[float] = field(default_factory=list)
+    running: list[int] = field(default_factory=list)
+    began: list[int] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Spells:
+    """The stays of deals in one stage; there may be very many, so they are told in arrays.
+
+    `ended` are the deals whose stay is over, after so many `days`; `running` those that are still there,
+    since they `began`, in microseconds from the epoch.
+    """
+
+    ended: NDArray[np.int64]
+    days: NDArray[np.float64]
+    running: NDArray[np.int64]
+    began: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, found: _Spells) -> "Spells":
+        return cls(
+            np.array(found.ended, np.int64),
+            np.array(found.days, np.float64),
+            np.array(found.running, np.int64),
+            np.array(found.began, np.int64),
+        )
+
+    def running_days(self, at: datetime) -> NDArray[np.float64]:
+        """How long those that go on have lasted until then; never negative, as clocks may differ."""
+        return np.maximum((_microseconds(at) - self.began) / MICROSECONDS_A_DAY, 0.0)
+
+
+NONE = Spells.of(_Spells())
 
 
 def time_in_stage(asked: Question) -> Figure:
@@ -40,27 +76,27 @@ def time_in_stage(asked: Question) -> Figure:
     long as fewer than half of the spells are known to have ended. n counts spells; a move back begins a new
     one. `mean_left` is that of the ended ones alone.
     """
-    every = spells(asked)
-    found = [spell for spell in every if spell.counts]
-    groups = asked.gather((spell.deal_id, spell.stage) for spell in found)
-    whole = groups.together(OPEN_STAGES)
-    never = asked.gather((spell.deal_id, DOES_NOT_COUNT) for spell in every if not spell.counts)
+    found = kept(asked.session, _spells(asked), _by_stage)
     parts: dict[str, Figure] = {
-        stage: _of_stage(asked, stage, [spell for spell in found if spell.stage is stage])
-        for stage in OPEN_STAGES
+        stage: _of_stage(asked, stage, found.get((stage, True), NONE)) for stage in OPEN_STAGES
     }
-    return Figure(None, whole, whole, by_kind(never, DOES_NOT_COUNT), parts=parts)
+    whole = reduce(add, (part.counted for part in parts.values()))
+    never = [found.get((stage, False), NONE) for stage in OPEN_STAGES]
+    left_out = reduce(add, (_group(asked, spells.ended, spells.running) for spells in never))
+    return Figure(None, whole, whole, {DOES_NOT_COUNT: left_out}, parts=parts)
 
 
-def spells(asked: Question) -> list[Spell]:
-    """Every stay in an open stage that began in the period, as known at the instant asked for.
+def _spells(asked: Question) -> Select[*tuple[Any, ...]]:
+    """SQL: every stay in an open stage that began in the period, as known at the instant asked for.
 
-    A stay ends when the deal moves on; where it is closed, by the day it was closed on, however late that
-    was written down.
+    Of each the last state, and when the deal came into the next stage and was closed there.
     """
     scope = scope_of(asked.session, asked.where.of_anybody(), asked.as_of)
     deal, moment, state = scope.model, scope.moment, VERSIONS[Opportunity].c
     deals = select(deal.id, deal.is_no_real_loss().label("never_counts")).where(*scope.conditions).subquery()
+    known = [] if moment.as_of is None else [state.valid_from <= moment.as_of]
+    if asked.period:  # no state is older than the stay that it is part of
+        known.append(state.valid_from >= moment.calendar.start_of(asked.period.start))
     states = (
         select(
             state.id,
@@ -72,36 +108,42 @@ def spells(asked: Question) -> list[Spell]:
             _next(state.closed_at).label("next_closed_at"),
         )
         .join(deals, deals.c.id == state.id)
-        .where(state.valid_from <= moment.at)
+        .where(*known)
         .subquery()
     ).c
     is_last = or_(states.next_entered_at.is_(None), states.next_entered_at != states.stage_entered_at)
     begins = [moment.calendar.within(states.stage_entered_at, asked.period)] if asked.period else []
-    rows = asked.session.execute(
-        select(
-            states.id,
-            states.stage,
-            type_coerce(states.stage_entered_at, AS_STORED),
-            type_coerce(states.next_entered_at, AS_STORED),
-            type_coerce(states.next_closed_at, AS_STORED),
-            states.never_counts,
-        ).where(
-            states.stage.in_(OPEN_STAGES),
-            is_last,
-            *begins,
-            *asked.where.on_owner(partial(is_one_of, states.owner_id)),
-        )
+    return select(
+        states.id,
+        type_coerce(states.stage, String()),
+        type_coerce(states.stage_entered_at, AS_STORED),
+        type_coerce(states.next_entered_at, AS_STORED),
+        type_coerce(states.next_closed_at, AS_STORED),
+        states.never_counts,
+    ).where(
+        states.stage.in_(OPEN_STAGES),
+        is_last,
+        *begins,
+        *asked.where.on_owner(partial(is_one_of, states.owner_id)),
     )
-    return [
-        Spell(
-            deal_id,
-            stage,
-            _days(entered_at, closed_at or moved_at) if moved_at else _days(in_utc(entered_at), moment.at),
-            is_running=moved_at is None,
-            counts=not never_counts,
-        )
-        for deal_id, stage, entered_at, moved_at, closed_at, never_counts in rows
-    ]
+
+
+def _by_stage(rows: Iterable[Any]) -> Mapping[tuple[str, bool], Spells]:
+    """By stage, and by whether the deals count.
+
+    A stay ends when the deal moves on; where it is closed, by the day it was closed on, however late that
+    was written down: never before it began, though.
+    """
+    found = {(stage.value, counts): _Spells() for stage in OPEN_STAGES for counts in (True, False)}
+    for deal_id, stage, entered_at, moved_at, closed_at, never_counts in rows:
+        spells = found[stage, not never_counts]
+        if moved_at is None:
+            spells.running.append(deal_id)
+            spells.began.append(_microseconds(in_utc(entered_at)))
+        else:
+            spells.ended.append(deal_id)
+            spells.days.append(max(((closed_at or moved_at) - entered_at) / A_DAY, 0.0))
+    return {key: Spells.of(spells) for key, spells in found.items()}
 
 
 def _next(column: Column[Any]) -> ColumnElement[Any]:
@@ -110,34 +152,38 @@ def _next(column: Column[Any]) -> ColumnElement[Any]:
     return func.lead(column, type_=column.type).over(partition_by=state.id, order_by=state.valid_from)
 
 
-def _of_stage(asked: Question, stage: OpportunityStage, found: Sequence[Spell]) -> Figure:
-    groups = asked.gather((spell.deal_id, RUNNING if spell.is_running else LEFT) for spell in found)
-    whole = groups.together((LEFT, RUNNING))
-    ended = [spell.days for spell in found if not spell.is_running]
+def _of_stage(asked: Question, stage: OpportunityStage, spells: Spells) -> Figure:
+    whole = _group(asked, spells.ended, spells.running)
     return Figure(
-        survival_median(found),
+        survival_median(spells.days, spells.running_days(asked.at)),
         whole,
         whole,
-        apart={RUNNING: groups[RUNNING]},
-        details={"mean_left": sum(ended) / len(ended) if ended else None},
+        apart={RUNNING: _group(asked, spells.running)},
+        details={"mean_left": float(spells.days.mean()) if spells.days.size else None},
         label=stage.label,
     )
 
 
-def survival_median(found: Sequence[Spell]) -> float | None:
-    """The first length after which no more than half of the spells go on, by Kaplan and Meier."""
-    if all(spell.is_running for spell in found):
+def _group(asked: Question, *deals: NDArray[np.int64]) -> Group:
+    """So many stays, and the deals whose they were."""
+    ids = np.unique(np.concatenate(deals)).tolist() if asked.explain else None
+    return Group(sum(each.size for each in deals), ids=ids)
+
+
+def survival_median(ended: NDArray[np.float64], running: NDArray[np.float64]) -> float | None:
+    """The first length after which no more than half of the spells go on, by Kaplan and Meier.
+
+    `ended` and `running` are the days that spells took, and have taken so far.
+    """
+    if not ended.size:
         return None
     from scipy.stats import CensoredData, ecdf  # takes a second, and hardly any other figure needs it
 
-    lengths = CensoredData.right_censored(
-        [spell.days for spell in found], [spell.is_running for spell in found]
-    )
-    goes_on = ecdf(lengths).sf
+    goes_on = ecdf(CensoredData(uncensored=ended, right=running)).sf
     halved = goes_on.probabilities <= HALF
     return float(goes_on.quantiles[halved.argmax()]) if halved.any() else None
 
 
-def _days(since: datetime, until: datetime) -> float:
-    """Never negative: a deal may be closed by a day before it came into its last stage."""
-    return max((until - since) / A_DAY, 0.0)
+def _microseconds(at: datetime) -> int:
+    since = at - EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
