@@ -190,6 +190,11 @@ def month(of: date, workspace: Workspace) -> str:
     return format_skeleton("yMMM", of, locale=workspace.locale)
 
 
+def month_in_full(of: date, workspace: Workspace) -> str:
+    """The month of a day, such as March 2026."""
+    return format_skeleton("yMMMM", of, locale=workspace.locale)
+
+
 def moment(at: datetime, workspace: Workspace) -> str:
     """An instant in the workspace's time zone, such as Mar 18, 2026, 4:05 PM."""
     zone, locale = workspace.calendar.zone, workspace.locale

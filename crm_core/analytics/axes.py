@@ -13,6 +13,7 @@ from dateutil.relativedelta import relativedelta
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
+from crm_core import words
 from crm_core.analytics.pipeline import CENT, NOTHING, ListTotals
 from crm_core.columns import LARGEST_AMOUNT
 from crm_core.filters import OpportunityFilter
@@ -20,6 +21,7 @@ from crm_core.kept import kept
 from crm_core.models import OPEN_STAGES, Opportunity, User
 from crm_core.periods import ONE_DAY
 from crm_core.scope import Scope, scope_of
+from crm_core.services import settings_service
 
 NONE, OVERDUE, LATER = "none", "overdue", "later"
 """Keys of columns that are no stage, owner, month or size."""
@@ -113,8 +115,13 @@ class ByCloseMonth(Axis):
             (number for number, (first, _) in enumerate(months) if month_key(first) in found), default=0
         )
         shown = months if LATER in found else months[: last + 1]
+        space = settings_service.get_workspace(self.session)
         columns = [
-            Place(month_key(first), f"{first:%B %Y}", self._expected(max(first, self._today), end - ONE_DAY))
+            Place(
+                month_key(first),
+                words.month_in_full(first, space),
+                self._expected(max(first, self._today), end - ONE_DAY),
+            )
             for first, end in shown
         ]
         if OVERDUE in found:
