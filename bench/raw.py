@@ -1,11 +1,13 @@
 """What the API's calls come down to: the same questions and changes in bare SQL, through the bare driver."""
 
+import csv
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, TextIO, cast
 
 from crm_core import clock
 from crm_core.database import WRITER_LOCK, Database
 from crm_core.models import Opportunity
+from crm_core.schemas.fields import LARGEST_ID
 
 STAGES = ("discovery", "proposal")
 PROBABILITIES = {"discovery": 25, "proposal": 50}
@@ -21,14 +23,64 @@ ROWS = """
     LEFT JOIN companies AS company ON company.id = o.company_id
     LEFT JOIN contacts AS contact ON contact.id = o.contact_id
     LEFT JOIN users AS owner ON owner.id = o.owner_id
-    WHERE o.deleted_at IS NULL
+    WHERE o.deleted_at IS NULL {and_that}
     ORDER BY o.expected_value DESC NULLS LAST, o.id DESC
-    LIMIT 51
+    LIMIT {limit}
 """
+ONE_PAGE = ROWS.format(and_that="", limit=51)
 TOTALS = """
     SELECT count(*), sum(expected_value), count(*) - count(expected_value),
         sum(CASE WHEN stage NOT IN ('closed_won', 'closed_lost') THEN expected_value * probability END)
     FROM opportunities WHERE deleted_at IS NULL
+"""
+FOUND = ROWS.format(
+    and_that="""
+        AND o.stage = 'proposal' AND (
+            lower(o.name) LIKE '%portal%' OR lower(company.name) LIKE '%portal%'
+            OR lower(contact.name) LIKE '%portal%'
+        )
+    """,
+    limit=51,
+)
+PAGE_200 = ROWS.format(and_that="", limit="51 OFFSET 9950")
+EVERY_ROW = ROWS.format(and_that="", limit=LARGEST_ID)
+COLUMNS_OF_A_BOARD = """
+    SELECT stage, count(*), sum(expected_value), sum(expected_value * probability),
+        count(*) - count(expected_value)
+    FROM opportunities WHERE deleted_at IS NULL GROUP BY stage
+"""
+CARDS = """
+    SELECT * FROM (
+        SELECT o.*, row_number() OVER (PARTITION BY stage ORDER BY expected_value DESC, id) AS place
+        FROM opportunities AS o WHERE deleted_at IS NULL AND closed_at IS NULL
+    ) AS ranked WHERE place <= 25
+"""
+THEN = """
+    SELECT stage, probability, count(*), sum(expected_value), count(*) - count(expected_value)
+    FROM opportunity_versions
+    WHERE closed_at IS NULL AND deleted_at IS NULL AND valid_from <= '{at}'
+        AND coalesce(valid_to, '9999-12-31 23:59:59.999999+00') > '{at}'
+    GROUP BY stage, probability
+"""
+FUNNEL = """
+    SELECT step, stage, count(*), sum(expected_value) FROM opportunities JOIN (
+        SELECT id, max(
+            CASE stage WHEN 'discovery' THEN 1 WHEN 'proposal' THEN 2 WHEN 'negotiation' THEN 3 ELSE 0 END
+        ) AS step
+        FROM opportunity_versions
+        WHERE id IN (SELECT id FROM opportunities WHERE created_at >= '{since}') GROUP BY id
+    ) AS furthest ON furthest.id = opportunities.id
+    WHERE deleted_at IS NULL AND created_at >= '{since}' GROUP BY step, stage
+"""
+STAYS = """
+    SELECT stage, stage_entered_at, next_entered_at, next_closed_at FROM (
+        SELECT stage, stage_entered_at, lead(stage_entered_at) OVER following AS next_entered_at,
+            lead(closed_at) OVER following AS next_closed_at
+        FROM opportunity_versions WHERE valid_from >= '{since}'
+        WINDOW following AS (PARTITION BY id ORDER BY valid_from)
+    ) AS states
+    WHERE stage NOT IN ('closed_won', 'closed_lost') AND stage_entered_at >= '{since}'
+        AND (next_entered_at IS NULL OR next_entered_at <> stage_entered_at)
 """
 BY_STAGE = """
     SELECT stage, count(*), sum(expected_value), sum(expected_value * probability),
@@ -75,6 +127,16 @@ BEGIN_VERSION = f"""
     INSERT INTO opportunity_versions ({COLUMNS}, valid_from, transaction_id)
     SELECT {COLUMNS}, updated_at, CAST(? AS INTEGER) FROM opportunities WHERE id = ?
 """
+ASSIGN = """
+    UPDATE opportunities SET owner_id = ?, updated_at = ?, version = version + 1 WHERE id BETWEEN ? AND ?
+"""
+END_VERSIONS = """
+    UPDATE opportunity_versions SET valid_to = ? WHERE id BETWEEN ? AND ? AND valid_to IS NULL
+"""
+BEGIN_VERSIONS = f"""
+    INSERT INTO opportunity_versions ({COLUMNS}, valid_from, transaction_id)
+    SELECT {COLUMNS}, updated_at, CAST(? AS INTEGER) FROM opportunities WHERE id BETWEEN ? AND ?
+"""
 
 
 class Raw:
@@ -89,11 +151,11 @@ class Raw:
             self.connection.autocommit = True
 
     def list_them(self) -> None:
-        self._read(ROWS, TOTALS)
+        self.read(ONE_PAGE, TOTALS)
 
     def ask_for_stats(self) -> None:
         days = AVERAGE_AND_MEDIAN.format(figure=DAYS[self.kind], condition=ANOTHER_DAY)
-        self._read(BY_STAGE, NOT_COUNTED, VALUES, days)
+        self.read(BY_STAGE, NOT_COUNTED, VALUES, days)
 
     def create(self) -> None:
         at = self._begin_writing()
@@ -110,10 +172,26 @@ class Raw:
         self._run(BEGIN_VERSION, transaction_id, deal_id)
         self._run("COMMIT")
 
-    def _read(self, *questions: str) -> None:
+    def read(self, *questions: str) -> None:
+        """Ask all of them in one snapshot."""
         self._run("BEGIN")
         for question in questions:
             self._rows(question)
+        self._run("COMMIT")
+
+    def assign(self, first_id: int, last_id: int, owner_id: int) -> None:
+        """Give the deals with ids in that range to somebody else, all at once."""
+        at = self._begin_writing()
+        ((transaction_id,),) = self._rows(LOG, at)
+        self._run(ASSIGN, owner_id, at, first_id, last_id)
+        self._run(END_VERSIONS, at, first_id, last_id)
+        self._run(BEGIN_VERSIONS, transaction_id, first_id, last_id)
+        self._run("COMMIT")
+
+    def export(self, to: TextIO) -> None:
+        """Every deal as a line of a file."""
+        self._run("BEGIN")
+        csv.writer(to).writerows(self._run(EVERY_ROW))
         self._run("COMMIT")
 
     def _begin_writing(self) -> str | datetime:
