@@ -31,12 +31,13 @@ ONLY = {
     "No reason": "without_reason",
     "Counts in rates": "counted",
     "Credit at creation": "credit_at_creation",
+    "Credit in that stage": "credit_in_stage",
 }
 """Conditions to switch on, and the filter's names for them."""
 
 STATES = {"Open": True, "Closed": False}
 
-RANGES = ("value", "expected", "closed", "created")
+RANGES = ("value", "expected", "closed", "created", "entered")
 
 
 def show(bar: FilterBar, *, past: bool = False) -> OpportunityFilter:
@@ -55,7 +56,10 @@ def show(bar: FilterBar, *, past: bool = False) -> OpportunityFilter:
         companies = bar.companies()
         sources = bar.words("source", "Source", load(opportunity_service.get_sources), "Every source")
         reasons = bar.several("reason", "Close reason", load(_reasons), "Every reason")
-        furthest = bar.several("furthest", "Furthest stage", _labels(OPEN_STAGES), "Every stage")
+        steps = _labels(OPEN_STAGES)
+        furthest = bar.several("furthest", "Furthest stage", steps, "Every stage", told="Furthest: {}")
+        been_in = bar.several("been_in", "Has been in", steps, "Any stage", told="Has been in: {}")
+        entered_from, entered_to = bar.days("entered", "Came into it")
         least, most = bar.amounts("value", "Value")
         expected_from, expected_to = bar.days("expected", "Expected close")
         closed_from, closed_to = bar.days("closed", "Closed")
@@ -73,6 +77,9 @@ def show(bar: FilterBar, *, past: bool = False) -> OpportunityFilter:
             sources=sources,
             close_reasons=reasons,
             furthest=furthest,
+            been_in=been_in,
+            entered_from=entered_from,
+            entered_to=entered_to,
             value_from=least,
             value_to=most,
             expected_from=expected_from,
@@ -129,6 +136,7 @@ def address(where: OpportunityFilter) -> dict[str, str | list[str]]:
         "source": sorted(where.sources),
         "reason": _named(load(_reasons), where.close_reasons),
         "furthest": [stage.label for stage in OPEN_STAGES if stage in where.furthest],
+        "been_in": [stage.label for stage in OPEN_STAGES if stage in where.been_in],
         "state": [label for label, is_open in STATES.items() if is_open is where.is_open],
         "only": [label for label, field in ONLY.items() if asked.pop(field, False)],
         "as_of": calendar.day_of(where.as_of).isoformat() if where.as_of else "",

@@ -14,6 +14,7 @@ from crm_core.analytics.board import worths_by_key
 from crm_core.analytics.metrics import MetricName, measure
 from crm_core.analytics.metrics.funnel import LOST, PENDING
 from crm_core.analytics.metrics.rates import NOT_GIVEN
+from crm_core.analytics.metrics.spells import RUNNING
 from crm_core.analytics.outcomes import closed_within
 from crm_core.analytics.pipeline import count_if
 from crm_core.analytics.rate import Rate
@@ -56,12 +57,17 @@ class OwnerRate:
 
 @dataclass(frozen=True)
 class StageTime:
-    """How long deals stay in a stage: the Kaplan-Meier median in days, over so many stays."""
+    """How long deals stay in a stage: the Kaplan-Meier median in days, over so many stays.
+
+    `where` lets through the `deals` whose stays they are: one that came back has several.
+    """
 
     stage: OpportunityStage
     median_days: float | None
     stays: int
     running: int
+    deals: int
+    where: OpportunityFilter
 
 
 def by_stage(session: Session, where: OpportunityFilter) -> list[Segment]:
@@ -196,8 +202,23 @@ def funnel(session: Session, period: Period, where: OpportunityFilter) -> list[S
 def time_in_stage(session: Session, period: Period, where: OpportunityFilter) -> list[StageTime]:
     """For each open stage how long the stays that began in the period take."""
     parts = measure(session, MetricName.TIME_IN_STAGE, where, period=period).figure.parts
+    began = where.model_copy(
+        update={
+            "entered_from": period.start,
+            "entered_to": period.last_day,
+            "counted": True,
+            "credit_in_stage": _is_about_owners(where),
+        }
+    )
     return [
-        StageTime(stage, _days(parts[stage].value), parts[stage].n, parts[stage].apart["running"].count)
+        StageTime(
+            stage,
+            _days(parts[stage].value),
+            parts[stage].n,
+            parts[stage].apart[RUNNING].count,
+            int(parts[stage].details["deals"] or 0),
+            began.model_copy(update={"been_in": frozenset({stage})}),
+        )
         for stage in OPEN_STAGES
     ]
 

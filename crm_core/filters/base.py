@@ -46,7 +46,7 @@ class RecordFilter(BaseModel, Generic[R]):
         wanted = self.text.strip().lower()
         return [
             *([self._mentions(row, wanted, moment)] if wanted else []),
-            *self.on_owner(lambda users: self._counts_for(row, users)),
+            *self.on_owner(lambda users: self._counts_for(row, users, moment)),
             *self._on_creation(row, moment),
             *self._on_more(row, moment),
         ]
@@ -80,7 +80,7 @@ class RecordFilter(BaseModel, Generic[R]):
         """Conditions that only this kind of record knows."""
         raise NotImplementedError
 
-    def _counts_for(self, row: type[R], users: Users | None) -> ColumnElement[bool]:
+    def _counts_for(self, row: type[R], users: Users | None, moment: Moment) -> ColumnElement[bool]:
         """Whose it is."""
         return is_one_of(row.owner_id, users)
 

@@ -12,7 +12,6 @@ from crm_core.filters.base import RecordFilter, Text, Users, any_of, is_one_of
 from crm_core.models import (
     CLOSED_STAGES,
     OPEN_STAGES,
-    VERSIONS,
     Company,
     Contact,
     Opportunity,
@@ -21,9 +20,7 @@ from crm_core.models import (
 )
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Amount, Day, Id, Label
-
-STATE = VERSIONS[Opportunity].c
-"""The states that deals have been in."""
+from crm_core.stays import STATE, stays
 
 STEPS = {stage: step for step, stage in enumerate(OPEN_STAGES)} | {
     OpportunityStage.CLOSED_WON: len(OPEN_STAGES) - 1
@@ -72,6 +69,19 @@ class OpportunityFilter(RecordFilter[Opportunity]):
         default=frozenset(),
         description="The last open stage that it ever came to; one that was won has been in all of them.",
     )
+    been_in: frozenset[OpportunityStage] = Field(
+        default=frozenset(), description="Has ever come into one of these open stages."
+    )
+    entered_from: Day | None = Field(
+        default=None, description="Came into such a stage, or into any open one, on this day or later."
+    )
+    entered_to: Day | None = Field(
+        default=None, description="Came into such a stage, or into any open one, on this day or earlier."
+    )
+    credit_in_stage: bool = Field(
+        default=False,
+        description="Owners and teams mean who owned it when it left that stage, or owns it there now.",
+    )
     companies: frozenset[Id] = Field(default=frozenset(), description="Ids of companies.")
     contacts: frozenset[Id] = Field(default=frozenset(), description="Ids of contacts.")
     sources: frozenset[Label] = frozenset()
@@ -118,7 +128,9 @@ class OpportunityFilter(RecordFilter[Opportunity]):
     def of_anybody(self) -> Self:
         return super().of_anybody().model_copy(update={"without_owner": False})
 
-    def _counts_for(self, row: type[Opportunity], users: Users | None) -> ColumnElement[bool]:
+    def _counts_for(self, row: type[Opportunity], users: Users | None, moment: Moment) -> ColumnElement[bool]:
+        if self.credit_in_stage:
+            return self._was_there(row, moment, users)
         if not self.credit_at_creation:
             return row.counts_for(users)
         return row.id.in_(select(STATE.id).where(STATE.version == 1, is_one_of(STATE.owner_id, users)))
@@ -126,6 +138,7 @@ class OpportunityFilter(RecordFilter[Opportunity]):
     def _on_more(self, row: type[Opportunity], moment: Moment) -> Sequence[ColumnElement[bool]]:
         return [
             *self._on_stage(row, moment),
+            *([self._was_there(row, moment)] if self._asks_for_stays else []),
             *self._on_links(row),
             *self._on_worth(row),
             *self._on_time(row, moment),
@@ -148,6 +161,17 @@ class OpportunityFilter(RecordFilter[Opportunity]):
         if self.counted:
             found.append(~row.is_no_real_loss())
         return found
+
+    @property
+    def _asks_for_stays(self) -> bool:
+        return bool(self.been_in or self.entered_from or self.entered_to)
+
+    def _was_there(self, row: type[Opportunity], moment: Moment, *whose: Users | None) -> ColumnElement[bool]:
+        """It was in one of the stages asked for, since one of the days; at the end of some user, if given."""
+        stay = stays(moment, self.entered_from, self.entered_to).c
+        there = [stay.stage.in_(self.been_in)] if self.been_in else []
+        owned = [is_one_of(stay.owner_id, users) for users in whose]
+        return row.id.in_(select(stay.id).where(*there, *owned))
 
     def _on_links(self, row: type[Opportunity]) -> Sequence[ColumnElement[bool]]:
         asked = (

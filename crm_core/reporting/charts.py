@@ -197,13 +197,13 @@ def times(stages: Sequence[StageTime], space: Workspace) -> Drawn:
             "Bar": [each.median_days or 0.0 for each in stages],
             "Stays": [each.stays for each in stages],
             "Going on": [each.running for each in stages],
+            "Deals": [each.deals for each in stages],
             "Label": [_stay(each, space) for each in stages],
         }
     )
     color = alt.Color("Group:N", scale=_colors_of(OPEN_STAGES, by_label=True), legend=None)
-    return _bars(
-        data, "Bar:Q", color, tooltip=[alt.Tooltip("Group", title="Stage"), "Stays", "Going on"], opens=False
-    )
+    told = [alt.Tooltip("Group", title="Stage"), "Stays", "Going on", "Deals"]
+    return _bars(data, "Bar:Q", color, tooltip=told)
 
 
 def months(segments: Sequence[Segment], space: Workspace) -> list[str]:
@@ -259,7 +259,6 @@ def _bars(
     *,
     tooltip: Sequence[Any],
     opacity: alt.Opacity | None = None,
-    opens: bool = True,
 ) -> Drawn:
     """Lying bars, each with its label behind it."""
     base = alt.Chart(data).encode(
@@ -267,7 +266,7 @@ def _bars(
         tooltip=list(tooltip),
     )
     longest = float(data["Bar"].max()) if len(data) else 0.0
-    bars = base.mark_bar(cornerRadiusEnd=3, cursor="pointer" if opens else "default").encode(
+    bars = base.mark_bar(cornerRadiusEnd=3, cursor="pointer").encode(
         x=alt.X(
             length,
             title=None,
@@ -277,8 +276,7 @@ def _bars(
         color=color,
         **({"opacity": opacity} if opacity is not None else {}),
     )
-    if opens:
-        bars = bars.add_params(_click())
+    bars = bars.add_params(_click())
     texts = base.mark_text(align="left", dx=6).encode(x=length, text="Label")
     return (bars + texts).properties(height=max(BAR_HEIGHT * len(data), 80))
 

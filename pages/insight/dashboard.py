@@ -68,7 +68,7 @@ with st.grid(2, min_column_width=420):
         "Time in stage",
         charts.times(board.times, space),
         panels.lines_of_times(board.times, space),
-        ("Stage", "Median days", "Stays", "Going on"),
+        ("Stage", "Median days", "Stays", "Going on", "Deals"),
     )
     panels.show(
         "Expected close by month",

@@ -724,6 +724,10 @@ def busy(database) -> dict[str, Any]:
         "without_owner": "true",
         "credit_at_creation": "true",
         "furthest": ["negotiation"],
+        "been_in": ["negotiation"],
+        "entered_from": f"{(now - 21 * A_DAY).date()}",
+        "entered_to": f"{(now - 21 * A_DAY).date()}",
+        "credit_in_stage": "true",
         "without_reason": "true",
         "counted": "true",
         "without_next_step": "true",
@@ -755,8 +759,9 @@ def test_every_filter_of_the_service_is_a_parameter(client, database, busy):
     everything = client.get(DEALS, params={"limit": 200}).json()
     assert everything["total"] == 23
 
-    asked = [{name: value} for name, value in busy.items() if name != "credit_at_creation"]
-    asked += [{name: busy[name] for name in ("owners", "credit_at_creation")}]
+    whose = ("credit_at_creation", "credit_in_stage")
+    asked = [{name: value} for name, value in busy.items() if name not in whose]
+    asked += [{name: busy[name] for name in ("owners", credit)} for credit in whose]
     asked += [{name: busy[name] for name in ("owners", "sources", "is_open", "as_of")} | {"is_open": True}]
     for query in asked:
         page = client.get(DEALS, params={"limit": 200, **query}).json()

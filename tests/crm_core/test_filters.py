@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import groupby, pairwise, product
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -31,7 +31,7 @@ from crm_core.models import (
     Outcome,
     User,
 )
-from crm_core.periods import Calendar, Period, PeriodKind
+from crm_core.periods import ONE_DAY, Calendar, Period, PeriodKind
 from crm_core.scope import scope_of
 from crm_core.services import opportunity_service, settings_service
 from tests.builders import Make
@@ -48,6 +48,8 @@ TEXTS = ("SOLAR", "ÜBer", "%_", "\\", "/2", "_", "roof", "sons", "moon", "LOVEL
 REASONS = ("Price", "Timing", "Duplicate or test")
 COMBINATIONS = 40
 ENDS_TRIED = 7
+ABOUT_ONE_STAY = {"been_in", "entered_from", "entered_to"}
+"""Asked together they mean the same stay, so they have a test of their own."""
 ALWAYS = Period(date(2020, 1, 1), date(2030, 1, 1))
 
 Row = dict[str, Any]
@@ -119,6 +121,24 @@ def furthest(deal: Row, world: World) -> OpportunityStage:
     return max(been_in & set(OPEN_STAGES), key=OPEN_STAGES.index, default=OPEN_STAGES[0])
 
 
+def stays(deal: Row, world: World) -> list[list[Row]]:
+    """The states of each stay in an open stage."""
+    runs = [
+        list(run) for _, run in groupby(world.states[deal["id"]], key=lambda state: state["stage_entered_at"])
+    ]
+    return [run for run in runs if run[0]["stage"] in OPEN_STAGES]
+
+
+def entered(*, is_lower: bool) -> FilterField:
+    """One end of the days in which a stay in an open stage began."""
+
+    def holds(deal: Row, end: Any, world: World) -> bool:
+        days = [world.day_of(stay[0]["valid_from"]) for stay in stays(deal, world)]
+        return any(day >= end if is_lower else day <= end for day in days)
+
+    return FilterField(lambda world: [world.day_of(THEN), world.day_of(THEN) + ONE_DAY], holds)
+
+
 def alternatives(known: set[Any]) -> list[frozenset[Any]]:
     """Each value by itself, and two at a time."""
     values = sorted(known - {None})
@@ -176,6 +196,12 @@ FIELDS = {
     "furthest": FilterField(
         lambda _: alternatives(set(OPEN_STAGES)), lambda deal, wanted, world: furthest(deal, world) in wanted
     ),
+    "been_in": FilterField(
+        lambda _: alternatives(set(OPEN_STAGES)),
+        lambda deal, wanted, world: any(stay[0]["stage"] in wanted for stay in stays(deal, world)),
+    ),
+    "entered_from": entered(is_lower=True),
+    "entered_to": entered(is_lower=False),
     "without_owner": FilterField(lambda _: [True], lambda deal, *_: who_it_counts_for(deal) is None),
     "companies": one_of("company_id"),
     "contacts": one_of("contact_id"),
@@ -361,7 +387,7 @@ def questions(world: World) -> Iterator[tuple[str, Any]]:
 
 
 def test_each_field_is_tried():
-    assert {*FIELDS, "as_of", "credit_at_creation"} == set(OpportunityFilter.model_fields)
+    assert {*FIELDS, "as_of", "credit_at_creation", "credit_in_stage"} == set(OpportunityFilter.model_fields)
 
 
 def test_each_field_lets_through_what_it_says(worlds):
@@ -397,6 +423,34 @@ def test_credit_at_creation_is_the_first_owners(worlds):
         assert sum(map(bool, owned.values())) > 2
 
 
+def test_one_stay_meets_everything_that_is_asked_of_stays(worlds):
+    database, then, now = worlds
+    found = 0
+    for world in (then, now):
+        with database.read(at=NOW) as session:
+            for owner_id, stage, day in product((*world.teams, None), OPEN_STAGES, (THEN, NOW)):
+                first = world.day_of(day) - ONE_DAY
+                expected = {
+                    deal["id"]
+                    for deal in world.matching()
+                    for stay in stays(deal, world)
+                    if stay[0]["stage"] is stage
+                    and world.day_of(stay[0]["valid_from"]) >= first
+                    and stay[-1]["owner_id"] == owner_id
+                }
+                whose = {"owners": frozenset({owner_id})} if owner_id else {"without_owner": True}
+                where = OpportunityFilter(
+                    been_in=frozenset({stage}),
+                    entered_from=first,
+                    credit_in_stage=True,
+                    as_of=world.at,
+                    **whose,
+                )
+                assert listed(session, where) == expected
+                found += bool(expected)
+    assert found > 10
+
+
 def test_fields_together_must_all_hold(worlds):
     database, _, now = worlds
     chance = random.Random(now.zone.key)
@@ -414,7 +468,9 @@ def some_answers(chance: random.Random, world: World) -> Row:
         field: [value for value in about.values(world) if about.holds(deal, value, world)]
         for field, about in FIELDS.items()
     }
-    chosen = chance.sample([field for field, values in fitting.items() if values], chance.randint(2, 4))
+    possible = [field for field, values in fitting.items() if values and field not in ABOUT_ONE_STAY]
+    possible.append(chance.choice(sorted(ABOUT_ONE_STAY)))
+    chosen = [field for field in chance.sample(possible, chance.randint(2, 4)) if fitting[field]]
     return {field: chance.choice(fitting[field]) for field in chosen}
 
 

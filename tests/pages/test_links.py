@@ -64,6 +64,7 @@ FILTERS = [
     {"expected_from": A_DAY, "expected_to": A_DAY},
     {"closed_from": A_DAY, "created_to": A_DAY},
     {"furthest": {PROPOSAL}, "counted": True, "credit_at_creation": True},
+    {"been_in": {PROPOSAL}, "entered_from": A_DAY, "entered_to": A_DAY, "credit_in_stage": True},
     {"without_owner": True, "without_reason": True},
     {"as_of": A_DAY},
     {"owners": "ada", "teams": "north"},

@@ -87,7 +87,7 @@ def lines_of_rates(rates: Sequence[OwnerRate], space: Workspace) -> list[Line]:
 
 
 def lines_of_times(times: Sequence[StageTime], space: Workspace) -> list[Line]:
-    """Times in stages as rows. Stays are no deals: there is no list of them."""
+    """Times in stages as rows; a deal that came back has stayed twice."""
     return [
         Line(
             each.stage.label,
@@ -95,8 +95,9 @@ def lines_of_times(times: Sequence[StageTime], space: Workspace) -> list[Line]:
                 words.NONE if each.median_days is None else words.decimal(each.median_days, space),
                 words.number(each.stays, space),
                 words.number(each.running, space),
+                words.number(each.deals, space),
             ],
-            None,
+            each.where if each.deals else None,
         )
         for each in times
     ]

@@ -100,8 +100,13 @@ class FilterBar:
             self._chips.append(Chip(f"“{words.one_line(text, limit=40)}”", key, ""))
         return text
 
-    def several(self, name: str, label: str, by_label: Mapping[str, T], everything: str) -> frozenset[T]:
-        """Several of the labelled values to choose, none at first, which means `everything`."""
+    def several(
+        self, name: str, label: str, by_label: Mapping[str, T], everything: str, *, told: str = "{}"
+    ) -> frozenset[T]:
+        """Several of the labelled values to choose, none at first, which means `everything`.
+
+        `told` is what a chip says of each.
+        """
         key = self._key(name, lambda told: [each for each in told if each in by_label], label)
         chosen = st.multiselect(
             label,
@@ -113,7 +118,7 @@ class FilterBar:
             select_all=False,
             width=FIELD_WIDTH,
         )
-        self._chip_each(key, chosen, "{}")
+        self._chip_each(key, chosen, told)
         return frozenset(by_label[found] for found in chosen if found in by_label)
 
     def words(

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Column, ColumnElement, Select, String, func, or_, select, type_coerce
+from sqlalchemy import Select, String, select, type_coerce
 
 from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Group, Question
 from crm_core.analytics.wins import A_DAY, AS_STORED
 from crm_core.columns import in_utc
 from crm_core.filters.base import is_one_of
 from crm_core.kept import kept
-from crm_core.models import OPEN_STAGES, VERSIONS, Opportunity, OpportunityStage
+from crm_core.models import OPEN_STAGES, OpportunityStage
 from crm_core.scope import scope_of
+from crm_core.stays import stays
 
 RUNNING = "running"
 
@@ -74,7 +75,7 @@ def time_in_stage(asked: Question) -> Figure:
     A spell that is still running lasts at least until now. It is not dropped, which would make a slow stage
     look fast: the median is that of the Kaplan-Meier estimate (doi:10.1080/01621459.1958.10501452), None as
     long as fewer than half of the spells are known to have ended. n counts spells; a move back begins a new
-    one. `mean_left` is that of the ended ones alone.
+    one, so `deals` may be fewer. `mean_left` is that of the ended ones alone.
     """
     found = kept(asked.session, _spells(asked), _by_stage)
     parts: dict[str, Figure] = {
@@ -87,44 +88,23 @@ def time_in_stage(asked: Question) -> Figure:
 
 
 def _spells(asked: Question) -> Select[*tuple[Any, ...]]:
-    """SQL: every stay in an open stage that began in the period, as known at the instant asked for.
-
-    Of each the last state, and when the deal came into the next stage and was closed there.
-    """
+    """SQL: every stay in an open stage that began in the period, and whether its deal never counts."""
     scope = scope_of(asked.session, asked.where.of_anybody(), asked.as_of)
-    deal, moment, state = scope.model, scope.moment, VERSIONS[Opportunity].c
+    deal = scope.model
+    days = (asked.period.start, asked.period.last_day) if asked.period else ()
     deals = select(deal.id, deal.is_no_real_loss().label("never_counts")).where(*scope.conditions).subquery()
-    known = [] if moment.as_of is None else [state.valid_from <= moment.as_of]
-    if asked.period:  # no state is older than the stay that it is part of
-        known.append(state.valid_from >= moment.calendar.start_of(asked.period.start))
-    states = (
+    stay = stays(scope.moment, *days).c
+    return (
         select(
-            state.id,
-            state.stage,
-            state.owner_id,
+            stay.id,
+            type_coerce(stay.stage, String()),
+            type_coerce(stay.entered_at, AS_STORED),
+            type_coerce(stay.moved_at, AS_STORED),
+            type_coerce(stay.closed_at, AS_STORED),
             deals.c.never_counts,
-            state.stage_entered_at,
-            _next(state.stage_entered_at).label("next_entered_at"),
-            _next(state.closed_at).label("next_closed_at"),
         )
-        .join(deals, deals.c.id == state.id)
-        .where(*known)
-        .subquery()
-    ).c
-    is_last = or_(states.next_entered_at.is_(None), states.next_entered_at != states.stage_entered_at)
-    begins = [moment.calendar.within(states.stage_entered_at, asked.period)] if asked.period else []
-    return select(
-        states.id,
-        type_coerce(states.stage, String()),
-        type_coerce(states.stage_entered_at, AS_STORED),
-        type_coerce(states.next_entered_at, AS_STORED),
-        type_coerce(states.next_closed_at, AS_STORED),
-        states.never_counts,
-    ).where(
-        states.stage.in_(OPEN_STAGES),
-        is_last,
-        *begins,
-        *asked.where.on_owner(partial(is_one_of, states.owner_id)),
+        .join(deals, deals.c.id == stay.id)
+        .where(*asked.where.on_owner(partial(is_one_of, stay.owner_id)))
     )
 
 
@@ -146,12 +126,6 @@ def _by_stage(rows: Iterable[Any]) -> Mapping[tuple[str, bool], Spells]:
     return {key: Spells.of(spells) for key, spells in found.items()}
 
 
-def _next(column: Column[Any]) -> ColumnElement[Any]:
-    """SQL: the column's value in the state that followed."""
-    state = VERSIONS[Opportunity].c
-    return func.lead(column, type_=column.type).over(partition_by=state.id, order_by=state.valid_from)
-
-
 def _of_stage(asked: Question, stage: OpportunityStage, spells: Spells) -> Figure:
     whole = _group(asked, spells.ended, spells.running)
     return Figure(
@@ -159,7 +133,10 @@ def _of_stage(asked: Question, stage: OpportunityStage, spells: Spells) -> Figur
         whole,
         whole,
         apart={RUNNING: _group(asked, spells.running)},
-        details={"mean_left": float(spells.days.mean()) if spells.days.size else None},
+        details={
+            "mean_left": float(spells.days.mean()) if spells.days.size else None,
+            "deals": np.unique(np.concatenate((spells.ended, spells.running))).size,
+        },
         label=stage.label,
     )
 

@@ -358,7 +358,7 @@ class Recount:
                 {key for key, *_ in here},
                 {key for key, *_ in here},
                 apart={"running": {key for key, _, _, runs in here if runs}},
-                details={"mean_left": mean(ended)},
+                details={"mean_left": mean(ended), "deals": len({key for key, *_ in here})},
             )
         everybody = {key for key, *_ in stays}
         return Told(None, everybody, everybody, {"does_not_count": left_out}, parts=parts)

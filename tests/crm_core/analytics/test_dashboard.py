@@ -328,6 +328,7 @@ def figures_behind(board: Overview) -> list[tuple[str, int, OpportunityFilter]]:
         *((tile.name.value, tile.deals, tile.where) for tile in board.tiles),
         *((f"{each.label} {each.part}", each.deals, each.where) for each in segments),
         *((each.label, each.rate.n, each.where) for each in board.owners),
+        *((f"time in {each.stage}", each.deals, each.where) for each in board.times),
         *((each.need.label, each.totals.deals, each.where) for each in board.attention.needs),
     ]
 
