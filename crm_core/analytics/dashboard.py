@@ -203,6 +203,7 @@ class _Asked:
         found = wins.wins_in(self.session, self.period, self.where)
         was = wins.wins_in(self.session, self.compared, self.where) if self.compared else None
         without_value = {"without_value": closed.won_without_value}
+        cycles = wins.by_month(self.session, self.year, self.where)
         return [
             Tile(
                 MetricName.WIN_RATE,
@@ -238,6 +239,7 @@ class _Asked:
                 found.deals,
                 won,
                 before=was.median_days if was else None,
+                trend=[(_last_day(first), month.median_days) for first, month in cycles.items()],
                 left_out={"same_day": found.deals - found.timed},
             ),
         ]
@@ -260,7 +262,7 @@ class _Asked:
         return self.where.model_copy(update=days | more)
 
     def _monthly(self, of: Callable[[Outcomes], Number | None]) -> Trend:
-        return [(outcomes.month_from(first).last_day, of(month)) for first, month in self.months.items()]
+        return [(_last_day(first), of(month)) for first, month in self.months.items()]
 
 
 def _velocity(session: Session, where: OpportunityFilter) -> Number | None:
@@ -309,6 +311,10 @@ def _known_weighted(totals: PipelineTotals) -> Number | None:
 def _average(month: Outcomes) -> Number | None:
     valued = month.won - month.won_without_value
     return wins.to_the_cent(month.won_value / valued) if valued else None
+
+
+def _last_day(first: date) -> date:
+    return outcomes.month_from(first).last_day
 
 
 def _ends_of_months(today: date, how_many: int) -> list[date]:

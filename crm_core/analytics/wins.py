@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from statistics import median, median_high, median_low
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, select, type_coerce
+from sqlalchemy import BigInteger, DateTime, Select, select, type_coerce
 from sqlalchemy.orm import Session
 
 from crm_core.analytics.outcomes import closed_within
@@ -15,8 +15,9 @@ from crm_core.analytics.pipeline import CENT
 from crm_core.columns import amount_of, in_utc
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.kept import kept
+from crm_core.models import Opportunity
 from crm_core.periods import Calendar, Period
-from crm_core.scope import scope_of
+from crm_core.scope import Scope, scope_of
 
 A_DAY = timedelta(days=1)
 LONGEST_DAY = 3 * A_DAY
@@ -51,17 +52,39 @@ def wins_in(
 ) -> Wins:
     """Average won deal and sales cycle (`closed_at` − `created_at`) of those won in the period, or ever."""
     scope = scope_of(session, where, as_of)
+    return kept(session, _won(scope, period), _wins_of, scope.moment.calendar)
+
+
+def by_month(
+    session: Session, months: Period, where: OpportunityFilter = EVERYTHING, *, as_of: datetime | None = None
+) -> dict[date, Wins]:
+    """`wins_in` each month that the period touches, by its first day; cut to the period's days."""
+    scope = scope_of(session, where, as_of)
+    firsts, calendar = months.months(), scope.moment.calendar
+    chosen = _won(scope, months).add_columns(calendar.bucket(scope.model.closed_at, firsts))
+    found = kept(session, chosen, _wins_by_position, calendar)
+    return {first: found.get(number, _wins_of((), calendar)) for number, first in enumerate(firsts)}
+
+
+def _won(scope: Scope[Opportunity], period: Period | None) -> Select[*tuple[Any, ...]]:
+    """SQL: of each won deal its value in minor units, when it was created and when it was closed."""
     deal = scope.model
-    chosen = select(
+    return select(
         type_coerce(deal.expected_value, BigInteger()),
         type_coerce(deal.created_at, AS_STORED),
         type_coerce(deal.closed_at, AS_STORED),
     ).where(deal.is_won, *closed_within(scope, period), *scope.conditions)
-    return kept(session, chosen, _wins_of, scope.moment.calendar)
+
+
+def _wins_by_position(rows: Iterable[Any], calendar: Calendar) -> dict[int, Wins]:
+    found: dict[int, list[Any]] = {}
+    for *row, position in rows:
+        found.setdefault(position, []).append(row)
+    return {position: _wins_of(inside, calendar) for position, inside in found.items()}
 
 
 def _wins_of(rows: Iterable[Any], calendar: Calendar) -> Wins:
-    """Of each deal its value in minor units, when it was created and when it was closed."""
+    """From the rows of `_won`."""
     won = [tuple(row) for row in rows]
     values = [value for value, _, _ in won if value is not None]
     days = [

@@ -52,17 +52,18 @@ with st.grid(4, min_column_width=200):
     for tile in board.tiles:
         tiles.show(tile, board, space)
 
-DEALS = ("Deals", "Value", "Without a value")
 months = [segment for pair in board.months.values() for segment in pair]
 
 panels.attention(board.attention, space)
 
 with st.grid(2, min_column_width=420):
-    panels.show(
+    panels.show_segments(
         "Opportunities by stage",
         charts.by_stage(board.stages, space),
-        panels.lines_of(board.stages, space, [each.label for each in board.stages]),
-        ("Stage", *DEALS),
+        board.stages,
+        space,
+        labels=[each.label for each in board.stages],
+        head="Stage",
     )
     panels.show(
         "Time in stage",
@@ -70,17 +71,21 @@ with st.grid(2, min_column_width=420):
         panels.lines_of_times(board.times, space),
         ("Stage", "Median days", "Stays", "Going on", "Deals"),
     )
-    panels.show(
+    panels.show_segments(
         "Expected close by month",
         charts.by_expected_close(board.expected, space),
-        panels.lines_of(board.expected, space, charts.stages(board.expected)),
-        ("Month", *DEALS),
+        board.expected,
+        space,
+        labels=charts.stages(board.expected),
+        head="Month",
     )
-    panels.show(
+    panels.show_segments(
         "Won and lost by month",
         charts.won_and_lost(months, space),
-        panels.lines_of(months, space, charts.months(months, space)),
-        ("Month", *DEALS),
+        months,
+        space,
+        labels=charts.months(months, space),
+        head="Month",
     )
     panels.show(
         "Win rate by owner",
@@ -88,16 +93,20 @@ with st.grid(2, min_column_width=420):
         panels.lines_of_rates(board.owners, space),
         ("Owner", "Win rate", "Won", "Closed"),
     )
-    panels.show(
+    panels.show_segments(
         "Lost reasons",
         charts.lost_reasons(board.reasons, space),
-        panels.lines_of(board.reasons, space, [each.label for each in board.reasons]),
-        ("Reason", *DEALS),
+        board.reasons,
+        space,
+        labels=[each.label for each in board.reasons],
+        head="Reason",
     )
-panels.show(
+panels.show_segments(
     "Funnel",
     charts.funnel(board.funnel, space),
-    panels.lines_of(board.funnel, space, charts.funnel_parts(board.funnel)),
-    ("Stage", *DEALS),
+    board.funnel,
+    space,
+    labels=charts.funnel_parts(board.funnel),
+    head="Stage",
 )
 panels.recent(board.recent)

@@ -2,10 +2,11 @@
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import EVERY_LOOK
 
+BAR = "path[aria-roledescription='bar']"
 WORTH = re.compile(r"([\d,]+) deals? · worth")
 
 
@@ -54,4 +55,34 @@ def test_links_rows_and_bars_open_what_they_count(look, demo_address):
     seen.settle()
     seen.page.locator("path[aria-label*='Group: Proposal']").first.click()
     assert listed(seen) == said
+    assert (seen.complaints, seen.foreign) == ([], [])
+
+
+COUNTED = re.compile(r"(?:Deals|Closed): ([\d,]+)")
+
+
+def bars(seen) -> list[list[Locator]]:
+    """The bars of each chart that tell of any deals, as a screen reader has them."""
+    charts = seen.page.get_by_test_id("stVegaLiteChart").filter(has=seen.page.locator(BAR))
+    expect(charts).to_have_count(7)
+    every = [chart.locator(BAR).all() for chart in charts.all()]
+    return [[bar for bar in chart if said_by(bar)] for chart in every]
+
+
+def said_by(bar: Locator) -> int:
+    return int(COUNTED.search(bar.get_attribute("aria-label"))[1].replace(",", ""))
+
+
+def test_the_first_and_the_last_bar_of_each_chart_open_their_deals(look, demo_address):
+    seen = look(demo_address)
+    address = "?dashboard_period=Last+year"
+    seen.open(address)
+
+    for number in range(len(bars(seen))):
+        for end in (0, -1):
+            seen.open(address)
+            bar = bars(seen)[number][end]
+            said = said_by(bar)
+            bar.click()
+            assert (number, end, listed(seen)) == (number, end, said)
     assert (seen.complaints, seen.foreign) == ([], [])

@@ -54,6 +54,19 @@ def show(
             opportunity_filters.go(where)
 
 
+def show_segments(
+    title: str,
+    chart: charts.Drawn,
+    segments: Sequence[Segment],
+    space: Workspace,
+    *,
+    labels: Sequence[str],
+    head: str,
+) -> None:
+    """`show` for segments of deals; the labels are what they are called as rows, under that head."""
+    show(title, chart, lines_of(segments, space, labels), (head, "Deals", "Value", "Without a value"))
+
+
 def lines_of(segments: Sequence[Segment], space: Workspace, labels: Sequence[str]) -> list[Line]:
     """Segments as rows: count, value, and how many have none."""
     return [

@@ -3,13 +3,14 @@
 import random
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from statistics import median
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from crm_core.analytics import outcomes, pipeline
+from crm_core.analytics import outcomes, pipeline, wins
 from crm_core.analytics.outcomes import Outcomes
 from crm_core.database import Database
 from crm_core.filters import EVERYTHING, OpportunityFilter
@@ -156,11 +157,20 @@ def test_months_of_wins_add_up_to_the_period(worked):
         year = Period(NOW.date() - timedelta(days=400), NOW.date())
         months = outcomes.by_month(session, year, as_of=at)
         whole = outcomes.closed_in(session, year, as_of=at)
-    assert list(months) == year.months()
+        cycles = wins.by_month(session, year, as_of=at)
+    assert list(months) == list(cycles) == year.months()
     for first, found in months.items():
         month = Calendar(zone).period(PeriodKind.MONTH, first)
-        wins = in_period(in_period(rows, OpportunityStage.CLOSED_WON, year, zone), *won_in(month, zone))
-        assert (found.won, found.won_value) == (len(wins), total(wins))
+        won = in_period(in_period(rows, OpportunityStage.CLOSED_WON, year, zone), *won_in(month, zone))
+        assert (found.won, found.won_value) == (len(won), total(won))
+        days = sorted(
+            (row["closed_at"] - row["created_at"]) / timedelta(days=1)
+            for row in won
+            if row["created_at"].astimezone(zone).date() != row["closed_at"].astimezone(zone).date()
+        )
+        cycle = cycles[first]
+        assert (cycle.deals, cycle.timed) == (len(won), len(days))
+        assert cycle.median_days == (median(days) if days else None)
     for name in Outcomes.__dataclass_fields__:
         assert sum(getattr(found, name) for found in months.values()) == getattr(whole, name)
 

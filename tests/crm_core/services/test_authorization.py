@@ -520,6 +520,10 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
     metrics.measure: (Right.LIST, lambda s, w: counted_by_any_figure(s, w.deals)),
     stats.pipeline_stats: (Right.LIST, lambda s, w: stats.pipeline_stats(s, w.deals).open.deals),
     wins.wins_in: (Right.LIST, lambda s, w: wins.wins_in(s, EVER, w.deals).deals),
+    wins.by_month: (
+        Right.LIST,
+        lambda s, w: sum(found.deals for found in wins.by_month(s, EVER, w.deals).values()),
+    ),
 }
 
 ACTORS = ("nobody", "stranger", "teammate", "owner", "manager", "admin", "deactivated")
