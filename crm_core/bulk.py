@@ -35,6 +35,20 @@ def insert_rows(session: Session, table: Table, rows: Sequence[dict[str, Any]]) 
             convert = converters[kind]
             stored[name] = values if convert is None else list(map(convert, values))
     _write(connection, _target(table, stored, connection.dialect), list(zip(*stored.values(), strict=True)))
+    session.info.setdefault("filled", set()).add(table)
+
+
+def count_filled_tables(session: Session) -> None:
+    """Let PostgreSQL know, at the end of a transaction, how many rows are in the tables that were filled.
+
+    It finds out by itself only a minute later; until then it plans for a few rows: a search by name among
+    8,800 imported deals took six seconds instead of 30 ms.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        quote = connection.dialect.identifier_preparer
+        for table in sorted(session.info.get("filled", ()), key=lambda table: table.name):
+            connection.exec_driver_sql(f"ANALYZE {quote.format_table(table)}")
 
 
 def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Converter | None:

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Session
 
-from crm_core import clock, engines, history
+from crm_core import bulk, clock, engines, history
 from crm_core.errors import DatabaseUnavailable, InvalidInput, TransactionMisuse
 from crm_core.kept import Kept
 from crm_core.models import Source
@@ -83,6 +83,7 @@ class Database:
             session.info.update(at=_next_instant(session, at or clock.now()), actor_id=actor)
             history.keep(session, actor_id=actor, source=source, note=note)
             yield session
+            bulk.count_filled_tables(session)
             session.commit()
 
     @contextlib.contextmanager

@@ -1,11 +1,12 @@
 """Rows inserted in bulk are stored like rows inserted one by one."""
 
+from contextlib import closing
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError
 
 from crm_core.bulk import insert_rows
@@ -82,3 +83,13 @@ def test_a_value_that_does_not_fit_is_refused_before_the_database_sees_it(databa
 def test_the_rules_of_the_table_hold(database: Database) -> None:
     with pytest.raises(IntegrityError), database.write() as session:
         insert_rows(session, User.__table__, [user(team_id=99)])
+
+
+def test_a_server_knows_at_once_how_many_rows_there_are(postgres_url: str) -> None:
+    with closing(Database(postgres_url)) as database:
+        with database.write() as session:
+            insert_rows(session, User.__table__, [user() for _ in range(3000)])
+
+        with database.read() as session:
+            known = session.scalar(text("SELECT reltuples FROM pg_class WHERE relname = 'users'"))
+    assert known == 3001

@@ -14,20 +14,11 @@ from crm_core.scope import Scope, scope_of
 
 @dataclass(frozen=True)
 class Cohort:
-    """`first` is the first state of each deal; `scope` what became of it until the instant asked for.
-
-    `created` are the conditions on a deal itself, `owners` those on its first state.
-    """
+    """`first` is the first state of each deal; `scope` what became of it until the instant asked for."""
 
     scope: Scope[Opportunity]
     first: FromClause
-    created: list[ColumnElement[bool]]
-    owners: list[ColumnElement[bool]]
-
-    @property
-    def ids(self) -> Select[int]:
-        """SQL: the deals that were created then, whoever owned them."""
-        return select(self.scope.model.id).where(*self.created)
+    conditions: list[ColumnElement[bool]]
 
     def rows(
         self, *kinds: Kind, others: ColumnElement[str] | str, amount: ColumnElement[Any] | None = None
@@ -38,7 +29,7 @@ class Cohort:
         return (
             select(deal.id, case(*kinds, else_=others).label("kind"), worth.label("amount"))
             .join(self.first, (self.first.c.id == deal.id) & (self.first.c.version == 1))
-            .where(*self.created, *self.owners)
+            .where(*self.conditions)
         )
 
 
@@ -49,4 +40,4 @@ def cohort_of(asked: Question) -> Cohort:
     created_at = scope.model.created_at
     within = [scope.moment.calendar.within(created_at, asked.period)] if asked.period else []
     owners = asked.where.on_owner(partial(is_one_of, first.c.owner_id))
-    return Cohort(scope, first, [*within, *scope.conditions], list(owners))
+    return Cohort(scope, first, [*within, *owners, *scope.conditions])

@@ -5,7 +5,7 @@ from sqlalchemy import String, cast
 from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Question, by_kind, ratio
 from crm_core.analytics.metrics.cohort import cohort_of
 from crm_core.analytics.rate import Rate
-from crm_core.filters.opportunity import furthest_steps
+from crm_core.filters.opportunity import furthest_step
 from crm_core.models import OPEN_STAGES, OpportunityStage
 
 PENDING, LOST = "pending", "lost"
@@ -20,14 +20,14 @@ def funnel(asked: Question) -> Figure:
     """
     cohort = cohort_of(asked)
     deal = cohort.scope.model
-    furthest = furthest_steps(cohort.scope.moment, among=cohort.ids).subquery("furthest")
+    step_reached = cast(furthest_step(deal, cohort.scope.moment), String)
     groups = asked.sort(
         cohort.rows(
             (deal.is_no_real_loss(), DOES_NOT_COUNT),
             (deal.is_won, WON.value),
-            (deal.is_open, cast(furthest.c.step, String) + PENDING),
-            others=cast(furthest.c.step, String) + LOST,
-        ).join(furthest, furthest.c.id == deal.id)
+            (deal.is_open, step_reached + PENDING),
+            others=step_reached + LOST,
+        )
     )
     parts: dict[str, Figure] = {WON: Figure(groups[WON].count, groups[WON], groups[WON], label=WON.label)}
     for step, stage in reversed(list(enumerate(OPEN_STAGES))):
