@@ -4,7 +4,7 @@ Records without an owner are everybody's. Everyone reads everything unless the w
 team or to one's own; what a user may not read is not found.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -56,6 +56,12 @@ class NeedsAdmin(NotAllowed):
         super().__init__(f"Only an admin can {action}.{ask}")
 
 
+class NeedsManager(NotAllowed):
+    def __init__(self, action: str, managers: list[str]) -> None:
+        who = f"{', '.join(managers)} or an admin" if managers else "an admin"
+        super().__init__(f"Only {who} can {action}.")
+
+
 def actor_of(session: Session) -> Actor:
     """Who acts. Raises `NotSignedIn` for nobody we know, and for a user who was deactivated."""
     return _remembered(session, "actor", lambda: _find_actor(session, session.info.get("actor_id")))
@@ -76,13 +82,26 @@ def require_admin(session: Session, action: str) -> None:
         raise NeedsAdmin(action, list(session.scalars(active_admins.limit(NAMED))))
 
 
+def require_manager(session: Session, action: str) -> None:
+    """Let only admins and managers of some team pass. Raises `NeedsManager`, which names the actor's own."""
+    if managed_teams(session) == frozenset():
+        raise NeedsManager(action, _managers_of(session, actor_of(session).team_id))
+
+
+def require_manager_of(session: Session, team_id: int | None, action: str) -> None:
+    """Let only the team's managers and admins pass; without a team only admins. Raises `NeedsManager`."""
+    teams = managed_teams(session)
+    if teams is not None and team_id not in teams:
+        raise NeedsManager(action, _managers_of(session, team_id))
+
+
 def require_change(session: Session, record: Record) -> None:
     """Let only those pass who may change the record. Raises `BelongsToSomebodyElse`, which names them."""
     owners = _changeable_owners(session)
     if owners is None or record.owner_id is None or record.owner_id in owners:
         return
     owner = session.get_one(User, record.owner_id)
-    raise BelongsToSomebodyElse(record, owner, _managers_of(session, owner))
+    raise BelongsToSomebodyElse(record, owner, _managers_of(session, owner.team_id, but=owner.id))
 
 
 def may_read(session: Session, record: Record) -> bool:
@@ -132,11 +151,21 @@ def readable_owners(session: Session) -> frozenset[int] | None:
     return _remembered(session, "readable_owners", lambda: _find_readable_owners(session))
 
 
+def readable_teams(session: Session) -> frozenset[int] | None:
+    """The teams whose members' records the actor may read, all of them; None: every team."""
+    return _remembered(session, "readable_teams", lambda: _find_readable_teams(session))
+
+
+def managed_teams(session: Session) -> frozenset[int] | None:
+    """The teams that the actor manages; None: every team, and those who belong to none."""
+    return _remembered(session, "managed_teams", lambda: _find_managed_teams(session))
+
+
 def _find_changeable_owners(session: Session) -> frozenset[int] | None:
-    actor = actor_of(session)
-    if actor.id is None or actor.is_admin:
+    actor, teams = actor_of(session), managed_teams(session)
+    if actor.id is None or teams is None:
         return None
-    return _members(session, _led_teams(session, actor)) | {actor.id}
+    return _members(session, teams) | {actor.id}
 
 
 def _find_readable_owners(session: Session) -> frozenset[int] | None:
@@ -149,25 +178,40 @@ def _find_readable_owners(session: Session) -> frozenset[int] | None:
     return owners | _members(session, {own_team})
 
 
-def _led_teams(session: Session, actor: Actor) -> set[int]:
-    """The teams that a manager belongs to or is named the manager of."""
+def _find_readable_teams(session: Session) -> frozenset[int] | None:
+    owners, managed = readable_owners(session), managed_teams(session)
+    if owners is None or managed is None:
+        return None
+    hidden, seen = set[int | None](), set[int | None](managed)
+    for user_id, team_id in session.execute(select(User.id, User.team_id)):
+        (seen if user_id in owners else hidden).add(team_id)
+    return frozenset(team_id for team_id in seen - hidden if team_id is not None)
+
+
+def _find_managed_teams(session: Session) -> frozenset[int] | None:
+    """A manager manages the team that they belong to, and those that they are named the manager of."""
+    actor = actor_of(session)
+    if actor.is_admin:
+        return None
     if actor.role is not Role.MANAGER:
-        return set()
+        return frozenset()
     led = select(Team.id).where(or_(Team.manager_id == actor.id, Team.id == actor.team_id))
-    return set(session.scalars(led))
+    return frozenset(session.scalars(led))
 
 
-def _members(session: Session, teams: set[int]) -> frozenset[int]:
+def _members(session: Session, teams: Set[int]) -> frozenset[int]:
     if not teams:
         return frozenset()
     return frozenset(session.scalars(select(User.id).where(User.team_id.in_(teams))))
 
 
-def _managers_of(session: Session, owner: User) -> list[str]:
-    """The names of those who may change the owner's records for being their manager."""
-    if owner.team_id is None:
+def _managers_of(session: Session, team_id: int | None, *, but: int | None = None) -> list[str]:
+    """The names of those who may change a member's records for being their manager."""
+    if team_id is None:
         return []
-    named = select(Team.manager_id).where(Team.id == owner.team_id)
-    leads_the_team = or_(User.team_id == owner.team_id, User.id.in_(named))
-    managers = select(User.name).where(User.role == Role.MANAGER, User.is_active, User.id != owner.id)
+    named = select(Team.manager_id).where(Team.id == team_id)
+    leads_the_team = or_(User.team_id == team_id, User.id.in_(named))
+    managers = select(User.name).where(
+        User.role == Role.MANAGER, User.is_active, User.id.is_distinct_from(but)
+    )
     return list(session.scalars(managers.where(leads_the_team).order_by(User.id).limit(NAMED)))

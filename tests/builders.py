@@ -1,7 +1,7 @@
 """Builders: a test names only what it cares about."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -20,6 +20,8 @@ from crm_core.models import (
     OpportunityStage,
     Outcome,
     Role,
+    Target,
+    TargetPeriod,
     Team,
     User,
 )
@@ -85,6 +87,11 @@ class Make:
 
     def team(self, name: str = "North", **answers: Any) -> Team:
         return self._add(Team(name=name, **answers))
+
+    def target(self, amount: int = 100, **answers: Any) -> Target:
+        answers.setdefault("period", TargetPeriod.MONTH)
+        answers.setdefault("starts_on", date(2026, 3, 1))
+        return self._add(Target(amount=Decimal(amount), **answers))
 
     def people(self) -> People:
         north, south = self.team("North").id, self.team("South").id

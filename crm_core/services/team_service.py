@@ -97,7 +97,7 @@ def delete_team(session: Session, team_id: int) -> None:
             f"“{team.name}” has members: {', '.join(members[:NAMED])}{more}. Move them to another team first."
         )
     if session.scalar(select(exists().where(Target.team_id == team.id))):
-        raise TeamIsInUse(f"“{team.name}” has targets to reach. Delete those first.")
+        raise TeamIsInUse(f"“{team.name}” has targets. Delete them under Settings, Targets first.")
     session.delete(team)
     session.flush()  # so that it is found no more
 

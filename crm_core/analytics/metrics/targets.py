@@ -172,13 +172,13 @@ def _chosen(
     members = defaultdict[int | None, set[int]](set)
     for user_id, team_id in session.execute(select(User.id, User.team_id)):
         members[team_id].add(user_id)
-    readable = permissions.readable_owners(session)
+    readable, whole_teams = permissions.readable_owners(session), permissions.readable_teams(session)
     chosen: list[Target] = []
     people: set[int] = set()
     for team_id in where.teams or {*session.scalars(select(Team.id)), None}:
         everybody = members[team_id]
         users = everybody & (where.owners or everybody) & (everybody if readable is None else readable)
-        is_whole = not where.owners and (readable is None or users == everybody != set())
+        is_whole = not where.owners and (whole_teams is None or team_id in whole_teams)
         own = of_teams[team_id] if is_whole else []
         if _months(own) != months:
             own = [target for user_id in users for target in of_users[user_id]]

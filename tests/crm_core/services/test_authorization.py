@@ -38,7 +38,7 @@ from crm_core.database import Database
 from crm_core.errors import CrmError, NotAllowed, NotFound, NotSignedIn
 from crm_core.exporting import ExportFormat
 from crm_core.filters import CompanyFilter, ContactFilter, LeadFilter, OpportunityFilter
-from crm_core.models import LeadStatus, OpportunityStage, Outcome, Role, Settings, Visibility
+from crm_core.models import LeadStatus, OpportunityStage, Outcome, Role, Settings, TargetPeriod, Visibility
 from crm_core.periods import Period, PeriodChoice
 from crm_core.schemas.company import CompanyCreate, CompanyUpdate
 from crm_core.schemas.contact import ContactCreate, ContactUpdate
@@ -53,6 +53,7 @@ from crm_core.schemas.settings import (
     SettingsUpdate,
     StageSettingsUpdate,
 )
+from crm_core.schemas.target import TargetSet, TargetUpdate
 from crm_core.schemas.team import TeamCreate, TeamUpdate
 from crm_core.schemas.user import UserCreate, UserUpdate
 from crm_core.scope import scope_of
@@ -67,6 +68,7 @@ from crm_core.services import (
     preference_service,
     saved_view_service,
     settings_service,
+    target_service,
     team_service,
     token_service,
     undo_service,
@@ -112,6 +114,9 @@ class Right(StrEnum):
     CHANGE = "the owner, their manager, an admin"
     BULK = "the same, for many at once"
     ADMIN = "an admin"
+    MANAGER = "the manager, an admin"
+    MANAGER_SEES = "the same; to those who may not read it does not exist"
+    MANAGER_LISTS = "whoever is signed in, but only what they manage is in the answer"
     OWNER = "oneself, or an admin"
     AUTHOR = "oneself alone"
     OWNER_SEES = "the same; to others it does not exist"
@@ -138,10 +143,15 @@ class World:
     token: int
     view: int
     action: int
+    target: int
 
     @property
     def rita(self) -> int:
         return self.actors["owner"]
+
+    @property
+    def quota(self) -> TargetSet:
+        return TargetSet(user_id=self.rita, period=TargetPeriod.MONTH, starts_on=date(2026, 3, 1), amount=7)
 
     @property
     def deals(self) -> OpportunityFilter:
@@ -419,6 +429,19 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         lambda s, w: team_service.update_team(s, w.team, TeamUpdate(name="Other")),
     ),
     team_service.delete_team: (Right.ADMIN, lambda s, w: team_service.delete_team(s, w.team + 2)),
+    target_service.get_targets: (Right.LIST, lambda s, w: target_service.get_targets(s)),
+    target_service.get_target: (Right.READ, lambda s, w: target_service.get_target(s, w.target)),
+    target_service.get_holders: (Right.MANAGER_LISTS, lambda s, w: target_service.get_holders(s)),
+    target_service.find_target: (Right.LIST, lambda s, w: target_service.find_target(s, w.quota)),
+    target_service.set_target: (Right.MANAGER, lambda s, w: target_service.set_target(s, w.quota)),
+    target_service.update_target: (
+        Right.MANAGER_SEES,
+        lambda s, w: target_service.update_target(s, w.target, TargetUpdate(amount=5)),
+    ),
+    target_service.delete_target: (
+        Right.MANAGER_SEES,
+        lambda s, w: target_service.delete_target(s, w.target),
+    ),
     token_service.create_token: (Right.OWNER, lambda s, w: token_service.create_token(s, w.rita)),
     token_service.get_tokens: (Right.OWNER_LISTS, lambda s, w: token_service.get_tokens(s)),
     token_service.revoke_token: (Right.OWNER_SEES, lambda s, w: token_service.revoke_token(s, w.token)),
@@ -527,7 +550,8 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
 }
 
 ACTORS = ("nobody", "stranger", "teammate", "owner", "manager", "admin", "deactivated")
-MAY_CHANGE = {"owner", "manager", "admin"}
+MANAGE = {"manager", "admin"}
+MAY_CHANGE = {"owner", *MANAGE}
 MAY_READ = {
     Visibility.ALL: {*MAY_CHANGE, "teammate", "stranger"},
     Visibility.TEAM: {*MAY_CHANGE, "teammate"},
@@ -547,6 +571,12 @@ def expected(right: Right, actor: str, visibility: Visibility) -> str | type[Crm
             return ALLOWED if actor == "admin" else NotAllowed
         case Right.OWNER:
             return ALLOWED if actor in ("owner", "admin") else NotAllowed
+        case Right.MANAGER:
+            return ALLOWED if actor in MANAGE else NotAllowed
+        case Right.MANAGER_SEES:
+            return ALLOWED if actor in MANAGE else NotAllowed if reads else NotFound
+        case Right.MANAGER_LISTS:
+            return ALLOWED if actor in MANAGE else EMPTY
         case Right.AUTHOR:
             return ALLOWED if actor == "owner" else NotAllowed
         case Right.OWNER_SEES:
@@ -622,6 +652,7 @@ def world(database: Database) -> World:
             token=token_service.create_token(session, rita).token.id,
             view=view,
             action=action,
+            target=make.target(7, user_id=rita).id,
         )
 
 
@@ -648,7 +679,7 @@ def tried(database: Database, world: World, actor: str, right: Right, use: Use) 
             return kind_of(refusal.refusals[next(iter(refusal.refusals))])
         except CrmError as refusal:
             return kind_of(refusal)
-        if right in (Right.LIST, Right.OWNER_LISTS) and not answer:
+        if right in (Right.LIST, Right.OWNER_LISTS, Right.MANAGER_LISTS) and not answer:
             return EMPTY
         raise Discard
     return ALLOWED

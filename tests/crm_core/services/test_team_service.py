@@ -1,12 +1,9 @@
 """What can be done with teams, and what can't."""
 
-from datetime import date
-from decimal import Decimal
-
 import pytest
 
 from crm_core.errors import NotSignedIn
-from crm_core.models import LOCAL_USER_ID, Role, Target, TargetPeriod
+from crm_core.models import LOCAL_USER_ID, Role
 from crm_core.permissions import NeedsAdmin
 from crm_core.schemas.team import TeamCreate, TeamUpdate
 from crm_core.services.records import RecordNotFound
@@ -175,11 +172,9 @@ def test_a_large_team_is_not_named_as_a_whole(database, north):
 
 def test_a_team_with_targets_stays(database, north):
     with database.write() as session:
-        session.add(
-            Target(team_id=north, period=TargetPeriod.MONTH, starts_on=date(2026, 3, 1), amount=Decimal(1))
-        )
+        Make(session).target(team_id=north)
 
-    with refusal(database, TeamIsInUse, "“North” has targets to reach") as session:
+    with refusal(database, TeamIsInUse, "“North” has targets. Delete them under Settings") as session:
         delete_team(session, north)
 
 
