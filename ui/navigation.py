@@ -81,5 +81,6 @@ def _screens() -> dict[str, list[StreamlitPage]]:
             st.Page("pages/settings/stages.py", title="Stages", icon=":material/stacked_bar_chart:"),
             st.Page("pages/settings/reasons.py", title="Close reasons", icon=":material/rule:"),
             st.Page("pages/settings/people.py", title="People and teams", icon=":material/group:"),
+            st.Page("pages/settings/targets.py", title="Targets", icon=":material/flag:"),
         ],
     }

@@ -117,14 +117,21 @@ class Form:
         Raises `InvalidInput`, and `ChangedWhileOpen` where the same was changed meanwhile.
         """
         names = [name for name in self.fields if name.startswith(part)]
-        current = {name: getattr(now, name.removeprefix(part)) for name in names}
-        changed = self._changed({name: self.shown[name] for name in names})
-        theirs = [name for name in changed if current[name] not in (self.shown[name], self.typed[name])]
-        if theirs:
-            raise ChangedWhileOpen([self._told(name, current[name]) for name in theirs], current)
+        changed = self.changed({name: getattr(now, name.removeprefix(part)) for name in names})
         return self._checked(
             schema, {name.removeprefix(part): value for name, value in changed.items()}, part
         )
+
+    def changed(self, now: Mapping[str, Any]) -> dict[str, Any]:
+        """What this user typed otherwise than it was shown, of those fields; `now` is what they hold by now.
+
+        Raises `ChangedWhileOpen` where the same was changed meanwhile.
+        """
+        changed = self._changed({name: self.shown[name] for name in now})
+        theirs = [name for name in changed if now[name] not in (self.shown[name], self.typed[name])]
+        if theirs:
+            raise ChangedWhileOpen([self._told(name, now[name]) for name in theirs], now)
+        return changed
 
     def _told(self, name: str, theirs: Any) -> str:
         told = self.fields[name]
@@ -229,10 +236,10 @@ def opener(
     )
 
 
-def may_change(action: str) -> bool:
+def may_change(action: str, require: Callable[[Session, str], None] = permissions.require_admin) -> bool:
     """Whether this user may; if not, a sentence says who can. `action` completes “Only an admin can …”."""
     try:
-        load(permissions.require_admin, action)
+        load(require, action)
     except NotAllowed as refusal:
         st.info(words.literal(str(refusal), limit=messages.SENTENCE), icon=":material/lock:")
         return False

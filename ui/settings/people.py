@@ -1,6 +1,6 @@
 """Who works here: a row for each person, found by name, and the form to add or change one."""
 
-from math import ceil
+from functools import partial
 
 import streamlit as st
 from sqlalchemy.orm import Session
@@ -10,12 +10,11 @@ from crm_core.schemas.user import UserCreate, UserUpdate
 from crm_core.services import user_service
 from crm_core.services.user_service import UserRow
 from ui import words
-from ui.data import load, workspace
-from ui.settings import form, teams
+from ui.data import load
+from ui.settings import form, paging, teams
 from ui.settings.form import Field, Form
 
 NAME = "person"
-PAGE_ROWS = 20
 NAME_LIMIT, EMAIL_LIMIT = 200, 254
 ROLE_COLORS = {Role.REP: "gray", Role.MANAGER: "blue", Role.ADMIN: "violet"}
 ROLES = {role: role.label for role in Role}
@@ -57,7 +56,8 @@ def show(*, may_change: bool) -> None:
         if not found:
             st.info("Nobody is called so. Search for another word.", icon=":material/person_off:")
             return
-        _page(found, f"people_page {searched}", may_change=may_change)
+        draw = partial(_row, may_change=may_change)
+        paging.show(found, draw, key=f"people_page {searched}", noun="people")
 
 
 def show_dialog() -> None:
@@ -65,21 +65,6 @@ def show_dialog() -> None:
     if opened := form.in_dialog(NAME):
         draw = _add if opened.is_new else _change
         draw(opened)
-
-
-def _page(found: list[UserRow], key: str, *, may_change: bool) -> None:
-    """Another search has another key, and so begins at its first page."""
-    rows, below = st.container(gap="small"), st.container(horizontal=True, vertical_alignment="center")
-    first = 0
-    with below:
-        if len(found) > PAGE_ROWS:
-            first = (st.pagination(ceil(len(found) / PAGE_ROWS), key=key) - 1) * PAGE_ROWS
-            space, last = workspace(), min(first + PAGE_ROWS, len(found))
-            shown = f"{words.number(first + 1, space)}–{words.number(last, space)}"
-            st.caption(f"{shown} of {words.number(len(found), space)} people")
-    with rows:
-        for person in found[first : first + PAGE_ROWS]:
-            _row(person, may_change=may_change)
 
 
 def _row(person: UserRow, *, may_change: bool) -> None:

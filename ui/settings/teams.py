@@ -9,7 +9,7 @@ from crm_core.services import team_service, user_service
 from crm_core.services.user_service import UserRow
 from ui import words
 from ui.data import load, workspace
-from ui.settings import form
+from ui.settings import form, targets
 from ui.settings.form import Field, Form
 
 NAME, DELETED = "team", "deleted_team"
@@ -89,6 +89,7 @@ def _delete(opened: Form) -> None:
         "No person and no record goes with it: only a team without members and targets can be deleted."
     )
     form.refusal(opened)
+    targets.link(opened.record_id)
     st.button("Delete", key=f"delete {opened.id}", type="primary", on_click=_save_deletion, args=(opened,))
 
 
