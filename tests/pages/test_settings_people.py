@@ -4,6 +4,7 @@ import pytest
 
 from crm_core.models import LOCAL_USER_ID, User
 from crm_core.models.user import Role
+from crm_core.schemas.team import TeamUpdate
 from crm_core.schemas.user import UserUpdate
 from crm_core.services import team_service, user_service
 from tests.pages.settings import boxes, button, plain, selected, typed
@@ -123,6 +124,29 @@ def test_the_same_changed_meanwhile_is_shown_and_asked(open_page, database, give
     button(page, "Save").click().run()
 
     assert people(database)["Rita Rep"].role is Role.MANAGER
+
+
+def test_another_team_and_another_manager_chosen_meanwhile_are_told_by_name(open_page, database, given):
+    with given() as make:
+        north, south = make.team("North").id, make.team("South").id
+        rita = make.user("Rita Rep").id
+        mia = make.user("Mia Manager", role=Role.MANAGER).id
+
+    page = open_page(PEOPLE)
+    button(page, "Rita Rep").click().run()
+    boxes(page)["Team"].set_value(south)
+    with database.write() as session:
+        user_service.update_user(session, rita, UserUpdate(team_id=north))
+    button(page, "Save").click().run()
+    assert "Team was changed meanwhile: it is “North” now, yours is “South”" in plain(page.error[0].value)
+
+    page = open_page(PEOPLE)
+    button(page, "North").click().run()
+    boxes(page)["Manager"].set_value(mia)
+    with database.write() as session:
+        team_service.update_team(session, north, TeamUpdate(manager_id=LOCAL_USER_ID))
+    button(page, "Save").click().run()
+    assert "it is “Local user” now, yours is “Mia Manager”" in plain(page.error[0].value)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ click on its button still means the form that the first one has saved, and does 
 their state: Streamlit then shows what they hold even if a click cut short the run that drew them first.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -49,11 +49,17 @@ class Field:
 
 
 class ChangedWhileOpen(Conflict):
-    """Fields that this user changed were changed by somebody else meanwhile; `now` is what holds by now."""
+    """Fields that this user changed were changed by somebody else meanwhile; `now` is what holds by now.
 
-    def __init__(self, sentences: list[str], now: Mapping[str, Any]) -> None:
+    It is told once the transaction is over: a field's values may have to be looked up.
+    """
+
+    def __init__(self, tell: Callable[[], Iterable[str]], now: Mapping[str, Any]) -> None:
+        self.tell = tell
         self.now = now
-        super().__init__(" ".join([*sentences, "Save again to put yours in its place."]))
+
+    def __str__(self) -> str:
+        return " ".join([*self.tell(), "Save again to put yours in its place."])
 
 
 @dataclass
@@ -130,7 +136,7 @@ class Form:
         changed = self._changed({name: self.shown[name] for name in now})
         theirs = [name for name in changed if now[name] not in (self.shown[name], self.typed[name])]
         if theirs:
-            raise ChangedWhileOpen([self._told(name, now[name]) for name in theirs], now)
+            raise ChangedWhileOpen(lambda: [self._told(name, now[name]) for name in theirs], now)
         return changed
 
     def _told(self, name: str, theirs: Any) -> str:

@@ -305,7 +305,7 @@ def _require_known(session: Session, opened: Form, draft: TargetSet, space: Work
     if opened.shown != now:
         holder, when = (opened.fields[name].told(now[name]) for name in ("holder", "when"))
         told = f"{holder} has a target for {when} already: it is {words.money(there.amount, space)}."
-        raise ChangedWhileOpen([told], now)
+        raise ChangedWhileOpen(lambda: [told], now)
 
 
 def _save_change(opened: Form, told: str) -> None:
