@@ -1,5 +1,6 @@
 """The settings in a real browser: each change once, by those who saw what they change."""
 
+import re
 import shutil
 from datetime import UTC, datetime
 
@@ -8,14 +9,14 @@ from playwright.sync_api import expect
 from sqlalchemy import func, select
 
 from crm_core.database import Database
-from crm_core.models import LOCAL_USER_ID, OpportunityStage, Outcome, Source, Team, Transaction, User
+from crm_core.models import LOCAL_USER_ID, OpportunityStage, Outcome, Source, Target, Team, Transaction, User
 from crm_core.schemas.opportunity import OpportunityCreate
 from crm_core.services import opportunity_service, settings_service
 from tests.browser.conftest import EVERY_LOOK, PHONE
 from tests.builders import Make
 from tests.serving import served
 
-SCREENS = ["workspace", "stages", "reasons", "people"]
+SCREENS = ["workspace", "stages", "reasons", "people", "targets"]
 TRIES = 20
 HOSTILE = "**x** :red[y] <img src=x onerror=alert(1)> [a](javascript:alert(2)) ![x](http://example.com/x.png)"
 
@@ -132,6 +133,76 @@ def test_a_triple_click_adds_one_team_and_one_reason(look, workspace, address):
     assert labels.count("Legal") == 1
 
 
+@EVERY_LOOK
+def test_a_target_is_set_once_and_the_dashboard_follows_it(look, migrated_file, tmp_path, size, scheme):
+    shutil.copy(migrated_file, tmp_path / "crm.db")
+    database = Database(f"sqlite:///{tmp_path / 'crm.db'}")
+    with database.write(at=datetime.now(UTC)) as session:
+        make = Make(session)
+        rita = make.people().rita
+        for worth in (30_000, 7_500):
+            make.won(worth, owner_id=rita)
+    with served(database.url.render_as_string()) as address:
+        seen = look(address, size=size, scheme=scheme)
+        seen.open("targets")
+        seen.screenshot(f"targets-none-{size[0]}-{scheme}")
+
+        seen.press("Set a target")
+        dialog(seen).get_by_role("combobox", name="Person or team").click()
+        seen.page.keyboard.type("Rita")
+        seen.page.get_by_role("option", name="Rita Rep").click()
+        dialog(seen).get_by_label("Amount").fill("$50,000")
+        seen.screenshot(f"targets-set-{size[0]}-{scheme}")
+        click_thrice(dialog(seen).get_by_role("button", name="Set", exact=True))
+        seen.page.get_by_text("the target is set").wait_for()
+        expect(seen.page.get_by_role("button", name="$50,000")).to_have_count(1)
+        seen.settle()
+        seen.screenshot(f"targets-{size[0]}-{scheme}")
+        assert count(database, Target) == 1
+        assert changes(database) == 1
+
+        seen.open("?dashboard_period=This+quarter")
+        expect(seen.page.get_by_text(f"{100 * 37_500 // 50_000}% of the target $50,000")).to_be_visible()
+        seen.screenshot(f"targets-dashboard-{size[0]}-{scheme}")
+
+        seen.open("targets")
+        seen.page.get_by_role("button", name="$50,000").click()
+        dialog(seen).get_by_label("Amount").fill("25000")
+        click_thrice(dialog(seen).get_by_role("button", name="Save", exact=True))
+        expect(seen.page.get_by_role("button", name="$25,000")).to_have_count(1)
+        seen.settle()
+        seen.open("?dashboard_period=This+quarter")
+        expect(seen.page.get_by_text("150% of the target $25,000")).to_be_visible()
+
+        seen.open("targets")
+        seen.page.get_by_role("button", name="$25,000").click()
+        click_thrice(dialog(seen).get_by_role("button", name="Delete this target"))
+        dialog(seen).get_by_text("goes away for good").wait_for()
+        seen.settle()
+        assert count(database, Target) == 1
+        seen.screenshot(f"targets-delete-{size[0]}-{scheme}")
+        click_thrice(dialog(seen).get_by_role("button", name="Delete", exact=True))
+        expect(dialog(seen)).to_have_count(0)
+        expect(seen.page.get_by_role("button", name="$25,000")).to_have_count(0)
+        assert count(database, Target) == 0
+        assert changes(database) == 3
+    assert (seen.complaints, seen.foreign) == ([], [])
+    database.close()
+
+
+def test_the_year_of_the_targets_is_in_the_address(look, demo_address):
+    seen = look(demo_address)
+    seen.open("targets")
+
+    last = datetime.now(UTC).year - 1
+    seen.page.get_by_role("radio", name=str(last)).click()
+    expect(seen.page).to_have_url(re.compile(rf"targets_year={last}"))
+    seen.settle()
+    seen.open(f"targets?targets_year={last}")
+    expect(seen.page.get_by_role("radio", name=str(last))).to_be_checked()
+    assert seen.complaints == []
+
+
 def test_two_people_at_one_form_see_both_values(look, workspace, address):
     mine, theirs = look(address), look(address)
     for seen in (mine, theirs):
@@ -201,12 +272,16 @@ def test_hostile_names_are_only_text(look, migrated_file, tmp_path):
     with served(database.url.render_as_string()) as address:
         seen = look(address, size=PHONE)
         seen.page.on("dialog", lambda alert: pytest.fail(f"A name ran as a script: {alert.message}"))
-        for screen, name in (("reasons", HOSTILE[:100]), ("people", HOSTILE)):
+        for screen, name, opener in (
+            ("reasons", HOSTILE[:100], "x*"),
+            ("people", HOSTILE, "x*"),
+            ("targets", HOSTILE, "Set Q1"),
+        ):
             seen.open(screen)
             shown = seen.page.get_by_test_id("stMain").inner_text().replace("\u2060", "")
             assert name in shown
             assert seen.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-            seen.page.get_by_role("button", name="x*").first.click()
+            seen.page.get_by_role("button", name=opener).first.click()
             dialog(seen).wait_for()
             seen.settle()
             seen.screenshot(f"settings-hostile-{screen}")
