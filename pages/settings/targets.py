@@ -12,7 +12,5 @@ st.caption(
     " changes."
 )
 
-form.may_change(CHANGE, require_manager)
-targets.show()
-
+targets.show(may_change=form.may_change(CHANGE, require_manager))
 targets.show_dialog()

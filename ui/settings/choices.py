@@ -1,4 +1,4 @@
-"""What there is to choose from: currencies, languages, time zones, months, each by its label."""
+"""What there is to choose from: currencies, languages, time zones, months, people, each by its label."""
 
 from datetime import date
 from functools import cache
@@ -10,6 +10,10 @@ from babel.languages import get_official_languages
 from babel.numbers import get_currency_name, get_territory_currencies
 
 from crm_core.schemas.settings import time_zones
+from crm_core.services import user_service
+from crm_core.services.user_service import UserRow
+from ui import words
+from ui.data import load
 
 SCREENS = "en"
 """The language of the screens."""
@@ -75,6 +79,16 @@ def months() -> dict[int, str]:
 def month(number: int) -> str:
     """“April”."""
     return format_date(date(2000, number, 1), "LLLL", locale=SCREENS)
+
+
+def people() -> dict[int, str]:
+    """Everybody by name, namesakes with their address or number."""
+    found: list[UserRow] = load(user_service.get_users)
+    names = [words.one_line(person.name) for person in found]
+    return {
+        person.id: name if names.count(name) == 1 else f"{name} ({person.email or person.id})"
+        for person, name in zip(found, names, strict=True)
+    }
 
 
 def _is_of_a_place(name: str) -> bool:

@@ -37,11 +37,11 @@ Span = tuple[TargetPeriod, date]
 """What a target is for, and its first day."""
 
 
-def show() -> None:
+def show(*, may_change: bool) -> None:
     """The year, and whoever has a target in it or can get one, by name."""
     year = _chosen_year()
     targets = load(target_service.get_targets, _whole(year))
-    settable = load(target_service.get_holders)
+    settable = load(target_service.get_holders) if may_change else []
     rows: dict[Holder, list[TargetRow]] = defaultdict(list)
     for holder in settable:
         if holder.is_active:
@@ -229,11 +229,12 @@ def _new(holder: Holder, first_day: date) -> dict[str, object]:
 
 def _holders(settable: list[Holder]) -> dict[Key, str]:
     """Whoever can get a target, each by a label of their own."""
+    people = choices.people()
+    active = [holder for holder in settable if holder.is_active]
     return words.told_apart(
         {
-            _key(holder): holder.name if holder.user_id else f"{holder.name} (team)"
-            for holder in settable
-            if holder.is_active
+            _key(each): f"{each.name} (team)" if each.team_id else people.get(each.user_id or 0, each.name)
+            for each in active
         }
     )
 

@@ -9,7 +9,7 @@ from crm_core.services import team_service, user_service
 from crm_core.services.user_service import UserRow
 from ui import words
 from ui.data import load, workspace
-from ui.settings import form, targets
+from ui.settings import choices, form, targets
 from ui.settings.form import Field, Form
 
 NAME, DELETED = "team", "deleted_team"
@@ -126,13 +126,8 @@ def _draw(opened: Form) -> None:
 
 
 def _people() -> dict[int, str]:
-    """Everybody by a label of their own."""
-    people: list[UserRow] = load(user_service.get_users)
-    names = [words.one_line(person.name) for person in people]
-    named = {NONE: NOBODY}
-    for person, name in zip(people, names, strict=True):
-        named[person.id] = name if names.count(name) == 1 else f"{name} ({person.email or person.id})"
-    return named
+    """Everybody by a label of their own, and nobody."""
+    return {NONE: NOBODY} | choices.people()
 
 
 def _managers() -> dict[int, str]:
