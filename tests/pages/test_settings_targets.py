@@ -263,6 +263,17 @@ def test_whoever_left_keeps_a_row_and_gets_no_new_target(open_page, database, gi
     assert "Rita Rep" not in boxes(page)["Person or team"].options
 
 
+def test_the_form_begins_with_somebody_who_is_there(open_page, given):
+    with given() as make:
+        make.user("Aaron", is_active=False)
+    page = open_page(TARGETS)
+
+    button(page, "Set a target").click().run()
+
+    assert selected(page, "Person or team") == ("user_id", LOCAL_USER_ID)
+    assert boxes(page)["Person or team"].options == ["Local user"]
+
+
 def test_hostile_names_are_shown_as_typed(open_page, given):
     with given() as make:
         make.team(HOSTILE)

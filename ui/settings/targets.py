@@ -42,10 +42,8 @@ def show(*, may_change: bool) -> None:
     year = _chosen_year()
     targets = load(target_service.get_targets, _whole(year))
     settable = load(target_service.get_holders) if may_change else []
-    rows: dict[Holder, list[TargetRow]] = defaultdict(list)
-    for holder in settable:
-        if holder.is_active:
-            rows[holder] = []
+    active = [holder for holder in settable if holder.is_active]
+    rows = defaultdict[Holder, list[TargetRow]](list, {holder: [] for holder in active})
     for target in targets:
         rows[target.holder].append(target)
     if not targets:
@@ -53,8 +51,8 @@ def show(*, may_change: bool) -> None:
     if not rows:
         return
     with st.container(border=True):
-        if settable:
-            _add_button(settable, year)
+        if active:
+            _add_button(active, year)
         draw = partial(_row, targets=rows, settable=settable, year=year)
         paging.show(sorted(rows, key=_order), draw, key=f"targets_page {year}", noun="people and teams")
     st.caption(
@@ -107,7 +105,7 @@ def _tell_nothing_is_set(year: int, *, may_set: bool) -> None:
     st.info(told, icon=":material/flag:")
 
 
-def _add_button(settable: list[Holder], year: int) -> None:
+def _add_button(active: list[Holder], year: int) -> None:
     calendar, now = workspace().calendar, today()
     this_quarter = calendar.period(PeriodKind.QUARTER, now).start
     first_day = this_quarter if year == now.year else date(year, 1, 1)
@@ -116,7 +114,7 @@ def _add_button(settable: list[Holder], year: int) -> None:
         key="set_target",
         icon=":material/add:",
         on_click=form.open_dialog,
-        args=(NEW, _fields(settable, year), _new(settable[0], first_day)),
+        args=(NEW, _fields(active, year), _new(active[0], first_day)),
     )
 
 
