@@ -1,8 +1,10 @@
 // The second and the third of several clicks at one place belong to what the first one hit. Where something else is there
-// by then, as when a popover has done its work and closed, they would press what lay behind it.
+// by then, as when a popover has done its work and closed, they would press what lay behind it. A button in a dialog is
+// pressed once: asked for a dialog that it is about to close, Streamlit can leave it standing with nothing in it working.
 const MOST_BETWEEN = 500 // ms from one press to the next of the same nervous hand; the browser's own count has no limit
 const MOST_APART = 8 // px
 const CONTROL = 'a, button, input, label, textarea, tr, [role="button"], [role="option"], [role="radio"], [tabindex]'
+const ONCE = '[role="dialog"] :is([data-testid="stButton"], [data-testid="stFormSubmitButton"])'
 
 let listening
 let last = { x: -1, y: -1, time: 0 }
@@ -32,15 +34,19 @@ function isNext(event) {
 function press(event, isNext) {
   before = first
   if (!isNext) first = controlOf(event)
-  isLate = first !== controlOf(event)
+  isLate = isNext && isDone(event)
   if (isLate) swallow(event)
 }
 
 // The browser counts this press as the second or third, however slowly it has come through.
 function goOn(event) {
   first = before
-  isLate = first !== controlOf(event)
+  isLate = isDone(event)
   if (isLate) swallow(event)
+}
+
+function isDone(event) {
+  return first !== controlOf(event) || Boolean(first.closest?.(ONCE))
 }
 
 function controlOf(event) {
