@@ -162,7 +162,9 @@ def test_a_target_is_set_once_and_the_dashboard_follows_it(look, migrated_file, 
         assert changes(database) == 1
 
         seen.open("?dashboard_period=This+quarter")
-        expect(seen.page.get_by_text(f"{100 * 37_500 // 50_000}% of the target $50,000")).to_be_visible()
+        told = seen.page.get_by_text(f"{100 * 37_500 // 50_000}% of the target $50,000")
+        expect(told).to_be_visible()
+        told.scroll_into_view_if_needed()
         seen.screenshot(f"targets-dashboard-{size[0]}-{scheme}")
 
         seen.open("targets")

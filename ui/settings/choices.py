@@ -76,9 +76,9 @@ def months() -> dict[int, str]:
     return {number: month(number) for number in range(1, 13)}
 
 
-def month(number: int) -> str:
-    """“April”."""
-    return format_date(date(2000, number, 1), "LLLL", locale=SCREENS)
+def month(number: int, pattern: str = "LLLL") -> str:
+    """“April”, or “Apr” by the pattern “LLL”."""
+    return format_date(date(2000, number, 1), pattern, locale=SCREENS)
 
 
 def people() -> dict[int, str]:

@@ -141,7 +141,7 @@ def _target(target: TargetRow, *, may_set: bool) -> None:
     space = workspace()
     when = f"Q{_quarter(target.starts_on)}"
     if target.period is TargetPeriod.MONTH:
-        when = choices.month(target.starts_on.month)
+        when = choices.month(target.starts_on.month, "LLL")
     label = f":gray[{when}] {words.literal(words.money(target.amount, space))}"
     shown = {"amount": words.amount(target.amount, space)}
     form.opener(label, CHANGED, {"amount": _amount_field(space)}, shown, target.id, may_change=may_set)
