@@ -1,14 +1,14 @@
 """How long deals stay in each stage, from the history."""
 
-from collections.abc import Iterable, Mapping
+from array import array
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial, reduce
 from operator import add
+from statistics import fmean
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Select, String, select, type_coerce
 
 from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Group, Question
@@ -29,14 +29,8 @@ HALF = 0.5 + 1e-9
 """A product of many fractions that is a half is not always 0.5 to the last bit."""
 
 
-@dataclass
-class _Spells:
-    """Stays of deals in one stage: those that ended with their days, the others with their beginning."""
-
-    ended: list[int] = field(default_factory=list)
-    days: list[float] = field(default_factory=list)
-    running: list[int] = field(default_factory=list)
-    began: list[int] = field(default_factory=list)
+def _ids() -> "array[int]":
+    return array("q")
 
 
 @dataclass(frozen=True)
@@ -47,26 +41,18 @@ class Spells:
     since they `began`, in microseconds from the epoch.
     """
 
-    ended: NDArray[np.int64]
-    days: NDArray[np.float64]
-    running: NDArray[np.int64]
-    began: NDArray[np.int64]
+    ended: "array[int]" = field(default_factory=_ids)
+    days: "array[float]" = field(default_factory=lambda: array("d"))
+    running: "array[int]" = field(default_factory=_ids)
+    began: "array[int]" = field(default_factory=_ids)
 
-    @classmethod
-    def of(cls, found: _Spells) -> "Spells":
-        return cls(
-            np.array(found.ended, np.int64),
-            np.array(found.days, np.float64),
-            np.array(found.running, np.int64),
-            np.array(found.began, np.int64),
-        )
-
-    def running_days(self, at: datetime) -> NDArray[np.float64]:
+    def running_days(self, at: datetime) -> list[float]:
         """How long those that go on have lasted until then; never negative, as clocks may differ."""
-        return np.maximum((_microseconds(at) - self.began) / MICROSECONDS_A_DAY, 0.0)
+        until = _microseconds(at)
+        return [max((until - began) / MICROSECONDS_A_DAY, 0.0) for began in self.began]
 
 
-NONE = Spells.of(_Spells())
+NONE = Spells()
 
 
 def time_in_stage(asked: Question) -> Figure:
@@ -114,7 +100,7 @@ def _by_stage(rows: Iterable[Any]) -> Mapping[tuple[str, bool], Spells]:
     A stay ends when the deal moves on; where it is closed, by the day it was closed on, however late that
     was written down: never before it began, though.
     """
-    found = {(stage.value, counts): _Spells() for stage in OPEN_STAGES for counts in (True, False)}
+    found = {(stage.value, counts): Spells() for stage in OPEN_STAGES for counts in (True, False)}
     for deal_id, stage, entered_at, moved_at, closed_at, never_counts in rows:
         spells = found[stage, not never_counts]
         if moved_at is None:
@@ -123,7 +109,7 @@ def _by_stage(rows: Iterable[Any]) -> Mapping[tuple[str, bool], Spells]:
         else:
             spells.ended.append(deal_id)
             spells.days.append(max(((closed_at or moved_at) - entered_at) / A_DAY, 0.0))
-    return {key: Spells.of(spells) for key, spells in found.items()}
+    return found
 
 
 def _of_stage(asked: Question, stage: OpportunityStage, spells: Spells) -> Figure:
@@ -134,25 +120,25 @@ def _of_stage(asked: Question, stage: OpportunityStage, spells: Spells) -> Figur
         whole,
         apart={RUNNING: _group(asked, spells.running)},
         details={
-            "mean_left": float(spells.days.mean()) if spells.days.size else None,
-            "deals": np.unique(np.concatenate((spells.ended, spells.running))).size,
+            "mean_left": fmean(spells.days) if spells.days else None,
+            "deals": len({*spells.ended, *spells.running}),
         },
         label=stage.label,
     )
 
 
-def _group(asked: Question, *deals: NDArray[np.int64]) -> Group:
+def _group(asked: Question, *deals: Sequence[int]) -> Group:
     """So many stays, and the deals whose they were."""
-    ids = np.unique(np.concatenate(deals)).tolist() if asked.explain else None
-    return Group(sum(each.size for each in deals), ids=ids)
+    ids = sorted(set().union(*deals)) if asked.explain else None
+    return Group(sum(map(len, deals)), ids=ids)
 
 
-def survival_median(ended: NDArray[np.float64], running: NDArray[np.float64]) -> float | None:
+def survival_median(ended: Sequence[float], running: Sequence[float]) -> float | None:
     """The first length after which no more than half of the spells go on, by Kaplan and Meier.
 
     `ended` and `running` are the days that spells took, and have taken so far.
     """
-    if not ended.size:
+    if not ended:
         return None
     from scipy.stats import CensoredData, ecdf  # takes a second, and hardly any other figure needs it
 
