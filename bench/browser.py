@@ -22,16 +22,23 @@ SIZE = {"width": 1280, "height": 900}
 PATIENCE = 60_000
 """Milliseconds that anything may take to appear."""
 
-Region = Literal["page", "table", "drawer"]
+MOVES = 15
+"""Pointer moves of a drag."""
+
+Region = Literal["page", "rows", "drawer"]
+"""Rows are those of a table, or the cards of the board."""
 
 
 @dataclass(frozen=True)
 class Waited:
-    """Milliseconds from the click to the last paint and to the server's last message, and what that sent."""
+    """Milliseconds from the click to the last paint and to the server's last message, and what that sent.
+
+    Of mere work in the browser: how long it took its main thread.
+    """
 
     painted: float
-    answered: float
-    bytes: int
+    answered: float = 0
+    bytes: int = 0
 
 
 class Visitor:
@@ -43,6 +50,8 @@ class Visitor:
         self.context.set_default_timeout(PATIENCE)
         self.context.add_init_script(path=CLOCK)
         self.page: Page = self.context.new_page()
+        self.tools = self.context.new_cdp_session(self.page)
+        self.tools.send("Performance.enable")
 
     def go(self, path: str) -> None:
         """Open an address as if it was typed, and wait until the screen is drawn."""
@@ -53,12 +62,34 @@ class Visitor:
     def wait(self, act: Callable[[], object], region: Region, shows: str = "") -> Waited:
         """Do something; how long it takes until that region of the page is painted for the last time.
 
-        The clock starts at the last click or key. Where a text is given, a table has to show it.
+        The clock starts at the last click, key or drop. Where a text is given, the rows have to show it.
         """
         self.page.evaluate("clock.arm()")
         act()
         told = self.page.evaluate("([region, text]) => clock.stop(region, text)", [region, shows])
         return Waited(told["painted"], told["answered"], told["bytes"])
+
+    def work(self, act: Callable[[], object]) -> Waited:
+        """Do something; how long the page's main thread works on it."""
+        before = self._seconds_of_work()
+        act()
+        return Waited((self._seconds_of_work() - before) * 1000)
+
+    def _seconds_of_work(self) -> float:
+        told = self.tools.send("Performance.getMetrics")["metrics"]
+        return next(float(each["value"]) for each in told if each["name"] == "TaskDuration")
+
+    def move(self, x: float, y: float) -> None:
+        """Move the mouse there."""
+        self.page.mouse.move(x, y, steps=MOVES)
+
+    def in_menu(self, screen: str) -> Locator:
+        return self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=screen)
+
+    def leave_by_menu(self, screen: str) -> None:
+        """Go to another screen, and stay there for a moment."""
+        self.wait(self.in_menu(screen).click, "page")
+        self.page.wait_for_timeout(500)
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=name, exact=True)

@@ -1,10 +1,10 @@
-// How long somebody waits at a screen: from a click or a key to the last paint of what it changed.
-// It has to run before the page's own scripts, to see every shadow root (the table is in one) and every message.
+// How long somebody waits at a screen: from a click, a key or a drop to the last paint of what it changed.
+// It has to run before the page's own scripts, to see every shadow root (table and board are in one) and every message.
 window.clock = (() => {
   const QUIET = 300 // milliseconds without a change, with no script running
   const PATIENCE = 120_000
   const regions = {}
-  let began = null // when the click or key was, as the browser stamped it
+  let began = null // when the click, key or drop was, as the browser stamped it
   let answered = null // when the server's last message came
   let bytes = 0
   let isArmed = false
@@ -12,11 +12,11 @@ window.clock = (() => {
   const restart = () => {
     answered = null
     bytes = 0
-    for (const name of ['page', 'table', 'drawer']) regions[name] = { changed: null, painted: null }
+    for (const name of ['page', 'rows', 'drawer']) regions[name] = { changed: null, painted: null }
   }
 
   const parentOf = node => (node instanceof Element ? node : node.parentElement)
-  const isInTable = ({ target }) => target.getRootNode() instanceof ShadowRoot && target.getRootNode().querySelector('.frame')
+  const isInRows = ({ target }) => target.getRootNode() instanceof ShadowRoot && target.getRootNode().querySelector('.frame')
   const isInDrawer = ({ target, addedNodes }) =>
     parentOf(target)?.closest('[role="dialog"]') ||
     [...addedNodes].some(added => added instanceof Element && (added.matches('[role="dialog"]') || added.querySelector('[role="dialog"]')))
@@ -32,7 +32,7 @@ window.clock = (() => {
     if (began === null) return
     const at = performance.now()
     changed(regions.page, at)
-    if (changes.some(isInTable)) changed(regions.table, at)
+    if (changes.some(isInRows)) changed(regions.rows, at)
     if (changes.some(isInDrawer)) changed(regions.drawer, at)
   })
   const observe = root => observer.observe(root, { childList: true, characterData: true, subtree: true })
@@ -55,7 +55,7 @@ window.clock = (() => {
     }
   }
 
-  for (const kind of ['click', 'keydown']) {
+  for (const kind of ['click', 'keydown', 'pointerup']) {
     window.addEventListener(kind, event => {
       if (!isArmed) return
       began = event.timeStamp // the last key, where a word is typed
@@ -67,8 +67,8 @@ window.clock = (() => {
     document.querySelector('[data-testid="stApp"]')?.dataset.testScriptState !== 'notRunning' ||
     document.querySelector('[data-testid="stSkeleton"]') !== null
 
-  const tables = () => [...document.querySelectorAll('*')].map(element => element.shadowRoot?.querySelector('.frame'))
-  const isShown = text => tables().some(table => table?.textContent.includes(text))
+  const frames = () => [...document.querySelectorAll('*')].map(element => element.shadowRoot?.querySelector('.frame'))
+  const isShown = text => frames().some(frame => frame?.textContent.includes(text))
 
   return {
     arm() {

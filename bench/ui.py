@@ -28,8 +28,10 @@ from sqlalchemy import select
 
 from bench.api import Server, embedded, on_server, opened, serving
 from bench.bare_table import ROWS
-from bench.browser import Region, Visitor, Waited, chromium
+from bench.board import Board
+from bench.browser import Visitor, Waited, chromium
 from bench.raw import STAGES, Raw
+from bench.waits import Bare, Wait
 from crm_core import clock
 from crm_core.config import PROJECT
 from crm_core.filters import EVERYTHING
@@ -57,25 +59,6 @@ ELSEWHERE = (640, 10)
 
 FILTERED = "opportunities?deals_state=Open"
 HEADS = ("name", "value", "expected_close", "owner")
-
-
-def nothing(number: int) -> None:
-    """No preparation."""
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Something that people do at the screen and wait for: what they do, and what they look at.
-
-    `act` ends with the click or key that starts the clock; with `shows`, a table has to show that text.
-    """
-
-    name: str
-    act: Callable[[int], object]
-    prepare: Callable[[int], object] = nothing
-    goal: int | None = None
-    region: Region = "table"
-    shows: Callable[[int], str] = lambda _: ""
 
 
 @dataclass(frozen=True)
@@ -162,7 +145,7 @@ class Deals(Visitor):
         )
 
     def open_dashboard(self, number: int) -> None:
-        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name="Dashboard").click()
+        self.in_menu("Dashboard").click()
 
     def leave_dashboard(self, number: int) -> None:
         self.go("opportunities")
@@ -172,19 +155,16 @@ class Deals(Visitor):
         self.change()
 
     def leave(self, number: int) -> None:
-        self.wait(
-            self.page.get_by_test_id("stSidebarNav").get_by_role("link", name="Dashboard").click, "page"
-        )
-        self.page.wait_for_timeout(500)
+        self.leave_by_menu("Dashboard")
 
     def open_list(self, number: int) -> None:
-        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name="Opportunities").click()
+        self.in_menu("Opportunities").click()
 
     def clear(self, number: int) -> None:
         self.page.mouse.click(*ELSEWHERE)  # closes what a field offers
         clear = self.page.locator(".st-key-deals-clear button")
         if clear.count():
-            self.wait(clear.click, "table")
+            self.wait(clear.click, "rows")
 
     def offer_stages(self, number: int) -> None:
         self.clear(number)
@@ -238,23 +218,18 @@ class Deals(Visitor):
         return f"Call again {number}"
 
 
-class Bare(Visitor):
-    """Somebody at the bare screen."""
-
-    def turn(self) -> Waited:
-        return self.wait(self.button("Next").click, "table")
-
-
 class Bench:
-    """One browser with a person at each screen, and the server of the screen that is measured."""
+    """Somebody at a bare screen, and the server of the screens that are measured."""
 
-    def __init__(self, server: Server, deals: Deals, bare: Bare, times: int) -> None:
-        self.server, self.deals, self.bare, self.times = server, deals, bare, times
+    def __init__(self, server: Server, bare: Bare, times: int) -> None:
+        self.server, self.bare, self.times = server, bare, times
 
-    def measure(self, wait: Wait) -> Figures:
-        """The first time is the cold one; each other is followed by a click in the bare screen."""
-        cold = self._once(wait, 0)[0]
-        pairs = [(self._once(wait, number), self.bare.turn()) for number in range(1, self.times + 1)]
+    def measure(self, visitor: Visitor, wait: Wait) -> Figures:
+        """The first time is the cold one; each other is followed by the like of it at the bare screen."""
+        cold = self._once(visitor, wait, 0)[0]
+        pairs = [
+            (self._once(visitor, wait, number), wait.least(self.bare)) for number in range(1, self.times + 1)
+        ]
         waits = [waited for (waited, _), _ in pairs]
         painted = sorted(waited.painted for waited in waits)
         return Figures(
@@ -269,11 +244,11 @@ class Bench:
             goal=wait.goal,
         )
 
-    def _once(self, wait: Wait, number: int) -> tuple[Waited, float]:
+    def _once(self, visitor: Visitor, wait: Wait, number: int) -> tuple[Waited, float]:
         """With the processor time that the server took for it."""
         wait.prepare(number)
         before = self.server.seconds()
-        waited = self.deals.wait(lambda: wait.act(number), wait.region, wait.shows(number))
+        waited = wait.once(visitor, number)
         return waited, self.server.seconds() - before
 
 
@@ -299,13 +274,14 @@ def measure(url: str, *, times: int) -> Told:
         bare = Bare(browser, bare_server.port)
         bare.go("")
         bare.turn()
-        deals.go("")
-        bench = Bench(server, deals, bare, times)
+        bench = Bench(server, bare, times)
         print(HEAD, flush=True)
         rows = []
-        for wait in deals.waits():
-            rows.append(bench.measure(wait))
-            print(rows[-1], flush=True)
+        for visitor in (deals, Board(browser, server.port)):
+            visitor.go("")
+            for wait in visitor.waits():
+                rows.append(bench.measure(visitor, wait))
+                print(rows[-1], flush=True)
         seconds = [seconds_of(raw.list_them) for _ in range(times)]
         each = memory_of_a_session(browser, server, min(times, SESSIONS))
     sql = statistics.median(seconds) * 1000

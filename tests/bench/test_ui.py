@@ -22,12 +22,16 @@ WAITS = [
     "save in the drawer, seen in the table",
     "dashboard, after the menu",
     "dashboard, after a change elsewhere",
+    "board, after the menu",
+    "show more of a column",
+    "drag by 15 moves, main thread",
+    "drop, saved and counted",
 ]
 
 
 def test_every_wait_is_measured(sqlite_url, capsys):
     with ui.opened(sqlite_url) as database:
-        demo.fill(database, opportunities=200, seed=1, at=NOW)
+        demo.fill(database, opportunities=800, seed=1, at=NOW)
 
     told = ui.measure(sqlite_url, times=2)
 
@@ -35,4 +39,4 @@ def test_every_wait_is_measured(sqlite_url, capsys):
     assert [row[0] for row in rows] == [f"| {name}" for name in WAITS]
     assert all(cell.endswith(" ms") for row in rows for cell in row[1:4])
     assert [wait.name for wait in told.waits] == WAITS
-    assert all(min(wait.p50, wait.bare, wait.bytes) > 0 for wait in told.waits)
+    assert all(min(wait.p50, wait.bare) > 0 for wait in told.waits)
