@@ -37,12 +37,14 @@ class Board(Visitor):
 
     def begin_anew(self, number: int) -> None:
         self.go("pipeline")
+        self.page.locator(".card").first.wait_for()
 
     def show_more(self, number: int) -> None:
         self.page.locator(".more:visible").first.click()
 
     def show_many(self) -> None:
         """Of every column in turn."""
+        self.begin_anew(0)
         buttons = self.page.locator(".more:visible")
         position = 0
         while self.page.locator(".card").count() < CARDS and buttons.count():
@@ -51,8 +53,9 @@ class Board(Visitor):
 
     def take(self, number: int) -> None:
         """Press the mouse on the first card of a column; what was in the air before goes back."""
-        self.page.keyboard.press("Escape")
-        self.page.mouse.up()
+        if self.held:
+            self.page.keyboard.press("Escape")
+            self.page.mouse.up()
         if number == 0:
             self.show_many()
         card = self.column(number).locator(".card").first

@@ -10,6 +10,9 @@ from ui import words
 WAITING = "messages"
 UNDOABLE = "last action"
 
+FRAGMENT = "messages"
+"""The part of the screen that says it."""
+
 SENTENCE = 1000
 """Characters of a refusal."""
 
@@ -39,18 +42,30 @@ def forget_undo() -> None:
 
 def show(undo: Callable[[int], None]) -> None:
     """Say what is waiting, once; and what can be taken back by `undo`, which gets the transaction's id."""
+    with st.bottom:
+        _show(undo)
+
+
+@st.fragment(key=FRAGMENT)
+def _show(undo: Callable[[int], None]) -> None:
+    """Drawn with every screen, and by itself after what changes nothing else on one."""
     for text, icon, duration in st.session_state.pop(WAITING, []):
         st.toast(text, icon=icon, duration=duration)
     if UNDOABLE not in st.session_state:
         return
     text, transaction_id = st.session_state[UNDOABLE]
-    with st.bottom, st.container(horizontal=True, vertical_alignment="center", key="last_action"):
+    with st.container(horizontal=True, vertical_alignment="center", key="last_action"):
         st.markdown(f":material/check: {text}", width="stretch")
         st.button(
             "Undo",
             key=f"undo {transaction_id}",
             icon=":material/undo:",
-            on_click=undo,
-            args=(transaction_id,),
+            on_click=_take_back,
+            args=(undo, transaction_id),
         )
         st.button("Dismiss", key="undo dismiss", type="tertiary", on_click=forget_undo)
+
+
+def _take_back(undo: Callable[[int], None], transaction_id: int) -> None:
+    undo(transaction_id)
+    st.rerun()  # the whole screen shows it

@@ -1,7 +1,7 @@
 """The pipeline as a board: what its cards show, and what becomes of a card that is dropped."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import ParamSpec
+from typing import NoReturn, ParamSpec
 
 import streamlit as st
 
@@ -13,7 +13,7 @@ from crm_core.models import OPEN_STAGES, OpportunityStage
 from crm_core.periods import PeriodKind
 from crm_core.services import board_service
 from crm_core.services.settings_service import Workspace
-from ui import board, close_dialog, colors, drawer, empty, opportunity_dialog, words
+from ui import board, close_dialog, colors, drawer, empty, messages, opportunity_dialog, words
 from ui.board import Card, Column, Handlers, Move, Text
 from ui.colors import Badge
 from ui.data import load, look_again, saving, today, workspace
@@ -26,7 +26,6 @@ KEY = "pipeline"
 EVERY = 4
 """Seconds until what others change shows by itself."""
 
-ACTED = "something was done on the board"
 MORE = 25
 """Cards that “show more” adds."""
 
@@ -53,21 +52,14 @@ def shown() -> dict[str, int]:
     return asked
 
 
+@st.fragment(key=KEY, run_every=EVERY)
 def draw(
     bar: FilterBar, where: OpportunityFilter, group_by: GroupBy, order: CardOrder, parts: Sequence[str]
 ) -> None:
-    """The board of the filter's deals, kept up to date with what others change."""
-    st.session_state.pop(ACTED, None)  # the whole screen is being drawn now
-    _follow(bar, where, group_by, order, parts)
+    """The board of the filter's deals, drawn anew by itself to show what others change.
 
-
-@st.fragment(run_every=EVERY)
-def _follow(
-    bar: FilterBar, where: OpportunityFilter, group_by: GroupBy, order: CardOrder, parts: Sequence[str]
-) -> None:
-    """By itself every few seconds: no dialog and no field that somebody types in is drawn anew."""
-    if st.session_state.pop(ACTED, False):
-        st.rerun()  # what became of a drop is said outside
+    No dialog and no field that somebody types in is drawn with it.
+    """
     look_again()
     columns = load(
         library.board,
@@ -97,9 +89,9 @@ def show(
     space = workspace()
     targets = {column.key: column.label for column in columns if not column.is_closed}
     board.show(
-        [_column(column, space) for column in columns],
+        [_column(column, _actions(column, targets), space) for column in columns],
         [
-            _card(card, column.key, parts, _actions(column, targets), space)
+            _card(card, column.key, parts, space)
             for column in columns
             if not (column.is_closed and _is_folded())
             for card in column.cards
@@ -110,7 +102,7 @@ def show(
     )
 
 
-def _column(column: library.Column, space: Workspace) -> Column:
+def _column(column: library.Column, actions: list[dict[str, str]], space: Workspace) -> Column:
     known = {"deals": column.deals, "without_value": column.without_value}
     left = column.deals - len(column.cards)
     weighted = words.total(column.weighted, space, **known)
@@ -130,6 +122,7 @@ def _column(column: library.Column, space: Workspace) -> Column:
         folded=column.is_closed and _is_folded(),
         foldable=column.is_closed,
         addable=column.key in OPEN_STAGES,
+        actions=actions,
     )
 
 
@@ -143,13 +136,7 @@ def _color(column: library.Column) -> Badge:
     return "red" if column.key == "overdue" else "gray"
 
 
-def _card(
-    card: DealCard,
-    column: str,
-    parts: Sequence[str],
-    actions: list[dict[str, str]],
-    space: Workspace,
-) -> Card:
+def _card(card: DealCard, column: str, parts: Sequence[str], space: Workspace) -> Card:
     deal = card.deal
     lines = {
         "company": Text(words.one_line(deal.company_name or ""), "faint"),
@@ -173,7 +160,6 @@ def _card(
         signs=_signs(card, space) if "signs" in parts else [],
         initials=words.initials(owner) if has_owner else "",
         owner=owner if has_owner else "",
-        actions=actions,
     )
 
 
@@ -214,57 +200,71 @@ def _handlers(
     bar: FilterBar, columns: Sequence[library.Column], group_by: GroupBy, order: CardOrder
 ) -> Handlers:
     labels = {column.key: column.label for column in columns}
+    ask_to_close = _told_outside(close_dialog.ask_later)
+    open_ = _told_outside(lambda deal_id: drawer.open_("opportunity", deal_id))
 
     def drop(deal_id: int, version: int, to: str) -> None:
         if to == CLOSED:
-            close_dialog.ask_later(deal_id)
-            return
-        done = f"Moved to {words.literal(labels.get(to, to), limit=60)}."
-        with saving(done, undoable=True) as session:
-            board_service.drop(session, deal_id, group_by=group_by, to=to, expected_version=version)
+            ask_to_close(deal_id)
+        else:
+            done = f"Moved to {words.literal(labels.get(to, to), limit=60)}."
+            with saving(done, undoable=True) as session:
+                board_service.drop(session, deal_id, group_by=group_by, to=to, expected_version=version)
 
     def moved(move: Move) -> None:
         if move.to != move.from_:
             drop(move.id, move.version, move.to)
         if move.to != CLOSED and (move.to == move.from_ or order is CardOrder.BY_HAND):
-            _keep_order(bar, group_by, move)
+            _keep_order(group_by, move)
+            if order is not CardOrder.BY_HAND:
+                order_by_hand()
+        _told_with_board()
+
+    @_told_outside
+    def order_by_hand() -> None:
+        """A card was put between others: from now on the board is ordered by hand."""
+        bar.choose("order", CardOrder.BY_HAND.label)
 
     def acted(deal_id: int, version: int, action: str) -> None:
         if action.startswith("move:"):
             drop(deal_id, version, action.removeprefix("move:"))
+            _told_with_board()
         elif action == "close":
-            close_dialog.ask_later(deal_id)
+            ask_to_close(deal_id)
         else:
-            drawer.open_("opportunity", deal_id)
+            open_(deal_id)
 
     def more(column: str) -> None:
         shown()[column] = shown().get(column, MORE) + MORE
 
     return Handlers(
-        moved=_told_outside(moved),
-        opened=_told_outside(lambda deal_id: drawer.open_("opportunity", deal_id)),
-        acted=_told_outside(acted),
+        moved=moved,
+        opened=open_,
+        acted=acted,
         added=_told_outside(opportunity_dialog.open_new_in),
         more=more,
         folded=lambda _: st.session_state.update({f"{KEY} closed": not _is_folded()}),
     )
 
 
-def _told_outside(handle: Callable[P, None]) -> Callable[P, None]:
-    """What is done draws the whole screen anew: the message, the undo and the drawer are not on the board."""
+def _told_outside(handle: Callable[P, None]) -> Callable[P, NoReturn]:
+    """What is done draws the whole screen anew: dialogs, the drawer and the filters are not on the board."""
 
-    def handled(*args: P.args, **kwargs: P.kwargs) -> None:
-        st.session_state[ACTED] = True
+    def handled(*args: P.args, **kwargs: P.kwargs) -> NoReturn:
         handle(*args, **kwargs)
+        st.rerun()
 
     return handled
 
 
-def _keep_order(bar: FilterBar, group_by: GroupBy, move: Move) -> None:
-    """A card that was put between others: from now on the board is ordered by hand."""
+def _told_with_board() -> NoReturn:
+    """Only the board is drawn anew, and below it what was done, with the button that takes it back."""
+    st.rerun([KEY, messages.FRAGMENT])
+
+
+def _keep_order(group_by: GroupBy, move: Move) -> None:
     with saving("Ordered by hand.") as session:
         board_service.keep_order(session, group_by, move.to, move.ids)
-    bar.choose("order", CardOrder.BY_HAND.label)
 
 
 def _is_folded() -> bool:

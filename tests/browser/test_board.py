@@ -223,6 +223,39 @@ def test_a_refused_drop_goes_back_with_its_sentence(look, address, database, dea
     assert stage_of(database, deals["Discovery 1"]) is OpportunityStage.QUALIFICATION
 
 
+def test_a_drop_that_nobody_answers_goes_back(look, address, database, deals):
+    seen = look(address)
+    is_deaf = False
+
+    def relay(socket) -> None:
+        server = socket.connect_to_server()
+        socket.on_message(lambda told: None if is_deaf else server.send(told))
+
+    seen.page.route_web_socket(re.compile("_stcore/stream"), relay)
+    open_board(seen)
+    is_deaf = True
+    drag(seen, card(seen, "Discovery 1"), column(seen, "Proposal"))
+
+    expect(seen.page.locator(".said")).to_contain_text("no answer yet")
+    assert column(seen, "Discovery").locator("li.card:not(.saving)").count() == 3
+    assert stage_of(database, deals["Discovery 1"]) is OpportunityStage.DISCOVERY
+
+
+def test_only_the_last_drop_can_be_taken_back(look, address, database, deals):
+    seen = look(address)
+    open_board(seen)
+
+    drag(seen, card(seen, "Discovery 1"), column(seen, "Proposal"))
+    expect(seen.page.get_by_text("Moved to Proposal.")).to_be_visible()
+    drag(seen, card(seen, "Discovery 2"), column(seen, "Negotiation"))
+
+    expect(seen.page.get_by_text("Moved to Negotiation.")).to_be_visible()
+    expect(seen.page.get_by_role("button", name="Undo")).to_have_count(1)
+    seen.page.get_by_role("button", name="Dismiss").click()
+    expect(seen.page.get_by_role("button", name="Undo")).to_have_count(0)
+    assert stage_of(database, deals["Discovery 2"]) is OpportunityStage.NEGOTIATION
+
+
 def test_dropped_on_closed_it_asks_and_goes_back_when_cancelled(look, address, database, deals):
     seen = look(address)
     open_board(seen)

@@ -154,7 +154,7 @@ def test_the_menu_moves_opens_and_closes(open_page, given, database):
         it = make.opportunity(name="Roof")
 
     page = open_page(PIPELINE)
-    labels = [action["label"] for action in boards.card(page, "Roof")["actions"]]
+    labels = [action["label"] for action in boards.columns(page)["qualification"]["actions"]]
     assert labels == [
         "Open and edit",
         "Move to Discovery",

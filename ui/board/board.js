@@ -1,8 +1,9 @@
 // Columns of cards that are dragged by mouse, pen and touch, and moved by keyboard. Everything is known by its id.
 // data: {label, columns, cards, serial}
-//   column: {id, label, color, count, worth, note, more, folded, foldable, addable}
-//   card:   {id, version, column, name, lines: [{text, tone}], signs: [{text, tone}], initials, owner, actions}
-//   action: {id, label}: what the card's menu offers
+//   column: {id, label, color, count, worth, note, more, folded, foldable, addable, actions}
+//   action: {id, label}: what the menu of each card in the column offers
+//   card:   {id, version, column, name, lines: [{text, tone}], signs: [{text, tone}], initials, owner}
+//   serial: another number whenever something that was told is answered
 // Events: moved {id, version, from, to, ids}, opened {id}, acted {id, version, action}, added, more and folded {column}.
 const boards = new WeakMap()
 
@@ -11,6 +12,7 @@ const TOUCH_SLACK = 10
 const LONG_PRESS = 220 // milliseconds; a shorter touch scrolls
 const EDGE = 48 // pixels from an edge where dragging scrolls
 const FASTEST = 16 // pixels a frame
+const PATIENCE = 10_000 // milliseconds until a card whose move is not answered goes back
 
 export default function (component) {
   const { parentElement, data } = component
@@ -32,6 +34,10 @@ function make(tag, className, text) {
   if (className) element.className = className
   if (text !== undefined) element.textContent = text
   return element
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text
 }
 
 class Board {
@@ -60,6 +66,7 @@ class Board {
 
   leave() {
     document.removeEventListener('keydown', this.onKey, true)
+    clearTimeout(this.doubt)
     this.cancel()
     this.closeMenu()
   }
@@ -67,6 +74,9 @@ class Board {
   // ------------------------------------------------------------------------------------------- drawing
 
   receive(data) {
+    this.serial = data.serial
+    if (this.moved?.serial === data.serial) return // from before the move; the answer to it comes
+    clearTimeout(this.doubt)
     if (this.drag) {
       this.waiting = data // nothing moves under somebody's hand
       return
@@ -121,19 +131,19 @@ class Board {
     shown.column = column
     shown.section.setAttribute('aria-label', `${column.label}, ${column.count}`)
     shown.section.classList.toggle('folded', Boolean(column.folded))
-    shown.badge.textContent = column.label
+    write(shown.badge, column.label)
     shown.badge.style.setProperty('--badge', `var(--st-${column.color}-background-color)`)
     shown.badge.style.setProperty('--badge-text', `var(--st-${column.color}-text-color)`)
-    shown.count.textContent = column.count
+    write(shown.count, column.count)
     shown.fold.disabled = !column.foldable
     if (column.foldable) shown.fold.setAttribute('aria-expanded', String(!column.folded))
     shown.add.hidden = !column.addable || column.folded
     shown.add.setAttribute('aria-label', `New deal in ${column.label}`)
     shown.add.title = `New deal in ${column.label}`
-    shown.worth.textContent = column.worth
-    shown.note.textContent = column.note ?? ''
+    write(shown.worth, column.worth)
+    write(shown.note, column.note ?? '')
     shown.more.hidden = !column.more || column.folded
-    shown.more.textContent = column.more ?? ''
+    write(shown.more, column.more ?? '')
     shown.list.setAttribute('aria-label', `Deals in ${column.label}`)
   }
 
@@ -197,14 +207,22 @@ class Board {
   }
 
   tellOutcome() {
-    const moved = this.moved
-    if (!moved || moved.serial === this.data.serial) return
+    const { moved } = this
+    if (!moved) return
     this.moved = null
     const card = this.data.cards.find(card => card.id === moved.id)
     const isThere = card ? card.column === moved.to : this.columns.get(moved.to)?.column.folded
     const place = this.columns.get(card?.column)?.column.label
     if (isThere) this.say(`${moved.name} is in ${this.columns.get(moved.to).column.label}.`)
     else if (card) this.say(`${moved.name} was not moved. It is in ${place}.`)
+    else this.say(`${moved.name} is not among the cards that are shown.`)
+  }
+
+  doubtMove() {
+    const { name } = this.moved
+    this.moved = null
+    this.say(`There is no answer yet to what was done with ${name}. It stands where it was.`)
+    this.receive(this.data)
   }
 
   move(id, to, before) {
@@ -214,7 +232,9 @@ class Board {
     list.insertBefore(element, before)
     element.classList.add('saving')
     const ids = [...list.children].map(each => Number(each.dataset.id))
-    this.moved = { id, to, name: card.name, serial: this.data.serial }
+    clearTimeout(this.doubt)
+    this.moved = { id, to, name: card.name, serial: this.serial }
+    this.doubt = setTimeout(() => this.doubtMove(), PATIENCE)
     this.say(`${card.name}: ${this.columns.get(to).column.label}, ${ids.indexOf(id) + 1} of ${ids.length}. Saving.`)
     this.send('moved', { id, version: card.version, from, to, ids })
   }
@@ -470,10 +490,11 @@ class Board {
     this.closeMenu()
     if (isOpen) return
     const { card } = shown
+    const { actions } = this.columns.get(card.column).column
     const list = make('div', 'choices')
     list.setAttribute('role', 'menu')
     list.setAttribute('aria-label', card.name)
-    for (const action of card.actions) {
+    for (const action of actions) {
       const item = make('button', 'choice', action.label)
       item.setAttribute('role', 'menuitem')
       item.onclick = () => {
@@ -485,7 +506,7 @@ class Board {
     }
     list.onkeydown = event => this.typedInMenu(event, button)
     const box = button.getBoundingClientRect()
-    list.style.top = `${Math.min(box.bottom + 4, window.innerHeight - 40 * card.actions.length - 16)}px`
+    list.style.top = `${Math.min(box.bottom + 4, window.innerHeight - 40 * actions.length - 16)}px`
     list.style.right = `${Math.max(8, document.documentElement.clientWidth - box.right)}px`
     this.root.parentElement.append(list)
     const onOutside = event => !event.composedPath().includes(list) && this.closeMenu()
