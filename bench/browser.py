@@ -51,7 +51,7 @@ class Visitor:
         self.context.add_init_script(path=CLOCK)
         self.page: Page = self.context.new_page()
         self.tools = self.context.new_cdp_session(self.page)
-        self.tools.send("Performance.enable")
+        self.tools.send("Performance.enable", {"timeDomain": "threadTicks"})
 
     def go(self, path: str) -> None:
         """Open an address as if it was typed, and wait until the screen is drawn."""

@@ -67,7 +67,7 @@ def draw(
         group_by=group_by,
         order=order,
         by_hand=load(board_service.find_orders, group_by),
-        shown=shown(),
+        shown=shown() | ({CLOSED: 0} if _is_folded() else {}),
         closed_in=workspace().calendar.period(PeriodKind.QUARTER, today()),
     )
     if any(column.deals for column in columns):
@@ -90,12 +90,7 @@ def show(
     targets = {column.key: column.label for column in columns if not column.is_closed}
     board.show(
         [_column(column, _actions(column, targets), space) for column in columns],
-        [
-            _card(card, column.key, parts, space)
-            for column in columns
-            if not (column.is_closed and _is_folded())
-            for card in column.cards
-        ],
+        [_card(card, column.key, parts, space) for column in columns for card in column.cards],
         _handlers(bar, columns, group_by, order),
         key=KEY,
         label="Pipeline",

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from crm_core.columns import total_amount
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.kept import kept
-from crm_core.models import Opportunity, OpportunityStage
+from crm_core.models import OPEN_STAGES, Opportunity, OpportunityStage
 from crm_core.scope import scope_of
 
 if TYPE_CHECKING:
@@ -142,10 +142,9 @@ def groups(
     chosen = (_grouped if scope.moment.as_of else _live_grouped)(deal, scope.moment.today)
     chosen = chosen.where(*scope.conditions)
     if only_open:
-        by_index = (
-            [deal.closed_at.is_(None)] if scope.moment.as_of else []
-        )  # says the same: see `OpportunityVersion`
-        chosen = chosen.where(deal.is_open, *by_index)
+        # What `is_open` says, once as the index of the past has it, once as that of the present.
+        is_open = deal.closed_at.is_(None) if scope.moment.as_of else deal.stage.in_(OPEN_STAGES)
+        chosen = chosen.where(is_open)
     return list(kept(session, chosen, _groups_of))
 
 
