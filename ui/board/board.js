@@ -16,14 +16,18 @@ const PATIENCE = 10_000 // milliseconds until a card whose move is not answered 
 
 export default function (component) {
   const { parentElement, data } = component
+  const root = parentElement.querySelector('.board')
   let board = boards.get(parentElement)
-  if (!board) {
-    board = new Board(parentElement.querySelector('.board'), parentElement.querySelector('.said'))
+  if (board?.root !== root) {
+    board?.leave()
+    root.replaceChildren() // what a board drew that has left
+    board = new Board(root, parentElement.querySelector('.said'))
     boards.set(parentElement, board)
   }
   board.component = component
   board.receive(data)
   return () => {
+    if (board.component !== component) return // it has been drawn anew since, and stays
     board.leave()
     boards.delete(parentElement)
   }
@@ -50,7 +54,9 @@ class Board {
     this.waiting = null // data that came during a drag
     this.current = null // id of the card that Tab gets to
     this.frame = 0
-    const on = (type, listener, options) => root.addEventListener(type, listener, options)
+    this.left = new AbortController()
+    const { signal } = this.left
+    const on = (type, listener, options) => root.addEventListener(type, listener, { ...options, signal })
     on('pointerdown', event => this.pressed(event))
     on('pointermove', event => this.pointed(event))
     on('pointerup', event => this.released(event))
@@ -60,12 +66,12 @@ class Board {
     on('contextmenu', event => this.drag && event.preventDefault())
     on('keydown', event => this.typed(event))
     on('focusin', event => this.focused(event))
-    this.onKey = event => event.key === 'Escape' && this.drag?.isOn && this.cancelByKey(event)
-    document.addEventListener('keydown', this.onKey, true)
+    const onKey = event => event.key === 'Escape' && this.drag?.isOn && this.cancelByKey(event)
+    document.addEventListener('keydown', onKey, { capture: true, signal })
   }
 
   leave() {
-    document.removeEventListener('keydown', this.onKey, true)
+    this.left.abort()
     clearTimeout(this.doubt)
     this.cancel()
     this.closeMenu()
