@@ -26,6 +26,10 @@ KEY = "pipeline"
 EVERY = 4
 """Seconds until what others change shows by itself."""
 
+DRAWN = "board drawn"
+SURE = 3
+"""Drawings until a browser that is still putting the screen together has certainly got one."""
+
 MORE = 25
 """Cards that “show more” adds."""
 
@@ -52,14 +56,20 @@ def shown() -> dict[str, int]:
     return asked
 
 
-@st.fragment(key=KEY, run_every=EVERY)
 def draw(
     bar: FilterBar, where: OpportunityFilter, group_by: GroupBy, order: CardOrder, parts: Sequence[str]
 ) -> None:
-    """The board of the filter's deals, drawn anew by itself to show what others change.
+    """The board of the filter's deals, kept up to date with what others change."""
+    st.session_state[DRAWN] = 0
+    _follow(bar, where, group_by, order, parts)
 
-    No dialog and no field that somebody types in is drawn with it.
-    """
+
+@st.fragment(key=KEY, run_every=EVERY)
+def _follow(
+    bar: FilterBar, where: OpportunityFilter, group_by: GroupBy, order: CardOrder, parts: Sequence[str]
+) -> None:
+    """By itself every few seconds: no dialog and no field that somebody types in is drawn anew."""
+    st.session_state[DRAWN] = min(st.session_state[DRAWN] + 1, SURE)
     look_again()
     columns = load(
         library.board,
@@ -94,6 +104,7 @@ def show(
         _handlers(bar, columns, group_by, order),
         key=KEY,
         label="Pipeline",
+        drawing=st.session_state[DRAWN],
     )
 
 

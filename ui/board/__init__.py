@@ -95,12 +95,19 @@ class Handlers:
 
 
 def show(
-    columns: Sequence[Column], cards: Sequence[Card], handlers: Handlers, *, key: str, label: str
+    columns: Sequence[Column],
+    cards: Sequence[Card],
+    handlers: Handlers,
+    *,
+    key: str,
+    label: str,
+    drawing: int = 0,
 ) -> None:
     """Draw the board; the cards stand in each column in the order they are given.
 
     A board that shows the same is the same message, which Streamlit does not send again. So the number that
-    tells the answer to what somebody did changes with that and not with every drawing.
+    tells the answer to what somebody did changes with that and not with every drawing; another `drawing` is
+    sent in any case.
     """
     serial = f"{key} serial"
 
@@ -124,6 +131,7 @@ def show(
             "columns": [asdict(column) for column in columns],
             "cards": [card.told() for card in cards],
             "serial": st.session_state.get(serial, 0),
+            "drawing": drawing,
         },
         on_moved_change=moved,
         on_acted_change=acted,

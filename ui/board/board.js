@@ -1,5 +1,5 @@
 // Columns of cards that are dragged by mouse, pen and touch, and moved by keyboard. Everything is known by its id.
-// data: {label, columns, cards, serial}
+// data: {label, columns, cards, serial, drawing}
 //   column: {id, label, color, count, worth, note, more, folded, foldable, addable, actions}
 //   action: {id, label}: what the menu of each card in the column offers
 //   card:   {id, version, column, name, lines: [{text, tone}], signs: [{text, tone}], initials, owner}
