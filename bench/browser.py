@@ -70,7 +70,7 @@ class Visitor:
         return Waited(told["painted"], told["answered"], told["bytes"])
 
     def work(self, act: Callable[[], object]) -> Waited:
-        """Do something; how long the page's main thread works on it."""
+        """Do something; how much of the processor's time the page's main thread takes for it."""
         before = self._seconds_of_work()
         act()
         return Waited((self._seconds_of_work() - before) * 1000)

@@ -1,13 +1,15 @@
-"""How long does somebody wait at the screen of opportunities, and how long where a screen does the least?
+"""How long does somebody wait at the screens of deals, and how long where a screen does the least?
 
     python -m bench.ui [--deals 100000] [--times 20] [--postgres URL] [--json FILE]
 
-A real browser clicks and types. The clock runs from the click, as the browser stamps it, to the last paint of
-what it changed: two animation frames after the last change of the table (or the drawer), with no script
-running any more. In a search, 250 ms of it are Streamlit's pause after the last key. Beside every wait stands
-one that was measured right after it: a click in a bare screen, which shows fifty such rows in the same table
-from memory. Busy machines slow both down: compare the ratios. Databases are filled once and kept, as for
-`bench.api`; every run works on a copy. What the servers say is in build/bench-ui.log.
+A real browser clicks, types and drags. The clock runs from the click, key or drop, as the browser stamps it,
+to the last paint of what it changed: two animation frames after the last change of the table (or the board,
+or the drawer), with no script running any more. In a search, 250 ms are Streamlit's pause after the last
+key. Nobody waits for a drag: what counts is the processor time of the page's main thread. Beside everything
+stands what was measured right after it at a bare screen, which shows fifty such rows in the same table from
+memory: a click, or the same moves of the mouse. Busy machines slow both down: compare the ratios. Databases
+are filled once and kept, as for `bench.api`; every run works on a copy. What the servers say is in
+build/bench-ui.log.
 """
 
 import argparse

@@ -50,7 +50,7 @@ class Wait:
 
 
 class Work(Wait):
-    """Something that nobody may have to wait for: how long the browser's main thread works on `act`."""
+    """Something that has to keep up with a hand: how long the page's main thread works on `act`."""
 
     def once(self, visitor: Visitor, number: int) -> Waited:
         return visitor.work(lambda: self.act(number))
