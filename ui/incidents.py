@@ -45,7 +45,7 @@ def _is_from_action() -> bool:
 
 def _said_here(text: str, icon: str) -> None:
     st.error(text, icon=icon)
-    messages.show(data.undo)
+    messages.show_at_once(data.undo)
 
 
 def _said_later(text: str, icon: str) -> None:

@@ -43,16 +43,31 @@ def forget_undo() -> None:
 def show(undo: Callable[[int], None]) -> None:
     """Say what is waiting, once; and what can be taken back by `undo`, which gets the transaction's id."""
     with st.bottom:
-        _show(undo)
+        _follow(undo)
+
+
+def show_at_once(undo: Callable[[int], None]) -> None:
+    """... while something else is being drawn, which has broken off."""
+    _say()
+    if UNDOABLE in st.session_state:
+        with st.bottom:
+            _offer(undo)
 
 
 @st.fragment(key=FRAGMENT)
-def _show(undo: Callable[[int], None]) -> None:
+def _follow(undo: Callable[[int], None]) -> None:
     """Drawn with every screen, and by itself after what changes nothing else on one."""
+    _say()
+    if UNDOABLE in st.session_state:
+        _offer(undo)
+
+
+def _say() -> None:
     for text, icon, duration in st.session_state.pop(WAITING, []):
         st.toast(text, icon=icon, duration=duration)
-    if UNDOABLE not in st.session_state:
-        return
+
+
+def _offer(undo: Callable[[int], None]) -> None:
     text, transaction_id = st.session_state[UNDOABLE]
     with st.container(horizontal=True, vertical_alignment="center", key="last_action"):
         st.markdown(f":material/check: {text}", width="stretch")

@@ -247,6 +247,7 @@ def test_only_the_last_drop_can_be_taken_back(look, address, database, deals):
 
     drag(seen, card(seen, "Discovery 1"), column(seen, "Proposal"))
     expect(seen.page.get_by_text("Moved to Proposal.")).to_be_visible()
+    seen.settle()
     drag(seen, card(seen, "Discovery 2"), column(seen, "Negotiation"))
 
     expect(seen.page.get_by_text("Moved to Negotiation.")).to_be_visible()
