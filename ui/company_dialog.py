@@ -82,7 +82,7 @@ def _missing(refusal: CrmError) -> None:
 
 
 def _company(company_id: int) -> None:
-    drawer.draw_screen_anew()
+    drawer.begin()
     try:
         company = load(_told, company_id)
     except CrmError as refusal:

@@ -76,7 +76,7 @@ def _missing(refusal: CrmError) -> None:
 
 
 def _contact(contact_id: int) -> None:
-    drawer.draw_screen_anew()
+    drawer.begin()
     try:
         contact = load(_told, contact_id)
     except CrmError as refusal:

@@ -67,7 +67,7 @@ def _missing(refusal: CrmError) -> None:
 
 
 def _lead(lead_id: int) -> None:
-    drawer.draw_screen_anew()
+    drawer.begin()
     try:
         lead = load(_told, lead_id)
     except CrmError as refusal:

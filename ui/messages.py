@@ -62,6 +62,21 @@ def _follow(undo: Callable[[int], None]) -> None:
         _offer(undo)
 
 
+def show_inside(undo: Callable[[int], None]) -> None:
+    """What can be taken back, in a drawer: it lies over the screen, which can't be reached meanwhile."""
+    if UNDOABLE in st.session_state:
+        text, transaction_id = st.session_state[UNDOABLE]
+        with st.container(horizontal=True, vertical_alignment="center", key="last_action_inside"):
+            st.markdown(f":material/check: {text}", width="stretch")
+            st.button(
+                "Undo",
+                key=f"undo {transaction_id} inside",
+                icon=":material/undo:",
+                on_click=undo,
+                args=(transaction_id,),
+            )
+
+
 def _say() -> None:
     for text, icon, duration in st.session_state.pop(WAITING, []):
         st.toast(text, icon=icon, duration=duration)

@@ -81,7 +81,7 @@ def _missing(refusal: CrmError) -> None:
 
 
 def _deal(opportunity_id: int) -> None:
-    drawer.draw_screen_anew()
+    drawer.begin()
     try:
         deal = load(opportunity_service.get_row, opportunity_id)
     except CrmError as refusal:

@@ -73,16 +73,15 @@ def said_by(bar: Locator) -> int:
     return int(COUNTED.search(bar.get_attribute("aria-label"))[1].replace(",", ""))
 
 
-def test_the_first_and_the_last_bar_of_each_chart_open_their_deals(look, demo_address):
+def test_a_bar_of_each_chart_opens_its_deals(look, demo_address):
     seen = look(demo_address)
     address = "?dashboard_period=Last+year"
     seen.open(address)
 
     for number in range(len(bars(seen))):
-        for end in (0, -1):
-            seen.open(address)
-            bar = bars(seen)[number][end]
-            said = said_by(bar)
-            bar.click()
-            assert (number, end, listed(seen)) == (number, end, said)
+        seen.open(address)
+        bar = bars(seen)[number][0 if number % 2 else -1]
+        said = said_by(bar)
+        bar.click()
+        assert (number, listed(seen)) == (number, said)
     assert (seen.complaints, seen.foreign) == ([], [])

@@ -1,13 +1,13 @@
 // The second and the third of several clicks at one place belong to what the first one hit. Where something else is there
 // by then, as when a popover has done its work and closed, they would press what lay behind it. A button in a dialog is
 // pressed once: asked for a dialog that it is about to close, Streamlit can leave it standing with nothing in it working.
-const MOST_BETWEEN = 500 // ms from one press to the next of the same nervous hand; the browser's own count has no limit
+const MOST_BETWEEN = 500 // ms from one press to the next of the same nervous hand, until the browser tells its own count
 const MOST_APART = 8 // px
 const CONTROL = 'a, button, input, label, textarea, tr, [role="button"], [role="option"], [role="radio"], [tabindex]'
 const ONCE = '[role="dialog"] :is([data-testid="stButton"], [data-testid="stFormSubmitButton"])'
 
 let listening
-let last = { x: -1, y: -1, time: 0 }
+let last = null // the press before: {x, y, time, isMouse}
 let first = null // the control that the first of these clicks hit
 let before = null // what was the first until the last press
 let isLate = false
@@ -18,17 +18,23 @@ export default function () {
   const options = { capture: true, signal: listening.signal }
   const listen = (kind, answer) => addEventListener(kind, event => event.isTrusted && answer(event), options)
   listen('pointerdown', event => press(event, isNext(event)))
-  listen('mousedown', event => (event.detail > 1 ? goOn(event) : isLate && swallow(event)))
+  listen('mousedown', event => (event.detail > 1 ? goOn(event) : begin(event)))
   for (const kind of ['pointerup', 'mouseup', 'click', 'dblclick']) listen(kind, event => isLate && swallow(event))
-  listen('keydown', () => (isLate = false))
+  for (const kind of ['keydown', 'input']) addEventListener(kind, forget, options)
   return () => listening.abort()
 }
 
+// Who has written something since is not pressing for the second time.
+function forget() {
+  last = null
+  isLate = false
+}
+
 function isNext(event) {
-  const apart = Math.hypot(event.clientX - last.x, event.clientY - last.y)
-  const between = event.timeStamp - last.time
-  last = { x: event.clientX, y: event.clientY, time: event.timeStamp }
-  return between < MOST_BETWEEN && apart < MOST_APART
+  const { clientX: x, clientY: y, timeStamp: time } = event
+  const isNext = last && time - last.time < MOST_BETWEEN && Math.hypot(x - last.x, y - last.y) < MOST_APART
+  last = { x, y, time, isMouse: event.pointerType === 'mouse' }
+  return isNext
 }
 
 function press(event, isNext) {
@@ -36,6 +42,13 @@ function press(event, isNext) {
   if (!isNext) first = controlOf(event)
   isLate = isNext && isDone(event)
   if (isLate) swallow(event)
+}
+
+// The browser counts this press as a first one; of fingers it does not count.
+function begin(event) {
+  if (isLate && !last.isMouse) return swallow(event)
+  first = controlOf(event)
+  isLate = false
 }
 
 // The browser counts this press as the second or third, however slowly it has come through.

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from crm_core.errors import CrmError
 from crm_core.schemas.fields import LARGEST_ID, Schema
 from ui import messages, words
-from ui.data import attempt, look_again, refused
+from ui.data import attempt, look_again, refused, undo
 from ui.drawer import form, keys
 from ui.drawer.form import Draft
 
@@ -118,6 +118,17 @@ def draw_screen_anew() -> None:
     look_again()
     if st.session_state.pop(CHANGED, False):
         st.rerun()
+
+
+def begin() -> None:
+    """`draw_screen_anew` for the drawer of a record, in which something may just have been done."""
+    draw_screen_anew()
+    messages.show_inside(_taken_back)
+
+
+def _taken_back(transaction_id: int) -> None:
+    undo(transaction_id)
+    saved()
 
 
 def save(
