@@ -6,12 +6,19 @@ from decimal import Decimal
 
 from sqlalchemy import select
 
+from crm_core import history
 from crm_core.models import LOCAL_USER_ID, Lead, LeadStatus, Opportunity, OpportunityStage
 from crm_core.schemas.lead import LeadUpdate
 from crm_core.services import lead_service
 from tests.pages import tables
 
 LEADS = "pages/sales/leads.py"
+
+
+def newest(database):
+    """The last transaction."""
+    with database.read() as session:
+        return history.newest(session)[0]
 
 
 def button(page, label):
@@ -298,7 +305,7 @@ def test_a_click_on_a_status_sets_it_in_any_direction(open_page, given, database
         assert status_of(page).value is status
         assert tables.rows(page)[0]["Status"] == status.label
 
-    button(page, "Undo").click().run()
+    page.button(key=f"undo {newest(database)} inside").click().run()
     assert lead_of(database, 1).status is LeadStatus.UNQUALIFIED
 
 
@@ -359,7 +366,7 @@ def test_a_conversion_says_what_it_makes_and_opens_the_deal(open_page, given, da
         assert (deal.name, deal.company_id, deal.expected_value) == ("Sun", company, 500)
     assert lead_of(database, 1).status is LeadStatus.CONVERTED
 
-    button(page, "Undo").click().run()
+    page.button(key=f"undo {newest(database)} inside").click().run()
     assert lead_of(database, 1).status is LeadStatus.QUALIFIED
 
 
