@@ -30,7 +30,7 @@ from crm_core.services.opportunity_service import (
 )
 from tests.reliability.workers import PROCESSES, address, opened, orphans
 
-KILLS = 50
+KILLS = 30
 LOOK_AFTER = 5
 """Kills, after which everything is looked at. Nothing repairs itself meanwhile: history is only added to."""
 
