@@ -73,14 +73,15 @@ FUNNEL = """
     WHERE deleted_at IS NULL AND created_at >= '{since}' GROUP BY step, stage
 """
 STAYS = """
-    SELECT stage, stage_entered_at, next_entered_at, next_closed_at FROM (
-        SELECT stage, stage_entered_at, lead(stage_entered_at) OVER following AS next_entered_at,
-            lead(closed_at) OVER following AS next_closed_at
-        FROM opportunity_versions WHERE valid_from >= '{since}'
-        WINDOW following AS (PARTITION BY id ORDER BY valid_from)
-    ) AS states
-    WHERE stage NOT IN ('closed_won', 'closed_lost') AND stage_entered_at >= '{since}'
-        AND (next_entered_at IS NULL OR next_entered_at <> stage_entered_at)
+    SELECT stage, stage_entered_at, until, (
+        SELECT closed_at FROM opportunity_versions AS following
+        WHERE following.stage_entered_at = stays.until AND following.id = stays.id
+            AND following.valid_from <= following.stage_entered_at
+    ) FROM (
+        SELECT stage, stage_entered_at, id, max(coalesce(valid_to, '9999-12-31')) AS until
+        FROM opportunity_versions WHERE closed_at IS NULL AND stage_entered_at >= '{since}'
+        GROUP BY stage_entered_at, id, stage
+    ) AS stays
 """
 BY_STAGE = """
     SELECT stage, count(*), sum(expected_value), sum(expected_value * probability),

@@ -5,12 +5,13 @@ nothing that goes through a session can forget them. Statements that would chang
 session's back are refused; `insert_with_past` is the one way to bring many in at once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
+    BindParameter,
     Insert,
     Table,
     TextClause,
@@ -27,8 +28,23 @@ from sqlalchemy import (
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, aliased
 
 from crm_core.bulk import insert_rows
+from crm_core.columns import UtcDateTime
 from crm_core.errors import TransactionMisuse
-from crm_core.models import VERSIONS, Record, Source, Transaction, valid_until
+from crm_core.models import (
+    VERSIONS,
+    ApiToken,
+    IdempotencyKey,
+    Lead,
+    Note,
+    Opportunity,
+    Preference,
+    Reach,
+    Record,
+    SavedView,
+    Source,
+    Transaction,
+    valid_until,
+)
 
 R = TypeVar("R", bound=Record)
 
@@ -36,9 +52,15 @@ IDS_PER_STATEMENT = 500
 THEN = "_then"
 PAST_IS_SEEN_TO = {"past": "is seen to"}
 """Execution options of a statement that leaves no trace, but whose caller sees to the past."""
+_PAST_IS_KEPT = {"past": "is kept"}
+"""Those of the statements that keep it, here."""
 
+AS_OF = "as_of"
 _LOG = Transaction.__table__.c
 NEWEST = select(_LOG.id, _LOG.at).order_by(_LOG.at.desc(), _LOG.id.desc()).limit(1)
+
+ASIDE = {model.__table__ for model in (ApiToken, IdempotencyKey, Note, Preference, SavedView, Transaction)}
+"""Tables that no figure of closed deals looks at, nor one of what was."""
 
 KEPT = {table.name for model, versions in VERSIONS.items() for table in (model.__table__, versions)}
 
@@ -57,11 +79,16 @@ def as_of(model: type[R], at: datetime | None) -> type[R]:
         return model
     versions = VERSIONS[model]
     valid = select(*(versions.c[column.name] for column in model.__table__.columns)).where(
-        versions.c.valid_from <= at, valid_until(versions) > at
+        versions.c.valid_from <= instant_asked(at), valid_until(versions) > instant_asked(at)
     )
     return cast(
         "type[R]", aliased(model, valid.subquery(f"{model.__tablename__}{THEN}"), adapt_on_names=True)
     )
+
+
+def instant_asked(at: datetime) -> BindParameter[datetime]:
+    """SQL: the instant as of which a statement asks; `revisions` knows it by its name."""
+    return bindparam(AS_OF, at, UtcDateTime(), unique=True)
 
 
 def refuse_whole_records_of_the_past(state: ORMExecuteState) -> None:
@@ -73,7 +100,7 @@ def refuse_whole_records_of_the_past(state: ORMExecuteState) -> None:
 
 def keep(session: Session, *, actor_id: int | None, source: Source, note: str | None) -> None:
     """From now on the session keeps the past of what it changes, as one transaction by that actor."""
-    log = _Log(session, Transaction(actor_id=actor_id, source=source, note=note))
+    log = _Log(session, Transaction(actor_id=actor_id, source=source, note=note, reach=Reach.OPEN))
     session.info["log"] = log
     event.listen(session, "before_flush", log.stamp)
     event.listen(session, "do_orm_execute", log.refuse_what_leaves_no_trace)
@@ -143,6 +170,7 @@ def insert_with_past(
         return
     log: _Log = session.info["log"]
     log.is_worth_a_line = True
+    log.reaches(Reach.PAST)
     insert_rows(session, model.__table__, rows)
     insert_rows(session, VERSIONS[model], versions)
     catch_up_sequence(session, model.__table__)
@@ -178,11 +206,18 @@ class _Log:
             self.session.flush()
         return self.transaction
 
+    def reaches(self, reach: Reach) -> None:
+        """Note how far the transaction reaches, at the least."""
+        self.transaction.reach = max(self.transaction.reach, reach)
+
     def stamp(self, session: Session, _context: Any, _instances: Any) -> None:
         """Count a record's change and note its instant: once in a transaction, whatever is flushed."""
         at = session.info["at"]
-        self.is_worth_a_line |= any(row is not self.transaction for row in session.new)
-        self.is_worth_a_line |= bool(session.deleted) or any(map(session.is_modified, session.dirty))
+        others = [row for row in session.new if row is not self.transaction]
+        others += [*session.deleted, *filter(session.is_modified, session.dirty)]
+        self.is_worth_a_line |= bool(others)
+        if any(not isinstance(row, Record) and row.__table__ not in ASIDE for row in others):
+            self.reaches(Reach.ANYTHING)
         for record in session.deleted:
             if isinstance(record, Record):
                 raise HistoryBypassed("Records are never removed: set deleted_at instead.")
@@ -203,6 +238,7 @@ class _Log:
     def _follow(self, record: Record, before: dict[str, Any] | None) -> None:
         """Set what follows from the change; several changes in one transaction are one."""
         self.changed.add(record)
+        self.reaches(_reach_of(record, before))
         first = self.before.setdefault(record, before)
         for name, value in record.derived(vars(record), first, self.session.info["at"]).items():
             setattr(record, name, value)
@@ -214,11 +250,17 @@ class _Log:
             return
         self.is_worth_a_line = True
         table = getattr(state.statement, "table", None)
-        is_seen_to = PAST_IS_SEEN_TO.items() <= state.execution_options.items()
-        if table is not None and table.name in KEPT and not is_seen_to:
+        options = state.execution_options.items()
+        if table is None or table.name not in KEPT:
+            self.reaches(Reach.OPEN if table in ASIDE else Reach.ANYTHING)
+            return
+        if _PAST_IS_KEPT.items() <= options:
+            return
+        if not PAST_IS_SEEN_TO.items() <= options:
             raise HistoryBypassed(
                 f"A bulk statement on {table} leaves no history: change the records through the session."
             )
+        self.reaches(Reach.PAST)
 
     def write_versions(self, session: Session) -> None:
         """Copy every changed row as it now stands into its versions."""
@@ -234,8 +276,8 @@ class _Log:
 
     def _write_versions_of(self, model: type[Record], ids: list[int]) -> None:
         known = {"ids": ids, "at": self.session.info["at"], "by": self.transaction.id}
-        self.session.execute(_closing(model), known, execution_options=PAST_IS_SEEN_TO)
-        self.session.execute(_copying(model), known, execution_options=PAST_IS_SEEN_TO)
+        self.session.execute(_closing(model), known, execution_options=_PAST_IS_KEPT)
+        self.session.execute(_copying(model), known, execution_options=_PAST_IS_KEPT)
 
 
 @cache
@@ -283,6 +325,14 @@ def _as_versions(
             "valid_to": valid_to,
             "transaction_id": row.get("transaction_id") or transaction_of(session).id,
         }
+
+
+def _reach_of(record: Record, before: Mapping[str, Any] | None) -> Reach:
+    """How far a change of the record reaches."""
+    if isinstance(record, Opportunity):
+        was_closed = before is not None and before.get("closed_at") is not None
+        return Reach.CLOSED if was_closed or record.closed_at is not None else Reach.OPEN
+    return Reach.OPEN if isinstance(record, Lead) else Reach.ANYTHING
 
 
 def _before_this_flush(record: Record) -> dict[str, Any]:

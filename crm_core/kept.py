@@ -1,24 +1,30 @@
 """What was counted before, kept until anything changes: the figures of many deals take longest to answer.
 
 The same SQL with the same parameters gives the same rows in every snapshot of the same revision of one
-database, whichever process made it. So the key is exactly that; the filter, the day and what the actor may
-read are parameters (docs/decisions/0004-what-was-counted-is-kept-until-anything-changes.md).
+database, whichever process made it; those of the past stay until it is rewritten. So the key is exactly that;
+the filter, the day and what the actor may read are parameters
+(docs/decisions/0004-what-was-counted-is-kept-until-anything-changes.md).
 """
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
-from sqlalchemy import Select
+from sqlalchemy import BindParameter, Select
 from sqlalchemy.orm import Session
 
-from crm_core import history
+from crm_core import revisions
 
 T = TypeVar("T")
 
 MOST_KEPT = 500
 """Answers; those that were asked for longest ago are forgotten."""
+
+
+MOST_MENDED = 200
+"""Deals; with more changes it is quicker to count anew."""
 
 
 class Kept:
@@ -43,16 +49,22 @@ class Kept:
                 self._answers.popitem(last=False)
 
 
-def kept(session: Session, chosen: Select[*tuple[Any, ...]], told: Callable[..., T], *given: Hashable) -> T:
+def kept(
+    session: Session,
+    chosen: Select[*tuple[Any, ...]],
+    told: Callable[..., T],
+    *given: Hashable,
+    only_closed: bool = False,
+) -> T:
     """`told(rows, *given)`, where `rows` are those that the statement chooses; nobody may change the answer.
 
-    `told` depends on nothing else. A transaction that writes sees what nobody else does, and always counts.
+    `told` depends on nothing else. `only_closed`: of the deals as they are the statement looks at closed ones
+    alone. A transaction that writes sees what nobody else does, and always counts.
     """
-    known: Kept | None = session.info.get("kept")
-    asked = _key(chosen)
+    known, asked = _known(session), _Asked.of(chosen, told, given)
     if known is None or asked is None:
         return told(session.execute(chosen), *given)
-    key = (history.newest(session), asked, told, given)
+    key = revisions.state_read(session, chosen, asked.parameters, only_closed=only_closed), asked.key
     answer = known.find(key)
     if answer is None:
         answer = told(session.execute(chosen), *given)
@@ -60,13 +72,56 @@ def kept(session: Session, chosen: Select[*tuple[Any, ...]], told: Callable[...,
     return cast("T", answer)
 
 
-def _key(chosen: Select[*tuple[Any, ...]]) -> Hashable | None:
-    """What SQLAlchemy knows a statement's SQL by, and its parameters; None for one that it can't tell."""
-    found = chosen._generate_cache_key()
-    if found is None or found.params:
-        return None
-    parameters: Iterable[Any] = (parameter.effective_value for parameter in found.bindparams)
-    return found.key, tuple(map(_hashable, parameters))
+def kept_by_deal(
+    session: Session,
+    question: Callable[[Sequence[int] | None], Select[*tuple[Any, ...]]],
+    told: Callable[[Iterable[Any]], T],
+    mended: Callable[[T, Sequence[int], T], T],
+) -> T:
+    """`told(rows)` of a statement whose rows are each about one deal, for what takes long to count.
+
+    `question(ids)` chooses the rows of these deals, None of all. After few of them were changed, what was
+    known is mended: `mended(known, ids, fresh)` has the fresh rows of these deals in place of the known ones.
+    """
+    chosen = question(None)
+    known, asked = _known(session), _Asked.of(chosen, told, ())
+    if known is None or asked is None:
+        return told(session.execute(chosen))
+    state = revisions.state_read(session, chosen, asked.parameters)
+    before = cast("tuple[revisions.State, T] | None", known.find(asked.key))
+    if before is not None and before[0] == state:
+        return before[1]
+    ids = before and revisions.deals_changed_since(session, chosen, before[0], most=MOST_MENDED)
+    if before is not None and ids is not None:
+        answer = mended(before[1], ids, told(session.execute(question(ids)))) if ids else before[1]
+    else:
+        answer = told(session.execute(chosen))
+    known.keep(asked.key, (state, answer))
+    return answer
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A statement's parameters, and what it is known by together with what is made of its rows."""
+
+    parameters: Sequence[BindParameter[Any]]
+    key: Hashable
+
+    @classmethod
+    def of(
+        cls, chosen: Select[*tuple[Any, ...]], told: Callable[..., Any], given: Hashable
+    ) -> "_Asked | None":
+        """None for one that SQLAlchemy can't tell by its SQL and its parameters."""
+        found = chosen._generate_cache_key()
+        if found is None or found.params:
+            return None
+        values = tuple(_hashable(parameter.effective_value) for parameter in found.bindparams)
+        return cls(found.bindparams, (found.key, values, told, given))
+
+
+def _known(session: Session) -> Kept | None:
+    known: Kept | None = session.info.get("kept")
+    return known
 
 
 def _hashable(value: Any) -> Hashable:

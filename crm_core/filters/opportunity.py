@@ -20,7 +20,7 @@ from crm_core.models import (
 )
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Amount, Day, Id, Label
-from crm_core.stays import STATE, stays
+from crm_core.stays import STATE, owner_at_the_end, stays
 
 STEPS = {stage: step for step, stage in enumerate(OPEN_STAGES)} | {
     OpportunityStage.CLOSED_WON: len(OPEN_STAGES) - 1
@@ -35,7 +35,7 @@ def furthest_step(deal: type[Opportunity], moment: Moment) -> ColumnElement[int]
     Looked up for one deal after the other, by the key: that stays quick where a server knows nothing of its
     tables yet, as after an import.
     """
-    until = [] if moment.as_of is None else [STATE.valid_from <= moment.as_of]
+    until = [] if moment.as_of is None else [STATE.valid_from <= history.instant_asked(moment.as_of)]
     return select(FURTHEST_STEP).where(STATE.id == deal.id, *until).correlate(deal).scalar_subquery()
 
 
@@ -167,10 +167,10 @@ class OpportunityFilter(RecordFilter[Opportunity]):
 
     def _was_there(self, row: type[Opportunity], moment: Moment, *whose: Users | None) -> ColumnElement[bool]:
         """It was in one of the stages asked for, since one of the days; at the end of some user, if given."""
-        stay = stays(moment, self.entered_from, self.entered_to).c
-        there = [stay.stage.in_(self.been_in)] if self.been_in else []
-        owned = [is_one_of(stay.owner_id, users) for users in whose]
-        return row.id.in_(select(stay.id).where(*there, *owned))
+        stay = stays(moment, self.entered_from, self.entered_to)
+        there = [stay.c.stage.in_(self.been_in)] if self.been_in else []
+        owned = [is_one_of(owner_at_the_end(stay), users) for users in whose]
+        return row.id.in_(select(stay.c.id).where(*there, *owned))
 
     def _on_links(self, row: type[Opportunity]) -> Sequence[ColumnElement[bool]]:
         asked = (

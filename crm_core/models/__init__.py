@@ -11,7 +11,7 @@ from crm_core.models.opportunity import CLOSED_STAGES, OPEN_STAGES, Opportunity,
 from crm_core.models.saved_view import Preference, SavedView
 from crm_core.models.settings import Settings, StageSettings, Visibility
 from crm_core.models.target import Target, TargetPeriod
-from crm_core.models.transaction import Source, Transaction
+from crm_core.models.transaction import Reach, Source, Transaction
 from crm_core.models.user import LOCAL_USER_ID, Role, Team, User
 from crm_core.models.versions import (
     VERSIONS,
@@ -44,6 +44,7 @@ __all__ = [
     "OpportunityVersion",
     "Outcome",
     "Preference",
+    "Reach",
     "Record",
     "Role",
     "SavedView",

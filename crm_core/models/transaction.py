@@ -1,9 +1,9 @@
 """The log of user actions that changed anything."""
 
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_core.columns import Line, stored_enum
@@ -19,6 +19,19 @@ class Source(StrEnum):
     SYSTEM = "system"
 
 
+class Reach(IntEnum):
+    """The most that a transaction touched; answers about anything beyond are still so after it."""
+
+    OPEN = 1
+    """Open deals, leads, and what no figure of closed deals looks at, like notes."""
+    CLOSED = 2
+    """A deal that was closed before or is so now."""
+    ANYTHING = 3
+    """People, reasons, companies, settings: whatever else there is now."""
+    PAST = 4
+    """It brought states from before itself, or took some away; all others leave the past as it was."""
+
+
 class Transaction(Base):
     """One user action: when, who, from where, and one line on what it was.
 
@@ -32,3 +45,14 @@ class Transaction(Base):
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
     source: Mapped[Source] = mapped_column(stored_enum(Source, "source"))
     note: Mapped[str | None] = mapped_column(Line(500))
+    reach: Mapped[int] = mapped_column(SmallInteger, default=Reach.OPEN, server_default="1")
+
+
+Index(
+    "ix_transactions_reach",
+    Transaction.reach,
+    Transaction.at,
+    sqlite_where=text("reach > 1"),
+    postgresql_where=text("reach > 1"),
+)
+"""Most transactions reach no further than open deals."""

@@ -2,7 +2,17 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, Column, ColumnElement, ForeignKey, Index, Table, func, literal_column
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ColumnElement,
+    ForeignKey,
+    FromClause,
+    Index,
+    Table,
+    func,
+    literal_column,
+)
 
 from crm_core.columns import UtcDateTime
 from crm_core.models.base import Base, Record
@@ -15,7 +25,7 @@ NEVER: ColumnElement[datetime] = literal_column("'9999-12-31 23:59:59.999999+00'
 """The end of a state that is still so. No parameter, for the indexes have it."""
 
 
-def valid_until(versions: Table) -> ColumnElement[datetime]:
+def valid_until(versions: FromClause) -> ColumnElement[datetime]:
     """SQL: when a state ended, later than any instant where it is still so; as the indexes have it."""
     return func.coalesce(versions.c.valid_to, NEVER, type_=versions.c.valid_to.type)
 
@@ -104,6 +114,18 @@ Index(
     postgresql_where=_STATE.closed_at.is_not(None),
 )
 """What had been won and lost in some days, as known on another."""
+
+Index(
+    "ix_opportunity_versions_stays",
+    _STATE.stage_entered_at,
+    _STATE.id,
+    _STATE.stage,
+    _STATE.valid_from,
+    _STATE.valid_to,
+    _STATE.closed_at,
+    _STATE.owner_id,
+)
+"""Which stages deals came into in some days, how long they stayed, and how they left."""
 
 VERSIONS: dict[type[Record], Table] = {
     Company: CompanyVersion.__table__,

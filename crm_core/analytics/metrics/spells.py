@@ -1,10 +1,11 @@
 """How long deals stay in each stage, from the history."""
 
 from array import array
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial, reduce
+from itertools import compress
 from operator import add
 from statistics import fmean
 from typing import Any
@@ -15,10 +16,10 @@ from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Group, Quest
 from crm_core.analytics.wins import A_DAY, AS_STORED
 from crm_core.columns import in_utc
 from crm_core.filters.base import is_one_of
-from crm_core.kept import kept
+from crm_core.kept import kept_by_deal
 from crm_core.models import OPEN_STAGES, OpportunityStage
 from crm_core.scope import scope_of
-from crm_core.stays import stays
+from crm_core.stays import closed_at_the_end, owner_at_the_end, stays
 
 RUNNING = "running"
 
@@ -51,8 +52,30 @@ class Spells:
         until = _microseconds(at)
         return [max((until - began) / MICROSECONDS_A_DAY, 0.0) for began in self.began]
 
+    def but(self, deals: Collection[int]) -> "Spells":
+        """Without the stays of these deals."""
+        ended = [deal not in deals for deal in self.ended]
+        running = [deal not in deals for deal in self.running]
+        return Spells(
+            array("q", compress(self.ended, ended)),
+            array("d", compress(self.days, ended)),
+            array("q", compress(self.running, running)),
+            array("q", compress(self.began, running)),
+        )
+
+    def __add__(self, other: "Spells") -> "Spells":
+        return Spells(
+            self.ended + other.ended,
+            self.days + other.days,
+            self.running + other.running,
+            self.began + other.began,
+        )
+
 
 NONE = Spells()
+
+ByStage = Mapping[tuple[str, bool], Spells]
+"""By stage, and by whether the deals count."""
 
 
 def time_in_stage(asked: Question) -> Figure:
@@ -63,7 +86,7 @@ def time_in_stage(asked: Question) -> Figure:
     long as fewer than half of the spells are known to have ended. n counts spells; a move back begins a new
     one, so `deals` may be fewer. `mean_left` is that of the ended ones alone.
     """
-    found = kept(asked.session, _spells(asked), _by_stage)
+    found = kept_by_deal(asked.session, partial(_spells, asked), _by_stage, _mended)
     parts: dict[str, Figure] = {
         stage: _of_stage(asked, stage, found.get((stage, True), NONE)) for stage in OPEN_STAGES
     }
@@ -73,43 +96,47 @@ def time_in_stage(asked: Question) -> Figure:
     return Figure(None, whole, whole, {DOES_NOT_COUNT: left_out}, parts=parts)
 
 
-def _spells(asked: Question) -> Select[*tuple[Any, ...]]:
+def _spells(asked: Question, of: Sequence[int] | None = None) -> Select[*tuple[Any, ...]]:
     """SQL: every stay in an open stage that began in the period, and whether its deal never counts."""
     scope = scope_of(asked.session, asked.where.of_anybody(), asked.as_of)
     deal = scope.model
     days = (asked.period.start, asked.period.last_day) if asked.period else ()
     deals = select(deal.id, deal.is_no_real_loss().label("never_counts")).where(*scope.conditions).subquery()
-    stay = stays(scope.moment, *days).c
+    stay = stays(scope.moment, *days, deals=of)
     return (
         select(
-            stay.id,
-            type_coerce(stay.stage, String()),
-            type_coerce(stay.entered_at, AS_STORED),
-            type_coerce(stay.moved_at, AS_STORED),
-            type_coerce(stay.closed_at, AS_STORED),
+            stay.c.id,
+            type_coerce(stay.c.stage, String()),
+            type_coerce(stay.c.entered_at, AS_STORED),
+            type_coerce(stay.c.left_at, AS_STORED),
+            type_coerce(closed_at_the_end(stay), AS_STORED),
             deals.c.never_counts,
         )
-        .join(deals, deals.c.id == stay.id)
-        .where(*asked.where.on_owner(partial(is_one_of, stay.owner_id)))
+        .join(deals, deals.c.id == stay.c.id)
+        .where(*asked.where.on_owner(partial(is_one_of, owner_at_the_end(stay))))
     )
 
 
-def _by_stage(rows: Iterable[Any]) -> Mapping[tuple[str, bool], Spells]:
-    """By stage, and by whether the deals count.
-
-    A stay ends when the deal moves on; where it is closed, by the day it was closed on, however late that
+def _by_stage(rows: Iterable[Any]) -> ByStage:
+    """A stay ends when the deal moves on; where it is closed, by the day it was closed on, however late that
     was written down: never before it began, though.
     """
     found = {(stage.value, counts): Spells() for stage in OPEN_STAGES for counts in (True, False)}
-    for deal_id, stage, entered_at, moved_at, closed_at, never_counts in rows:
+    for deal_id, stage, entered_at, left_at, closed_at, never_counts in rows:
         spells = found[stage, not never_counts]
-        if moved_at is None:
+        if left_at is None:
             spells.running.append(deal_id)
             spells.began.append(_microseconds(in_utc(entered_at)))
         else:
             spells.ended.append(deal_id)
-            spells.days.append(max(((closed_at or moved_at) - entered_at) / A_DAY, 0.0))
+            spells.days.append(max(((closed_at or left_at) - entered_at) / A_DAY, 0.0))
     return found
+
+
+def _mended(known: ByStage, deals: Sequence[int], fresh: ByStage) -> ByStage:
+    """With the fresh stays of these deals in place of the known ones."""
+    changed = set(deals)
+    return {key: spells.but(changed) + fresh[key] for key, spells in known.items()}
 
 
 def _of_stage(asked: Question, stage: OpportunityStage, spells: Spells) -> Figure:

@@ -1,0 +1,114 @@
+"""What names the state of the data that an answer comes from: as long as that is the same, so is the answer.
+
+Most transactions touch open deals alone. Answers about closed ones are still so after them, those about the
+past even after transactions that touch anything else
+(docs/decisions/0004-what-was-counted-is-kept-until-anything-changes.md).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BindParameter, FromClause, Select, Table, func, select, text
+from sqlalchemy.orm import Session
+from sqlalchemy.sql.visitors import iterate
+
+from crm_core import history
+from crm_core.models import VERSIONS, Lead, Opportunity, Reach, Transaction
+
+FURTHER = (Reach.CLOSED, Reach.ANYTHING, Reach.PAST)
+_LOG = Transaction.__table__.c
+IS_FURTHER = text("reach > 1")
+"""As the index has it, literally."""
+LAST = select(
+    *(select(func.max(_LOG.at)).where(_LOG.reach == reach, IS_FURTHER).scalar_subquery() for reach in FURTHER)
+)
+
+DEALS_AND_ASIDE = {Opportunity.__table__, Lead.__table__, *history.ASIDE}
+"""Tables whose changes may reach no further than open deals."""
+
+PAST = set(VERSIONS.values())
+
+
+@dataclass(frozen=True)
+class State:
+    """The last transaction that could change an answer: all of them count, or those that reach so far.
+
+    `transaction` is its id, where all of them count.
+    """
+
+    at: datetime | None
+    reach: Reach = Reach.OPEN
+    transaction: int | None = None
+
+
+def state_read(
+    session: Session,
+    chosen: Select[Any],
+    parameters: Iterable[BindParameter[Any]],
+    *,
+    only_closed: bool = False,
+) -> State:
+    """The state of the data that the rows of a statement come from, in this snapshot.
+
+    `only_closed`: of the deals as they are it looks at closed ones alone.
+    """
+    latest = _newest(session)
+    asked: list[Any] = [each.effective_value for each in parameters if each._orig_key == history.AS_OF]
+    is_over = latest.at is not None and bool(asked) and max(asked) <= latest.at  # whoever comes is later
+    if not (is_over or only_closed):
+        return latest
+    tables = tables_read(chosen)
+    if is_over and tables <= PAST:
+        return State(last(session, Reach.PAST), Reach.PAST)
+    if is_over and not tables & DEALS_AND_ASIDE:
+        return State(last(session, Reach.ANYTHING), Reach.ANYTHING)
+    if only_closed and not asked and tables & DEALS_AND_ASIDE <= {Opportunity.__table__}:
+        return State(last(session, Reach.CLOSED), Reach.CLOSED)
+    return latest
+
+
+def deals_changed_since(session: Session, chosen: Select[Any], then: State, *, most: int) -> list[int] | None:
+    """The ids of the deals that were changed since that state, where nothing else was that is read here.
+
+    None otherwise, and where they are more than `most`, or the state is later than this snapshot.
+    """
+    latest, further = _newest(session), last(session, Reach.ANYTHING)
+    if latest.at is None or then.at is None or then.transaction is None or latest.at < then.at:
+        return None
+    if (further and further > then.at) or tables_read(chosen) & DEALS_AND_ASIDE - {Opportunity.__table__}:
+        return None
+    state = VERSIONS[Opportunity].c
+    changed = select(state.id).where(state.transaction_id > then.transaction).distinct().limit(most + 1)
+    ids = list(session.scalars(changed))
+    return ids if len(ids) <= most else None
+
+
+def _newest(session: Session) -> State:
+    found = history.newest(session)
+    return State(None) if found is None else State(found[1], transaction=found[0])
+
+
+def last(session: Session, reach: Reach) -> datetime | None:
+    """When the last transaction was that reached so far, or further; in a snapshot."""
+    if "last" not in session.info:
+        found = session.execute(LAST).one()
+        session.info["last"] = dict(zip(FURTHER, found, strict=True))
+    return max((at for known, at in session.info["last"].items() if known >= reach and at), default=None)
+
+
+def tables_read(chosen: Select[Any]) -> set[Table]:
+    """Every table that the statement looks at."""
+    tables: set[Table] = set()
+    known: set[FromClause] = set()
+    sources: list[Any] = [chosen]
+    while sources:
+        for element in iterate(sources.pop()):
+            source = element if isinstance(element, FromClause) else getattr(element, "table", None)
+            if isinstance(source, Table):
+                tables.add(source)
+            elif isinstance(source, FromClause) and source not in known:
+                known.add(source)
+                sources.append(source)
+    return tables

@@ -1,0 +1,262 @@
+"""Whatever is done, by whomever: what is known of before is what counting anew would say."""
+
+import random
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from crm_core import history
+from crm_core.analytics import dashboard, metrics
+from crm_core.analytics.metrics import MetricName
+from crm_core.analytics.metrics.spells import RUNNING
+from crm_core.database import Database
+from crm_core.filters import EVERYTHING, OpportunityFilter
+from crm_core.kept import MOST_MENDED, Kept
+from crm_core.models import (
+    CLOSED_STAGES,
+    OPEN_STAGES,
+    CloseReason,
+    Company,
+    Lead,
+    Note,
+    Opportunity,
+    OpportunityStage,
+    Outcome,
+    Reach,
+    StageSettings,
+    Team,
+    Transaction,
+    User,
+)
+from crm_core.periods import Period, PeriodChoice
+from crm_core.schemas.lead import LeadUpdate
+from crm_core.schemas.opportunity import OpportunityUpdate
+from crm_core.services import lead_service, opportunity_service
+from tests.builders import Make
+from tests.conftest import NOW
+
+A_DAY = timedelta(days=1)
+CHANGES = 40
+services = opportunity_service
+
+
+OPEN, CLOSED = Opportunity.is_open, ~Opportunity.is_open
+LOST_FOR = select(CloseReason).where(CloseReason.outcome == Outcome.LOST).order_by(CloseReason.id)
+
+
+class Person:
+    """Does something by chance."""
+
+    def __init__(self, session: Session, chance: random.Random) -> None:
+        self.session, self.chance = session, chance
+        self.make, self.now = Make(session), session.info["at"]
+
+    def do(self) -> str:
+        names = [name for name in sorted(vars(Person)) if name.startswith("may_")]
+        name = self.chance.choice([*names, "may_move", "may_edit", "may_create"])
+        getattr(self, name)()
+        return name
+
+    def id_of(self, model: type, *which) -> int | None:
+        ids = self.session.scalars(select(model.id).where(*which).order_by(model.id)).all()
+        return self.chance.choice(ids) if ids else None
+
+    def deal(self, *which) -> int | None:
+        return self.id_of(Opportunity, Opportunity.deleted_at.is_(None), *which)
+
+    def stage(self) -> OpportunityStage:
+        return self.chance.choice(OPEN_STAGES)
+
+    def money(self) -> Decimal:
+        return Decimal(self.chance.randrange(10**6)) / 100
+
+    def reason(self) -> int:
+        return self.chance.choice(self.session.scalars(LOST_FOR).all()).id
+
+    def may_create(self):
+        told = {
+            "owner_id": self.id_of(User),
+            "company_id": self.id_of(Company),
+            "created_at": self.now - self.chance.randrange(40) * A_DAY,
+            "expected_value": self.chance.choice([None, self.money()]),
+        }
+        stage = self.chance.choice([self.stage(), *CLOSED_STAGES])
+        if stage.is_closed:
+            told["closed_at"] = self.now
+        if stage is OpportunityStage.CLOSED_LOST:
+            told["close_reason_id"] = self.reason()
+        self.make.opportunity(stage=stage, **told)
+
+    def may_edit(self):
+        if (deal_id := self.deal()) is not None:
+            deal = self.session.get_one(Opportunity, deal_id)
+            deal.expected_value = self.money()
+            deal.expected_close_date = NOW.date() + self.chance.randrange(-30, 60) * A_DAY
+            deal.next_step = self.chance.choice([None, "Call"])
+
+    def may_move(self):
+        if (deal := self.deal(OPEN)) is not None:
+            services.move_opportunity(self.session, deal, to=self.stage())
+
+    def may_win(self):
+        if (deal := self.deal(Opportunity.stage == OpportunityStage.NEGOTIATION)) is not None:
+            services.close_opportunity(self.session, deal, outcome=Outcome.WON)
+
+    def may_lose(self):
+        if (deal := self.deal(OPEN)) is not None:
+            other = select(CloseReason.id).where(CloseReason.needs_note)
+            reason, note = self.session.scalars(LOST_FOR).first().id, "Too late"
+            assert self.session.scalars(other).all()
+            services.close_opportunity(self.session, deal, outcome=Outcome.LOST, reason_id=reason, note=note)
+
+    def may_reopen(self):
+        if (deal := self.deal(CLOSED)) is not None:
+            services.reopen_opportunity(self.session, deal, to=self.stage())
+
+    def may_delete(self):
+        if (deal := self.deal()) is not None:
+            services.delete_opportunity(self.session, deal)
+
+    def may_assign_all(self):
+        ids = self.session.scalars(select(Opportunity.id).where(Opportunity.deleted_at.is_(None))).all()
+        services.assign_opportunities(self.session, ids, owner_id=self.id_of(User))
+
+    def may_note(self):
+        self.session.add(Note(text="Called", opportunity_id=self.deal(), created_at=self.now))
+
+    def may_touch_a_lead(self):
+        lead_service.update_lead(self.session, self.make.lead().id, LeadUpdate(name="Ada"))
+
+    def may_rename_a_company(self):
+        company = self.session.get_one(Company, self.id_of(Company))
+        company.name = self.chance.choice(["Solar", "Wind"])
+
+    def may_move_to_a_team(self):
+        self.session.get_one(User, self.id_of(User)).team_id = self.id_of(Team)
+
+    def may_count_a_reason(self):
+        reason = self.session.get_one(CloseReason, self.reason())
+        reason.counts = not reason.counts
+
+    def may_set_a_limit(self):
+        limits = select(StageSettings).where(StageSettings.stale_after_days.is_not(None))
+        found = self.session.scalars(limits.order_by(StageSettings.stage)).all()
+        self.chance.choice(found).stale_after_days = self.chance.randrange(1, 40)
+
+    def may_import(self):
+        state = {
+            "id": history.next_id(self.session, Opportunity),
+            "name": "Old",
+            "stage": self.stage(),
+            "probability": 50,
+            "created_at": self.now - 90 * A_DAY,
+            "expected_value": self.money(),
+        }
+        later = state | {"stage": self.stage()}
+        states = [(self.now - 90 * A_DAY, state), (self.now - 20 * A_DAY, later)]
+        history.insert_with_past(self.session, Opportunity, [states])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_known_is_what_counting_anew_says(database, seed):
+    chance = random.Random(seed)
+    with database.write(at=NOW) as session:
+        make, somebody = Make(session), Person(session, chance)
+        people, company = make.people(), make.company("Solar").id
+        for _ in range(12):
+            somebody.may_create()
+    anew = Database(database.url.render_as_string(hide_password=False))
+    asked = [
+        EVERYTHING,
+        OpportunityFilter(owners={people.rita, people.otto}),
+        OpportunityFilter(teams={1}),
+        OpportunityFilter(text="sol"),
+        OpportunityFilter(stale=True),
+        OpportunityFilter(companies={company}, counted=True),
+        OpportunityFilter(as_of=NOW + timedelta(days=3)),
+        OpportunityFilter(as_of=NOW + timedelta(days=3), teams={1}),
+    ]
+    try:
+        for number in range(CHANGES):
+            at = NOW + timedelta(hours=number * 5)
+            with database.write(at=at + timedelta(hours=1)) as session:
+                done = Person(session, chance).do()
+            where = chance.choice(asked)
+            anew._kept = Kept()
+            told, counted = (answers(each, where, at + timedelta(hours=2)) for each in (database, anew))
+            assert told == counted, f"{number}: {done}"
+    finally:
+        anew.close()
+
+
+def answers(database, where, at):
+    period = Period(NOW.date() - 60 * A_DAY, NOW.date() + 30 * A_DAY)
+    with database.read(at=at) as session:
+        stays = metrics.measure(session, MetricName.TIME_IN_STAGE, where, period=period).figure
+        return dashboard.overview(session, PeriodChoice.THIS_QUARTER, where), stays
+
+
+def stays_of_stale_deals(database, at) -> int:
+    period = Period(NOW.date() - 60 * A_DAY, NOW.date() + 60 * A_DAY)
+    with database.read(at=at) as session:
+        where = OpportunityFilter(stale=True)
+        return metrics.measure(session, MetricName.TIME_IN_STAGE, where, period=period).figure.n
+
+
+def test_a_note_makes_a_deal_less_stale(database):
+    with database.write(at=NOW) as session:
+        deal = Make(session).opportunity().id
+    later = NOW + 50 * A_DAY
+    assert stays_of_stale_deals(database, later) == 1
+
+    with database.write(at=later) as session:
+        session.add(Note(text="Called", opportunity_id=deal, created_at=later))
+
+    assert stays_of_stale_deals(database, later + A_DAY / 24) == 0
+
+
+@pytest.mark.parametrize("several", [1, MOST_MENDED + 1])
+def test_stays_follow_however_many_deals_change(database, several):
+    period = Period(NOW.date() - 60 * A_DAY, NOW.date() + 60 * A_DAY)
+
+    def running(stage):
+        with database.read() as session:
+            figure = metrics.measure(session, MetricName.TIME_IN_STAGE, EVERYTHING, period=period).figure
+        return figure.parts[stage].apart[RUNNING].count
+
+    with database.write(at=NOW) as session:
+        deals = [Make(session).opportunity().id for _ in range(several)]
+    assert running(OpportunityStage.QUALIFICATION) == several
+
+    with database.write(at=NOW + A_DAY) as session:
+        services.update_opportunities(session, deals, OpportunityUpdate(stage=OpportunityStage.PROPOSAL))
+
+    assert [running(stage) for stage in OPEN_STAGES] == [0, 0, several, 0]
+
+
+def test_how_far_a_transaction_reaches(database):
+    with database.write(at=NOW) as session:
+        make = Make(session)
+        is_open, won, lead = make.opportunity().id, make.won().id, make.lead().id
+        company, reason = make.company().id, session.scalars(LOST_FOR).first().id
+
+    def reach(change):
+        with database.write() as session:
+            change(session)
+        with database.read() as session:
+            return session.scalars(select(Transaction.reach).order_by(Transaction.id.desc()).limit(1)).one()
+
+    def set_name(model, key):
+        return lambda session: setattr(session.get_one(model, key), "name", "Another")
+
+    assert reach(set_name(Opportunity, is_open)) == Reach.OPEN
+    assert reach(set_name(Lead, lead)) == Reach.OPEN
+    assert reach(lambda s: s.add(Note(text="Called", opportunity_id=won, created_at=NOW))) == Reach.OPEN
+    assert reach(set_name(Opportunity, won)) == Reach.CLOSED
+    assert reach(lambda s: services.reopen_opportunity(s, won, to=OPEN_STAGES[-1])) == Reach.CLOSED
+    assert reach(lambda s: services.close_opportunity(s, won, outcome=Outcome.WON)) == Reach.CLOSED
+    assert reach(set_name(Company, company)) == Reach.ANYTHING
+    assert reach(lambda s: setattr(s.get_one(CloseReason, reason), "label", "Price")) == Reach.ANYTHING
