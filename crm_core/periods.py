@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
-from sqlalchemy import ColumnElement, and_, case
+from sqlalchemy import ColumnElement, and_, case, literal
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import KeyedColumnElement
 
@@ -77,6 +77,13 @@ class Period:
             months.append(month)
             month += relativedelta(months=1)
         return months
+
+    def cut_by_month(self) -> "dict[date, Period]":
+        """Its days of every month that it touches, by the month's first day."""
+        return {
+            first: Period(max(first, self.start), min(first + relativedelta(months=1), self.end))
+            for first in self.months()
+        }
 
 
 class PeriodChoice(StrEnum):
@@ -173,11 +180,28 @@ class Calendar:
         """SQL: the instant lies in the period."""
         return and_(instant >= self.start_of(period.start), instant < self.start_of(period.end))
 
-    def bucket(
-        self, instant: InstrumentedAttribute[datetime | None], firsts: Sequence[date]
-    ) -> ColumnElement[int]:
+    def bucket(self, instant: Instant, firsts: Sequence[date]) -> ColumnElement[int]:
         """SQL: the position of the span the instant lies in, where each begins on one of the days given."""
-        return case(
-            *((instant < self.start_of(first), position) for position, first in enumerate(firsts[1:])),
-            else_=len(firsts) - 1,
-        )
+
+        def among(low: int, high: int) -> ColumnElement[int]:
+            if low == high:
+                return literal(low)
+            middle = (low + high + 1) // 2
+            is_before = instant < self.start_of(firsts[middle])
+            return case((is_before, among(low, middle - 1)), else_=among(middle, high))
+
+        return among(0, len(firsts) - 1)
+
+
+class Pieces:
+    """Periods cut where any of them begins or ends: what is counted in each piece adds up to all of them."""
+
+    def __init__(self, periods: Sequence[Period]) -> None:
+        days = sorted({day for period in periods for day in (period.start, period.end)})
+        self.firsts = days[:-1] or days
+        self.whole = Period(days[0], days[-1])
+        self._position = {day: position for position, day in enumerate(days)}
+
+    def of(self, period: Period) -> range:
+        """The positions of the pieces that make up one of the periods."""
+        return range(self._position[period.start], self._position[period.end])

@@ -1,19 +1,21 @@
 """Open deals that need a look, and why; those worth most first."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core.analytics.cards import Card, cards_of
-from crm_core.analytics.pipeline import ListTotals, list_totals
+from crm_core.analytics.pipeline import ListTotals, Worth, is_open, together, worths
 from crm_core.filters import OpportunityFilter
 from crm_core.kept import kept
+from crm_core.models import Opportunity
 from crm_core.moment import Moment
-from crm_core.scope import scope_of
+from crm_core.scope import Scope, scope_of
 
 DAYS_AHEAD = 7
 SHOWN = 8
@@ -54,21 +56,45 @@ class Attention:
 def attention(session: Session, where: OpportunityFilter) -> Attention:
     """The open deals of the filter that need a look; a deal may be there for several reasons."""
     scope = scope_of(session, where)
-    wanted = {need: where.model_copy(update=fields) for need, fields in _fields(scope.moment).items()}
+    fields = _fields(scope.moment)
+    needs = {
+        need: and_(*OpportunityFilter(**each).conditions(scope.model, scope.moment))
+        for need, each in fields.items()
+    }
+    totals = _totals(session, scope, needs)
     deal = scope.model
-    each = (which.conditions(deal, scope.moment) for which in wanted.values())
     chosen = (
         select(deal.id)
-        .where(deal.is_open, or_(*(and_(*conditions) for conditions in each)), *scope.conditions)
+        .where(deal.is_open, or_(*needs.values()), *scope.conditions)
         .order_by(deal.expected_value.desc().nulls_last(), deal.id)
         .limit(SHOWN)
     )
     ids = kept(session, chosen, _ids)
     cards = cards_of(session, scope, ids)
     return Attention(
-        [Needing(need, list_totals(session, which), which) for need, which in wanted.items()],
+        [Needing(need, totals[need], where.model_copy(update=each)) for need, each in fields.items()],
         [cards[deal_id] for deal_id in ids],
     )
+
+
+def _totals(
+    session: Session, scope: Scope[Opportunity], needs: Mapping[Need, ColumnElement[bool]]
+) -> dict[Need, ListTotals]:
+    """What the deals with each need add up to, all counted together."""
+    deal = scope.model
+    flags = (condition.label(need) for need, condition in needs.items())
+    each = (
+        select(deal.stage, deal.probability, deal.expected_value, *flags)
+        .where(is_open(scope), or_(*needs.values()), *scope.conditions)
+        .subquery()
+        .c
+    )
+    needed = [each[need] for need in needs]
+    rows = kept(session, worths(each).add_columns(*needed).group_by(*needed), _rows)
+    return {
+        need: together(Worth(*row[: -len(needs)]) for row in rows if row[place - len(needs)])
+        for place, need in enumerate(needs)
+    }
 
 
 def _fields(moment: Moment) -> dict[Need, dict[str, Any]]:
@@ -79,6 +105,10 @@ def _fields(moment: Moment) -> dict[Need, dict[str, Any]]:
         Need.NO_NEXT_STEP: {"without_next_step": True},
         Need.CLOSING_SOON: {"is_open": True, "expected_from": moment.today, "expected_to": last},
     }
+
+
+def _rows(rows: Iterable[Any]) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in rows]
 
 
 def _ids(rows: Any) -> list[int]:

@@ -2,20 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from crm_core.analytics import outcomes, pipeline
+from crm_core.analytics import pipeline
 from crm_core.analytics.axes import ByCloseMonth
 from crm_core.analytics.board import worths_by_key
 from crm_core.analytics.metrics import MetricName, measure
 from crm_core.analytics.metrics.funnel import LOST, PENDING
 from crm_core.analytics.metrics.rates import NOT_GIVEN
 from crm_core.analytics.metrics.spells import RUNNING
-from crm_core.analytics.outcomes import closed_within
+from crm_core.analytics.outcomes import Outcomes, closed_within
 from crm_core.analytics.pipeline import count_if
 from crm_core.analytics.rate import Rate
 from crm_core.filters import OpportunityFilter
@@ -80,16 +81,15 @@ def by_stage(session: Session, where: OpportunityFilter) -> list[Segment]:
 
 
 def closed_by_month(
-    session: Session, months: Period, where: OpportunityFilter
+    months: Mapping[date, tuple[Period, Outcomes]], where: OpportunityFilter
 ) -> dict[str, tuple[Segment, Segment]]:
-    """What was won and what was lost in each month of some whole months, by the month's first day."""
+    """What was won and what was lost in each month, by the month's first day."""
     return {
-        month.isoformat(): (
-            _closed(month_period, WON, found.won, found.won_value, found.won_without_value, where),
-            _closed(month_period, LOST_STAGE, found.lost, found.lost_value, found.lost_without_value, where),
+        first.isoformat(): (
+            _closed(month, WON, found.won, found.won_value, found.won_without_value, where),
+            _closed(month, LOST_STAGE, found.lost, found.lost_value, found.lost_without_value, where),
         )
-        for month, found in outcomes.by_month(session, months, where).items()
-        if (month_period := outcomes.month_from(month))
+        for first, (month, found) in months.items()
     }
 
 
@@ -122,7 +122,7 @@ def win_rate_by_owner(session: Session, period: Period, where: OpportunityFilter
         .where(*closed_within(scope, period), *scope.conditions)
         .group_by(deal.credited_owner_id)
     )
-    found = kept(session, chosen, _rows)
+    found = kept(session, chosen, _rows, only_closed=True)
     names = dict(
         kept(session, select(User.id, User.name).where(User.id.in_(sorted(k for k, *_ in found if k))), _rows)
     )

@@ -18,6 +18,7 @@ from crm_core.analytics.metrics.targets import ASKED_OF_TARGETS
 from crm_core.analytics.outcomes import Outcomes
 from crm_core.analytics.pipeline import PipelineTotals
 from crm_core.analytics.rate import Rate
+from crm_core.analytics.wins import Wins
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.models import OpportunityStage, Target
 from crm_core.moment import Moment, moment_of
@@ -28,7 +29,7 @@ from crm_core.sorting import OpportunitySort
 
 MONTHS_SHOWN = 12
 LOOKS_BACK = 5
-"""Ends of months that an open total is shown for, beside now."""
+"""Ends of months that an open total and the velocity are shown for, beside now."""
 
 RECENT = 8
 
@@ -125,13 +126,15 @@ def overview(
         elapsed=replace(period, end=min(period.end, max(moment.today, period.start) + ONE_DAY)),
         began=asked.began,
         open=asked.open,
-        closed=asked.closed,
+        closed=asked.outcomes[period],
         before_period=asked.compared,
-        before=asked.before,
+        before=asked.outcomes[asked.compared] if asked.compared else None,
         tiles=asked.tiles(),
         aim=_aim(session, period, where),
         stages=breakdowns.by_stage(session, where),
-        months=breakdowns.closed_by_month(session, asked.year, where),
+        months=breakdowns.closed_by_month(
+            {first: (month, asked.outcomes[month]) for first, month in asked.months.items()}, where
+        ),
         expected=breakdowns.by_expected_close(session, where),
         owners=breakdowns.win_rate_by_owner(session, period, where),
         reasons=breakdowns.lost_reasons(session, period, where),
@@ -160,23 +163,23 @@ class _Asked:
         self.moment = moment
         self.period = period
         self.compared = compared
-        self.year = _at_least_a_year(period, moment.today)
+        self.months = _at_least_a_year(period, moment.today).cut_by_month()
+        self.years = {day: trailing_year(day) for day in _last_days(moment.today)}
         self.began = _before(period, moment) if compared else None
-        self.open = pipeline.totals(session, where)
-        self.closed = outcomes.closed_in(session, period, where)
-        self.before = outcomes.closed_in(session, compared, where) if compared else None
-        self.months = outcomes.by_month(session, self.year, where)
+        self.looks = {
+            day: pipeline.totals(session, where if day == moment.today else self._at_the_end_of(day))
+            for day in self.years
+        }
+        self.open = self.looks[moment.today]
+        each = [period, *([compared] if compared else []), *self.months.values(), *self.years.values()]
+        self.outcomes = outcomes.closed_in_each(session, each, where)
+        self.wins = wins.wins_in_each(session, each, where)
 
     def tiles(self) -> list[Tile]:
         return [*self._open_tiles(), *self._closed_tiles(), self._velocity()]
 
     def _open_tiles(self) -> list[Tile]:
         was = pipeline.totals(self.session, self._at(self.began)) if self.began else None
-        looks = [
-            (day, pipeline.totals(self.session, self._at(self.moment.calendar.end_of(day))))
-            for day in _ends_of_months(self.moment.today, LOOKS_BACK)
-        ]
-        looks.append((self.moment.today, self.open))
 
         def tile(
             name: MetricName, of: Callable[[PipelineTotals], Number | None], deals: int, **which: bool
@@ -187,7 +190,7 @@ class _Asked:
                 deals,
                 self.where.model_copy(update=which),
                 before=None if was is None else of(was),
-                trend=[(day, of(totals)) for day, totals in looks],
+                trend=[(day, of(totals)) for day, totals in self.looks.items()],
                 left_out={"without_value": self.open.without_value} if name != MetricName.OVERDUE else {},
             )
 
@@ -198,12 +201,11 @@ class _Asked:
         ]
 
     def _closed_tiles(self) -> list[Tile]:
-        closed, before = self.closed, self.before
+        closed, found = self.outcomes[self.period], self.wins[self.period]
+        before = self.outcomes[self.compared] if self.compared else None
+        was = self.wins[self.compared] if self.compared else None
         won = self._within(stages=frozenset({OpportunityStage.CLOSED_WON}))
-        found = wins.wins_in(self.session, self.period, self.where)
-        was = wins.wins_in(self.session, self.compared, self.where) if self.compared else None
         without_value = {"without_value": closed.won_without_value}
-        cycles = wins.by_month(self.session, self.year, self.where)
         return [
             Tile(
                 MetricName.WIN_RATE,
@@ -230,7 +232,7 @@ class _Asked:
                 found.valued,
                 won.model_copy(update={"value_from": pipeline.NOTHING}),
                 before=was.average_value if was else None,
-                trend=self._monthly(_average),
+                trend=[(month.last_day, self.wins[month].average_value) for month in self.months.values()],
                 left_out=without_value,
             ),
             Tile(
@@ -239,20 +241,40 @@ class _Asked:
                 found.deals,
                 won,
                 before=was.median_days if was else None,
-                trend=[(_last_day(first), month.median_days) for first, month in cycles.items()],
+                trend=[(month.last_day, self.wins[month].median_days) for month in self.months.values()],
                 left_out={"same_day": found.deals - found.timed},
             ),
         ]
 
     def _velocity(self) -> Tile:
-        was = _velocity(self.session, self._at(self.began)) if self.began else None
+        """The trend has what was open on its days, with what is known now of the year before each."""
+        trend = [
+            (
+                day,
+                _velocity(self.looks[day], self.outcomes[year], self.wins[year]),
+            )
+            for day, year in self.years.items()
+        ]
         return Tile(
             MetricName.VELOCITY,
-            _velocity(self.session, self.where),
+            trend[-1][1],
             self.open.deals,
             self.where.model_copy(update={"is_open": True}),
-            before=was,
+            before=self._velocity_then(self.began) if self.began else None,
+            trend=trend,
         )
+
+    def _velocity_then(self, instant: datetime) -> Number | None:
+        """All of it as it was known."""
+        where, year = self._at(instant), trailing_year(self.moment.calendar.day_of(instant))
+        return _velocity(
+            pipeline.totals(self.session, where),
+            outcomes.closed_in(self.session, year, where),
+            wins.wins_in(self.session, year, where),
+        )
+
+    def _at_the_end_of(self, day: date) -> OpportunityFilter:
+        return self._at(self.moment.calendar.end_of(day))
 
     def _at(self, instant: datetime) -> OpportunityFilter:
         return self.where.model_copy(update={"as_of": instant})
@@ -262,16 +284,12 @@ class _Asked:
         return self.where.model_copy(update=days | more)
 
     def _monthly(self, of: Callable[[Outcomes], Number | None]) -> Trend:
-        return [(_last_day(first), of(month)) for first, month in self.months.items()]
+        return [(month.last_day, of(self.outcomes[month])) for month in self.months.values()]
 
 
-def _velocity(session: Session, where: OpportunityFilter) -> Number | None:
+def _velocity(is_open: PipelineTotals, closed: Outcomes, won: Wins) -> Number | None:
     """`metrics.speed.velocity` without the deals behind it."""
-    year = trailing_year(moment_of(session, where.as_of).today)
-    open_deals = pipeline.totals(session, where).deals
-    found = wins.wins_in(session, year, where)
-    rate = outcomes.closed_in(session, year, where).win_rate
-    return velocity_of(open_deals, rate, found.average_value, found.median_days)
+    return velocity_of(is_open.deals, closed.win_rate, won.average_value, won.median_days)
 
 
 def _aim(session: Session, period: Period, where: OpportunityFilter) -> Aim | None:
@@ -308,19 +326,11 @@ def _known_weighted(totals: PipelineTotals) -> Number | None:
     return None if totals.is_unknown else totals.weighted
 
 
-def _average(month: Outcomes) -> Number | None:
-    valued = month.won - month.won_without_value
-    return wins.to_the_cent(month.won_value / valued) if valued else None
-
-
-def _last_day(first: date) -> date:
-    return outcomes.month_from(first).last_day
-
-
-def _ends_of_months(today: date, how_many: int) -> list[date]:
-    """The last days of the months before today's, oldest first."""
+def _last_days(today: date) -> list[date]:
+    """The last days of the months before today's, oldest first, and today."""
     first = today.replace(day=1)
-    return [first - relativedelta(months=back) - timedelta(days=1) for back in reversed(range(how_many))]
+    ends = [first - relativedelta(months=back) - timedelta(days=1) for back in reversed(range(LOOKS_BACK))]
+    return [*ends, today]
 
 
 def _at_least_a_year(period: Period, today: date) -> Period:

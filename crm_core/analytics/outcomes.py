@@ -1,12 +1,11 @@
 """What was won and lost in a period."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from dateutil.relativedelta import relativedelta
 from sqlalchemy import ColumnElement, Select, and_, case, func, select
 from sqlalchemy.orm import Session
 
@@ -16,7 +15,7 @@ from crm_core.columns import total_amount
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.kept import kept
 from crm_core.models import CLOSED_STAGES, Opportunity, OpportunityStage, Outcome
-from crm_core.periods import Period, PeriodKind
+from crm_core.periods import Period, Pieces
 from crm_core.scope import Scope, scope_of
 
 
@@ -72,7 +71,25 @@ def closed_in(
 ) -> Outcomes:
     """Won and lost deals whose last close lies in the period, by `closed_at`; without one, all of them."""
     scope = scope_of(session, where, as_of)
-    return kept(session, _counted(scope, period), _outcomes_of)
+    return _outcomes_of(kept(session, _counted(scope, period), _told, only_closed=True))
+
+
+def closed_in_each(
+    session: Session,
+    periods: Sequence[Period],
+    where: OpportunityFilter = EVERYTHING,
+    *,
+    as_of: datetime | None = None,
+) -> dict[Period, Outcomes]:
+    """`closed_in` each of the periods, counted together; they may overlap."""
+    scope, pieces = scope_of(session, where, as_of), Pieces(periods)
+    position = scope.moment.calendar.bucket(scope.model.closed_at, pieces.firsts)
+    chosen = _counted(scope, pieces.whole).add_columns(position).group_by(position)
+    found = kept(session, chosen, _told_by_position, only_closed=True)
+    return {
+        period: _outcomes_of(row for piece in pieces.of(period) for row in found.get(piece, ()))
+        for period in periods
+    }
 
 
 def _counted(scope: Scope[Opportunity], period: Period | None) -> Select[*tuple[Any, ...]]:
@@ -94,18 +111,25 @@ def _counted(scope: Scope[Opportunity], period: Period | None) -> Select[*tuple[
     )
 
 
-def _outcomes_by_position(rows: Iterable[Any]) -> dict[int, Outcomes]:
-    found: dict[int, list[Any]] = {}
+def _told(rows: Iterable[Any]) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in rows]
+
+
+def _told_by_position(rows: Iterable[Any]) -> dict[int, list[tuple[Any, ...]]]:
+    found: dict[int, list[tuple[Any, ...]]] = {}
     for *row, position in rows:
-        found.setdefault(position, []).append(row)
-    return {position: _outcomes_of(inside) for position, inside in found.items()}
+        found.setdefault(position, []).append(tuple(row))
+    return found
 
 
-def _outcomes_of(rows: Iterable[Any]) -> Outcomes:
-    """From the rows of `_counted`."""
-    found = {stage: [NOTHING if count is None else count for count in counts] for stage, *counts in rows}
-    none: list[Any] = [0, NOTHING, 0, 0, NOTHING, 0]
-    won, lost = (found.get(OpportunityStage.of(outcome), none) for outcome in (Outcome.WON, Outcome.LOST))
+def _outcomes_of(rows: Iterable[tuple[Any, ...]]) -> Outcomes:
+    """From the rows of `_counted`, each stage's added up."""
+    found: dict[OpportunityStage, list[Any]] = {
+        stage: [0, NOTHING, 0, 0, NOTHING, 0] for stage in CLOSED_STAGES
+    }
+    for stage, *counts in rows:
+        found[stage] = [so_far + (more or 0) for so_far, more in zip(found[stage], counts, strict=True)]
+    won, lost = (found[OpportunityStage.of(outcome)] for outcome in (Outcome.WON, Outcome.LOST))
     return Outcomes(*won[:3], *lost)
 
 
@@ -115,28 +139,6 @@ def closed_within(scope: Scope[Opportunity], period: Period | None) -> list[Colu
     if period is None:
         return [deal.closed_at.is_not(None)]
     return [scope.moment.calendar.within(deal.closed_at, period)]
-
-
-def by_month(
-    session: Session,
-    months: Period,
-    where: OpportunityFilter = EVERYTHING,
-    *,
-    as_of: datetime | None = None,
-) -> dict[date, Outcomes]:
-    """`closed_in` each month that the period touches, by its first day; cut to the period's days."""
-    scope = scope_of(session, where, as_of)
-    firsts = months.months()
-    position = scope.moment.calendar.bucket(scope.model.closed_at, firsts)
-    chosen = _counted(scope, months).add_columns(position).group_by(position)
-    found = kept(session, chosen, _outcomes_by_position)
-    nothing = _outcomes_of(())
-    return {first: found.get(number, nothing) for number, first in enumerate(firsts)}
-
-
-def month_from(first: date) -> Period:
-    """The month that begins on that day."""
-    return Period(first, first + relativedelta(months=1), PeriodKind.MONTH)
 
 
 def first_day(session: Session, *, as_of: datetime | None = None) -> date | None:

@@ -14,7 +14,7 @@ from crm_core.columns import total_amount
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.kept import kept
 from crm_core.models import OPEN_STAGES, Opportunity, OpportunityStage
-from crm_core.scope import scope_of
+from crm_core.scope import Scope, scope_of
 
 if TYPE_CHECKING:
     import pandas as pd  # a quarter of the API's start, which draws nothing; loaded where a frame is made
@@ -142,14 +142,18 @@ def groups(
     chosen = (_grouped if scope.moment.as_of else _live_grouped)(deal, scope.moment.today)
     chosen = chosen.where(*scope.conditions)
     if only_open:
-        # What `is_open` says, once as the index of the past has it, once as that of the present.
-        is_open = deal.closed_at.is_(None) if scope.moment.as_of else deal.stage.in_(OPEN_STAGES)
-        chosen = chosen.where(is_open)
+        chosen = chosen.where(is_open(scope))
     return list(kept(session, chosen, _groups_of))
 
 
-def worths(deal: type[Opportunity]) -> Select[*tuple[Any, ...]]:
-    """The columns of `Worth`, for every stage and probability."""
+def is_open(scope: Scope[Opportunity]) -> ColumnElement[bool]:
+    """SQL: what `Opportunity.is_open` says, as the index of the past has it, or that of the present."""
+    deal = scope.model
+    return deal.closed_at.is_(None) if scope.moment.as_of else deal.stage.in_(OPEN_STAGES)
+
+
+def worths(deal: Any) -> Select[*tuple[Any, ...]]:
+    """The columns of `Worth`, for every stage and probability of a model or of a subquery's columns."""
     return select(
         deal.stage,
         deal.probability,

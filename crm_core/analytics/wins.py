@@ -1,8 +1,9 @@
 """What won deals were like: how much they brought, and how long they took."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from statistics import median, median_high, median_low
 from typing import Any
@@ -16,7 +17,7 @@ from crm_core.columns import amount_of, in_utc
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.kept import kept
 from crm_core.models import Opportunity
-from crm_core.periods import Calendar, Period
+from crm_core.periods import Calendar, Period, Pieces
 from crm_core.scope import Scope, scope_of
 
 A_DAY = timedelta(days=1)
@@ -52,18 +53,20 @@ def wins_in(
 ) -> Wins:
     """Average won deal and sales cycle (`closed_at` − `created_at`) of those won in the period, or ever."""
     scope = scope_of(session, where, as_of)
-    return kept(session, _won(scope, period), _wins_of, scope.moment.calendar)
+    return kept(session, _won(scope, period), _wins_of_rows, scope.moment.calendar, only_closed=True)
 
 
-def by_month(
-    session: Session, months: Period, where: OpportunityFilter = EVERYTHING, *, as_of: datetime | None = None
-) -> dict[date, Wins]:
-    """`wins_in` each month that the period touches, by its first day; cut to the period's days."""
+def wins_in_each(
+    session: Session,
+    periods: Sequence[Period],
+    where: OpportunityFilter = EVERYTHING,
+    *,
+    as_of: datetime | None = None,
+) -> dict[Period, Wins]:
+    """`wins_in` each of the periods, read together; they may overlap."""
     scope = scope_of(session, where, as_of)
-    firsts, calendar = months.months(), scope.moment.calendar
-    chosen = _won(scope, months).add_columns(calendar.bucket(scope.model.closed_at, firsts))
-    found = kept(session, chosen, _wins_by_position, calendar)
-    return {first: found.get(number, _wins_of((), calendar)) for number, first in enumerate(firsts)}
+    chosen = _won(scope, Pieces(periods).whole)
+    return kept(session, chosen, _wins_of_each, scope.moment.calendar, tuple(periods), only_closed=True)
 
 
 def _won(scope: Scope[Opportunity], period: Period | None) -> Select[*tuple[Any, ...]]:
@@ -76,31 +79,58 @@ def _won(scope: Scope[Opportunity], period: Period | None) -> Select[*tuple[Any,
     ).where(deal.is_won, *closed_within(scope, period), *scope.conditions)
 
 
-def _wins_by_position(rows: Iterable[Any], calendar: Calendar) -> dict[int, Wins]:
-    found: dict[int, list[Any]] = {}
-    for *row, position in rows:
-        found.setdefault(position, []).append(row)
-    return {position: _wins_of(inside, calendar) for position, inside in found.items()}
+class _Won:
+    """Deals won: how many, their values in minor units, and how long they took in days, where they did."""
+
+    def __init__(self) -> None:
+        self.deals = 0
+        self.values: list[int] = []
+        self.days: list[float] = []
+
+    def add(self, row: Sequence[Any], calendar: Calendar) -> None:
+        """One of `_won`."""
+        value, created_at, closed_at = row
+        self.deals += 1
+        if value is not None:
+            self.values.append(value)
+        took = closed_at - created_at
+        if took > LONGEST_DAY or _on_two_days(calendar, created_at, closed_at):
+            self.days.append(took / A_DAY)
+
+    def __add__(self, other: "_Won") -> "_Won":
+        both = _Won()
+        both.deals = self.deals + other.deals
+        both.values = self.values + other.values
+        both.days = self.days + other.days
+        return both
+
+    def told(self) -> Wins:
+        values, days = self.values, self.days
+        return Wins(
+            deals=self.deals,
+            valued=len(values),
+            average_value=to_the_cent(amount_of(sum(values)) / len(values)) if values else None,
+            median_value=to_the_cent(_median_amount(values)) if values else None,
+            timed=len(days),
+            median_days=median(days) if days else None,
+            mean_days=sum(days) / len(days) if days else None,
+        )
 
 
-def _wins_of(rows: Iterable[Any], calendar: Calendar) -> Wins:
-    """From the rows of `_won`."""
-    won = [tuple(row) for row in rows]
-    values = [value for value, _, _ in won if value is not None]
-    days = [
-        (closed_at - created_at) / A_DAY
-        for _, created_at, closed_at in won
-        if closed_at - created_at > LONGEST_DAY or _on_two_days(calendar, created_at, closed_at)
-    ]
-    return Wins(
-        deals=len(won),
-        valued=len(values),
-        average_value=to_the_cent(amount_of(sum(values)) / len(values)) if values else None,
-        median_value=to_the_cent(_median_amount(values)) if values else None,
-        timed=len(days),
-        median_days=median(days) if days else None,
-        mean_days=sum(days) / len(days) if days else None,
-    )
+def _wins_of_rows(rows: Iterable[Any], calendar: Calendar) -> Wins:
+    won = _Won()
+    for row in rows:
+        won.add(row, calendar)
+    return won.told()
+
+
+def _wins_of_each(rows: Iterable[Any], calendar: Calendar, periods: Sequence[Period]) -> dict[Period, Wins]:
+    pieces = Pieces(periods)
+    ends = [calendar.start_of(first) for first in pieces.firsts[1:]]
+    won = [_Won() for _ in pieces.firsts]
+    for row in rows:
+        won[bisect_right(ends, in_utc(row[2]))].add(row, calendar)
+    return {period: sum((won[piece] for piece in pieces.of(period)), _Won()).told() for period in periods}
 
 
 def _on_two_days(calendar: Calendar, created_at: datetime, closed_at: datetime) -> bool:

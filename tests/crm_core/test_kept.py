@@ -4,16 +4,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import event, func, select
 
+from crm_core import history
 from crm_core.analytics import outcomes, pipeline, wins
 from crm_core.database import Database
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.kept import Kept, kept
-from crm_core.models import Opportunity, OpportunityStage, Visibility
-from crm_core.services import opportunity_service, settings_service
+from crm_core.models import Opportunity, OpportunityStage, User, Visibility
+from crm_core.services import opportunity_service, settings_service, workspace_service
 from tests.builders import Make
 from tests.conftest import NOW, Discard
 
@@ -37,11 +39,11 @@ def name_of(rows):
 
 @contextmanager
 def questions_about_deals(database) -> Iterator[list[str]]:
-    """What is asked of the table of deals meanwhile."""
+    """What is asked of the deals, and of what they were, meanwhile."""
     asked = []
 
     def note(_connection, _cursor, statement, *_more):
-        if "FROM opportunities" in statement:
+        if "FROM opportunities" in statement or "FROM opportunity_versions" in statement:
             asked.append(statement)
 
     event.listen(database.engine, "before_cursor_execute", note)
@@ -115,6 +117,95 @@ def test_every_instant_has_its_own_number(database, deal):
     instants = (NOW, NOW + A_DAY, NOW - A_DAY, None)
     assert [value(at) for at in instants] == [100, 250, 0, 250]
     assert [value(at) for at in instants] == [100, 250, 0, 250]
+
+
+def value_at(database, at, where=EVERYTHING):
+    with database.read() as session:
+        return pipeline.list_totals(session, where, as_of=at).value
+
+
+def test_what_is_past_is_counted_once_whatever_changes_later(database, deal):
+    with database.write(at=NOW + A_DAY) as session:
+        opportunity_service.get_opportunity(session, deal).expected_value = 250
+    assert value_at(database, NOW) == 100
+
+    with database.write(at=NOW + 2 * A_DAY) as session:
+        opportunity_service.delete_opportunity(session, deal)
+    with questions_about_deals(database) as asked:
+        assert value_at(database, NOW) == 100
+    assert asked == []
+
+
+def test_closed_deals_are_counted_once_while_open_ones_change(database, deal):
+    with database.write(at=NOW) as session:
+        won = Make(session).won(50).id
+
+    def figures():
+        with database.read() as session:
+            return outcomes.closed_in(session).won_value, wins.wins_in(session).average_value
+
+    assert figures() == (50, 50)
+    with database.write() as session:
+        opportunity_service.get_opportunity(session, deal).expected_value = 250
+    with questions_about_deals(database) as asked:
+        assert figures() == (50, 50)
+    assert asked == []
+
+    with database.write() as session:
+        opportunity_service.get_opportunity(session, won).expected_value = 70
+    assert figures() == (70, 70)
+
+
+def test_an_instant_after_the_last_change_may_become_another(database, deal):
+    """Somebody may be changing it, whose instant is earlier."""
+    a_moment_ago = NOW + A_DAY
+    assert value_at(database, a_moment_ago) == 100
+
+    with database.write(at=a_moment_ago - timedelta(hours=1)) as session:
+        opportunity_service.get_opportunity(session, deal).expected_value = 250
+
+    assert value_at(database, a_moment_ago) == 250
+
+
+def test_a_past_that_is_brought_in_counts_anew(database, deal):
+    with database.write(at=NOW + A_DAY) as session:
+        opportunity_service.get_opportunity(session, deal).expected_value = 250
+    assert value_at(database, NOW) == 100
+
+    with database.write(at=NOW + 2 * A_DAY) as session:
+        state = {"id": history.next_id(session, Opportunity), "name": "Old", "expected_value": Decimal(7)}
+        state |= {"stage": OpportunityStage.PROPOSAL, "probability": 50, "created_at": NOW - A_DAY}
+        history.insert_with_past(session, Opportunity, [[(NOW - A_DAY, state)]])
+
+    assert value_at(database, NOW) == 107
+
+
+def test_a_past_that_is_taken_away_counts_anew(database, deal):
+    with database.write(at=NOW + A_DAY) as session:
+        settings_service.get_settings(session).has_demo_data = True
+    assert value_at(database, NOW) == 100
+
+    with database.write(at=NOW + 2 * A_DAY) as session:
+        workspace_service.start_empty(session, with_own_deals=True)
+
+    assert value_at(database, NOW) == 0
+
+
+def test_what_a_team_had_follows_its_members(database):
+    """They are those of now, also where the deals are of the past."""
+    with database.write(at=NOW) as session:
+        make = Make(session)
+        team, rita = make.team("North"), make.user("Rita")
+        make.opportunity(owner_id=rita.id, expected_value=100)
+        joined, where = (rita.id, team.id), OpportunityFilter(teams={team.id})
+    with database.write(at=NOW + A_DAY) as session:
+        Make(session).opportunity()
+    assert value_at(database, NOW, where) == 0
+
+    with database.write(at=NOW + 2 * A_DAY) as session:
+        session.get_one(User, joined[0]).team_id = joined[1]
+
+    assert value_at(database, NOW, where) == 100
 
 
 def test_every_filter_has_its_own_number(database, deal):

@@ -155,28 +155,27 @@ def test_months_of_wins_add_up_to_the_period(worked):
     with database.read() as session:
         zone = settings_service.get_calendar(session).zone
         year = Period(NOW.date() - timedelta(days=400), NOW.date())
-        months = outcomes.by_month(session, year, as_of=at)
-        whole = outcomes.closed_in(session, year, as_of=at)
-        cycles = wins.by_month(session, year, as_of=at)
-    assert list(months) == list(cycles) == year.months()
-    for first, found in months.items():
-        month = Calendar(zone).period(PeriodKind.MONTH, first)
-        won = in_period(in_period(rows, OpportunityStage.CLOSED_WON, year, zone), *won_in(month, zone))
+        months = year.cut_by_month()
+        each = [*months.values(), year, Period(year.start, year.start), Period(date(1990, 1, 1), year.end)]
+        closed = outcomes.closed_in_each(session, each, as_of=at)
+        cycles = wins.wins_in_each(session, each, as_of=at)
+        assert closed == {period: outcomes.closed_in(session, period, as_of=at) for period in each}
+        assert cycles == {period: wins.wins_in(session, period, as_of=at) for period in each}
+    assert list(months) == year.months()
+    for month in months.values():
+        found = closed[month]
+        won = in_period(rows, OpportunityStage.CLOSED_WON, month, zone)
         assert (found.won, found.won_value) == (len(won), total(won))
         days = sorted(
             (row["closed_at"] - row["created_at"]) / timedelta(days=1)
             for row in won
             if row["created_at"].astimezone(zone).date() != row["closed_at"].astimezone(zone).date()
         )
-        cycle = cycles[first]
+        cycle = cycles[month]
         assert (cycle.deals, cycle.timed) == (len(won), len(days))
         assert cycle.median_days == (median(days) if days else None)
     for name in Outcomes.__dataclass_fields__:
-        assert sum(getattr(found, name) for found in months.values()) == getattr(whole, name)
-
-
-def won_in(month: Period, zone: ZoneInfo) -> tuple[OpportunityStage, Period, ZoneInfo]:
-    return OpportunityStage.CLOSED_WON, month, zone
+        assert sum(getattr(closed[month], name) for month in months.values()) == getattr(closed[year], name)
 
 
 def test_as_of_now_is_the_live_table(worked):
@@ -231,9 +230,10 @@ def test_a_close_just_before_midnight_counts_in_the_local_month(session, make, z
     late = datetime(2026, 2, 28, 23, 30, tzinfo=ZoneInfo(zone))
     make.won(100, closed_at=late)
 
-    months = outcomes.by_month(session, Period(date(2026, 2, 1), date(2026, 4, 1)))
+    months = [*Period(date(2026, 2, 1), date(2026, 4, 1)).cut_by_month().values()]
+    found = outcomes.closed_in_each(session, months)
 
-    assert [found.won for found in months.values()] == [1, 0]
+    assert [found[month].won for month in months] == [1, 0]
 
 
 def test_every_list_counts_what_its_figure_says(worked):

@@ -98,7 +98,8 @@ NO_SESSION = {
     "stage_totals",
     "count_if",
     "closed_within",
-    "month_from",
+    "closed_by_month",
+    "is_open",
     "to_the_cent",
     "use_token",
 }
@@ -510,12 +511,6 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         ],
     ),
     breakdowns.by_stage: (Right.LIST, lambda s, w: counted(breakdowns.by_stage(s, w.deals))),
-    breakdowns.closed_by_month: (
-        Right.LIST,
-        lambda s, w: [
-            counted(pair) for pair in breakdowns.closed_by_month(s, EVER, w.deals).values() if counted(pair)
-        ],
-    ),
     breakdowns.by_expected_close: (
         Right.LIST,
         lambda s, w: counted(breakdowns.by_expected_close(s, w.deals)),
@@ -531,10 +526,7 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         lambda s, w: sum(each.stays for each in breakdowns.time_in_stage(s, EVER, w.deals)),
     ),
     outcomes.closed_in: (Right.LIST, lambda s, w: outcomes.closed_in(s, EVER, w.deals).won),
-    outcomes.by_month: (
-        Right.LIST,
-        lambda s, w: sum(found.won for found in outcomes.by_month(s, EVER, w.deals).values()),
-    ),
+    outcomes.closed_in_each: (Right.LIST, lambda s, w: outcomes.closed_in_each(s, [EVER], w.deals)[EVER].won),
     outcomes.first_day: (Right.LIST, lambda s, w: outcomes.first_day(s)),
     pipeline.totals: (Right.LIST, lambda s, w: pipeline.totals(s, w.deals).deals),
     pipeline.by_stage: (Right.LIST, lambda s, w: pipeline.by_stage(s, w.deals)["deals"].sum()),
@@ -543,10 +535,7 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
     metrics.measure: (Right.LIST, lambda s, w: counted_by_any_figure(s, w.deals)),
     stats.pipeline_stats: (Right.LIST, lambda s, w: stats.pipeline_stats(s, w.deals).open.deals),
     wins.wins_in: (Right.LIST, lambda s, w: wins.wins_in(s, EVER, w.deals).deals),
-    wins.by_month: (
-        Right.LIST,
-        lambda s, w: sum(found.deals for found in wins.by_month(s, EVER, w.deals).values()),
-    ),
+    wins.wins_in_each: (Right.LIST, lambda s, w: wins.wins_in_each(s, [EVER], w.deals)[EVER].deals),
 }
 
 ACTORS = ("nobody", "stranger", "teammate", "owner", "manager", "admin", "deactivated")

@@ -286,10 +286,11 @@ def test_every_quarter_of_an_hour_counts_on_one_local_day(session, make, zone):
     counted = {day: outcomes.closed_in(session, Period(day, day + A_DAY)).won for day in days}
 
     assert counted == {day: expected[day] for day in days}
-    months = outcomes.by_month(session, Period(min(days), max(days) + A_DAY))
+    months = Period(min(days), max(days) + A_DAY).cut_by_month()
+    found = outcomes.closed_in_each(session, [*months.values()])
     in_python = Counter(day.replace(day=1) for day in expected.elements())
-    assert {month: found.won for month, found in months.items()} == {
-        month: in_python[month] for month in months
+    assert {first: found[month].won for first, month in months.items()} == {
+        first: in_python[first] for first in months
     }
 
 
