@@ -9,7 +9,7 @@ TESTS ?= tests
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-api bench-ui install install-development lock clean
+.PHONY: help run test lint format bench bench-api bench-ui bench-sessions install install-development lock clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ bench-api: $(DEVELOPMENT)  ## Measure the API beside raw SQL on 100,000 deals; B
 
 bench-ui: $(DEVELOPMENT)  ## Measure in a browser what people wait for on 100,000 deals; BENCH="--times 5" is quicker
 	@$(BIN)/python -m bench.ui $(BENCH)
+
+bench-sessions: $(DEVELOPMENT)  ## Let twenty sessions work for five minutes; BENCH="--sessions 5 --minutes 1" is quicker
+	@$(BIN)/python -m bench.sessions $(BENCH)
 
 install: $(RUNTIME)  ## Set up .venv with what the CRM needs
 install-development: $(DEVELOPMENT)  ## ... and with what its tests need

@@ -7,7 +7,8 @@ Each has a session of their own over the server's websocket, as a browser has it
 the list, opens a deal, moves a card on the board and looks at the dashboard, in random order, with a pause
 of some seconds in between. A wait lasts from what somebody does to the end of the run that answers it. Every
 move that the board took is looked for in the history at the end. Beside each wait stands the same with one
-session alone, on the same server, right before.
+session alone, on the same server, right before. It also tells how long the server took to start, and what it
+takes of memory.
 """
 
 import argparse
@@ -15,8 +16,10 @@ import asyncio
 import json
 import random
 import statistics
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -34,6 +37,9 @@ GOAL = 1000
 
 ALONE = 5
 """So often one session alone does each."""
+
+CROWD = 100
+"""So many sessions are opened to see what each takes of the server's memory."""
 
 SEED = 7
 
@@ -205,6 +211,16 @@ async def _work(
             errors.update(answer.errors)
 
 
+async def memory_of_a_crowd(server: Server, sessions: int) -> int:
+    """Bytes that each of so many sessions takes, who look at the list, all there at once."""
+    before = server.memory()
+    async with AsyncExitStack() as everybody:
+        for _ in range(sessions):
+            seat = await everybody.enter_async_context(sitting(server.port))
+            await seat.go("opportunities")
+        return (server.memory() - before) // sessions
+
+
 def _shows(board: Component, deal_id: int, column: str) -> bool:
     return any(card["id"] == deal_id and card["column"] == column for card in board.data["cards"])
 
@@ -254,8 +270,12 @@ def main() -> None:
     asked = parser.parse_args()
     filled = on_server(asked.postgres, asked.deals) if asked.postgres else embedded(asked.deals)
     LOG.parent.mkdir(exist_ok=True)
-    with filled as url, LOG.open("wb") as log, serving("app:app", {"CRM_DATABASE_URL": url}, log) as server:
-        started = server.memory()
+    with ExitStack() as stack:
+        url, log = stack.enter_context(filled), stack.enter_context(LOG.open("wb"))
+        began = time.perf_counter()
+        server = stack.enter_context(serving("app:app", {"CRM_DATABASE_URL": url}, log))
+        start_up, started = time.perf_counter() - began, server.memory()
+        each = asyncio.run(memory_of_a_crowd(server, CROWD))
         told = asyncio.run(
             measure(url, server, sessions=asked.sessions, minutes=asked.minutes, pause=asked.pause)
         )
@@ -263,8 +283,10 @@ def main() -> None:
     print(f"\n{asked.sessions} sessions for {asked.minutes:g} minutes. {machine()}")
     print(f"Moves: {told.moved} taken, of which {told.kept} are in the history; {told.refused} refused.")
     print(f"Errors: {told.errors or 'none'}.")
-    steps = ", ".join(f"{each / 1e6:.0f}" for each in told.memory)
-    print(f"Memory in MB: {started / 1e6:.0f} at start; with one session, then while they work: {steps}.")
+    steps = ", ".join(f"{memory / 1e6:.0f}" for memory in told.memory)
+    print(f"The server answered {start_up:.1f} s after its start, with {started / 1e6:.0f} MB in memory;")
+    print(f"each of {CROWD} sessions with the list open took {each / 1e6:.1f} MB.")
+    print(f"MB in memory as they began to work, and ten times from then to the end: {steps}.")
     if asked.json:
         asked.json.write_text(json.dumps(asdict(told), indent=2))
 

@@ -20,6 +20,7 @@ WAITS = [
     "next page",
     "drawer of a row",
     "save in the drawer, seen in the table",
+    "dashboard, in a new window",
     "dashboard, after the menu",
     "dashboard, after a change elsewhere",
     "board, after the menu",
