@@ -1,6 +1,7 @@
 """What the API's calls come down to: the same questions and changes in bare SQL, through the bare driver."""
 
 import csv
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, TextIO, cast
 
@@ -179,6 +180,12 @@ class Raw:
         for question in questions:
             self._rows(question)
         self._run("COMMIT")
+
+    def batches(self, question: str, rows: int) -> Iterator[list[tuple[Any, ...]]]:
+        """The answer, so many rows at once."""
+        cursor = self._run(question)
+        while batch := cursor.fetchmany(rows):
+            yield batch
 
     def assign(self, first_id: int, last_id: int, owner_id: int) -> None:
         """Give the deals with ids in that range to somebody else, all at once."""
