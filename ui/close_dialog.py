@@ -10,7 +10,7 @@ from crm_core.errors import CrmError
 from crm_core.models import Outcome
 from crm_core.schemas.opportunity import OpportunityResponse
 from crm_core.services import opportunity_service, settings_service
-from ui import drawer, words
+from ui import drawer, uncut, words
 from ui.data import attempt, load, refused, today, workspace
 
 ASKED = "deal to close"
@@ -31,6 +31,7 @@ def form(deal: OpportunityResponse, on_closed: Callable[[], None]) -> None:
     )
     _fields(key, outcome)
 
+    @uncut.whole()
     def close() -> None:
         if st.session_state.get(f"{key} closed") == deal.version:
             return  # a second click

@@ -19,7 +19,7 @@ from crm_core.history import revision
 from crm_core.models import LOCAL_USER_ID, Source
 from crm_core.services import undo_service
 from crm_core.services.settings_service import Workspace, get_workspace
-from ui import messages, words
+from ui import messages, uncut, words
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -140,15 +140,16 @@ def first_sentence(refusal: ValidationError) -> str:
 
 @contextmanager
 def _action(done: str, note: str | None, undoable: bool) -> Iterator[Session]:
-    look_again()
-    with database().write(actor=actor(), source=Source.UI, note=note) as session:
-        yield session
-        changed = undo_service.current_transaction(session) if undoable else None
-    messages.forget_undo()  # only what was saved takes the place of what could be taken back
-    if changed is None:
-        messages.later(done, ":material/check:")
-    else:
-        messages.offer_undo(done, changed)
+    with uncut.whole():  # what was saved is told
+        look_again()
+        with database().write(actor=actor(), source=Source.UI, note=note) as session:
+            yield session
+            changed = undo_service.current_transaction(session) if undoable else None
+        messages.forget_undo()  # only what was saved takes the place of what could be taken back
+        if changed is None:
+            messages.later(done, ":material/check:")
+        else:
+            messages.offer_undo(done, changed)
 
 
 def undo(transaction_id: int) -> None:

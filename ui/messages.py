@@ -78,8 +78,13 @@ def show_inside(undo: Callable[[int], None]) -> None:
 
 
 def _say() -> None:
-    for text, icon, duration in st.session_state.pop(WAITING, []):
-        st.toast(text, icon=icon, duration=duration)
+    waiting = st.session_state.get(WAITING, [])
+    while waiting:
+        text, icon, duration = waiting[0]
+        st.toast(
+            text, icon=icon, duration=duration
+        )  # where the run may be cut short: then it is still waiting
+        waiting.pop(0)
 
 
 def _offer(undo: Callable[[int], None]) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.errors import CrmError
 from crm_core.schemas.fields import LARGEST_ID, Schema
-from ui import messages, words
+from ui import messages, uncut, words
 from ui.data import attempt, look_again, refused, undo
 from ui.drawer import form, keys
 from ui.drawer.form import Draft
@@ -131,6 +131,7 @@ def _taken_back(transaction_id: int) -> None:
     saved()
 
 
+@uncut.whole()
 def save(
     draft: Draft,
     schema: type[Schema],
@@ -157,6 +158,7 @@ def save(
     _conclude(draft, attempt(action, done=done))
 
 
+@uncut.whole()
 def create(
     draft: Draft, schema: type[Schema], add: Callable[[Session, Any], Any], kind: str, done: str
 ) -> None:
@@ -176,6 +178,7 @@ def create(
         open_(kind, created[0])
 
 
+@uncut.whole()
 def act(action: Callable[[Session], object], done: str, *, once: Hashable) -> bool:
     """Do something with the record at once, to be taken back by a button; a toast says if it is refused.
 

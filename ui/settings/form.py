@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from crm_core import permissions
 from crm_core.errors import Conflict, InvalidInput, NotAllowed
 from crm_core.schemas.fields import Schema
-from ui import messages, visit, words
+from ui import messages, uncut, visit, words
 from ui.data import attempt, load
 
 S = TypeVar("S", bound=Schema)
@@ -94,6 +94,7 @@ class Form:
             value = self.shown[name]
             st.session_state[self.key(name)] = self.fields[name].blank if value is None else value
 
+    @uncut.whole()
     def save(self, done: str, action: Callable[[Session], object]) -> None:
         """Do it in one transaction, once; a refusal stays with the form, and what was typed stays in it.
 
