@@ -14,14 +14,15 @@ let isLate = false
 
 export default function () {
   listening?.abort()
-  listening = new AbortController()
-  const options = { capture: true, signal: listening.signal }
+  const mine = (listening = new AbortController())
+  const options = { capture: true, signal: mine.signal }
   const listen = (kind, answer) => addEventListener(kind, event => event.isTrusted && answer(event), options)
   listen('pointerdown', event => press(event, isNext(event)))
+  listen('pointermove', moveOn)
   listen('mousedown', event => (event.detail > 1 ? goOn(event) : begin(event)))
   for (const kind of ['pointerup', 'mouseup', 'click', 'dblclick']) listen(kind, event => isLate && swallow(event))
   for (const kind of ['keydown', 'input']) addEventListener(kind, forget, options)
-  return () => listening.abort()
+  return () => mine.abort()
 }
 
 // Who has written something since is not pressing for the second time.
@@ -30,9 +31,18 @@ function forget() {
   isLate = false
 }
 
+// Nor is who has been elsewhere meanwhile, as with something that was dragged.
+function moveOn(event) {
+  if (last && isApart(event)) last = null
+}
+
+function isApart({ clientX, clientY }) {
+  return Math.hypot(clientX - last.x, clientY - last.y) >= MOST_APART
+}
+
 function isNext(event) {
   const { clientX: x, clientY: y, timeStamp: time } = event
-  const isNext = last && time - last.time < MOST_BETWEEN && Math.hypot(x - last.x, y - last.y) < MOST_APART
+  const isNext = last && time - last.time < MOST_BETWEEN && !isApart(event)
   last = { x, y, time, isMouse: event.pointerType === 'mouse' }
   return isNext
 }
@@ -46,7 +56,7 @@ function press(event, isNext) {
 
 // The browser counts this press as a first one; of fingers it does not count.
 function begin(event) {
-  if (isLate && !last.isMouse) return swallow(event)
+  if (isLate && !last?.isMouse) return swallow(event)
   first = controlOf(event)
   isLate = false
 }
