@@ -15,6 +15,7 @@ from ui import (
     lead_dialog,
     messages,
     opportunity_dialog,
+    outbox,
     visit,
 )
 from ui.data import look_again, undo
@@ -50,6 +51,7 @@ def run() -> None:
     st.set_page_config(page_title="CRM", page_icon=ICON, layout="wide", initial_sidebar_state=SIDEBAR_WIDTH)
     st.html(STYLE)
     clicks.belong_together()
+    outbox.answer()
     chosen = st.navigation(_screens())
     visit.note(chosen.url_path)
     look_again()

@@ -1,7 +1,6 @@
 """The pipeline as a board: what its cards show, and what becomes of a card that is dropped."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn, ParamSpec
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -18,17 +17,18 @@ from ui.board import Card, Column, Handlers, Move, Text
 from ui.colors import Badge
 from ui.data import load, look_again, saving, today, workspace
 from ui.listing.filter_bar import FilterBar
-
-P = ParamSpec("P")
+from ui.outbox import Redraw
 
 KEY = "pipeline"
 
 EVERY = 4
 """Seconds until what others change shows by itself."""
 
-DRAWN = "board drawn"
-SURE = 3
-"""Drawings until a browser that is still putting the screen together has certainly got one."""
+SCREEN: Redraw = "app"
+"""Dialogs, the drawer and the filters are not on the board."""
+
+BOARD: Redraw = [KEY, messages.FRAGMENT]
+"""The board, and below it what was done, with the button that takes it back."""
 
 MORE = 25
 """Cards that “show more” adds."""
@@ -56,20 +56,14 @@ def shown() -> dict[str, int]:
     return asked
 
 
+@st.fragment(key=KEY, run_every=EVERY)
 def draw(
     bar: FilterBar, where: OpportunityFilter, group_by: GroupBy, order: CardOrder, parts: Sequence[str]
 ) -> None:
-    """The board of the filter's deals, kept up to date with what others change."""
-    st.session_state[DRAWN] = 0
-    _follow(bar, where, group_by, order, parts)
+    """The board of the filter's deals, drawn anew by itself to show what others change.
 
-
-@st.fragment(key=KEY, run_every=EVERY)
-def _follow(
-    bar: FilterBar, where: OpportunityFilter, group_by: GroupBy, order: CardOrder, parts: Sequence[str]
-) -> None:
-    """By itself every few seconds: no dialog and no field that somebody types in is drawn anew."""
-    st.session_state[DRAWN] = min(st.session_state[DRAWN] + 1, SURE)
+    No dialog and no field that somebody types in is drawn with it.
+    """
     look_again()
     columns = load(
         library.board,
@@ -104,7 +98,6 @@ def show(
         _handlers(bar, columns, group_by, order),
         key=KEY,
         label="Pipeline",
-        drawing=st.session_state[DRAWN],
     )
 
 
@@ -206,66 +199,50 @@ def _handlers(
     bar: FilterBar, columns: Sequence[library.Column], group_by: GroupBy, order: CardOrder
 ) -> Handlers:
     labels = {column.key: column.label for column in columns}
-    ask_to_close = _told_outside(close_dialog.ask_later)
-    open_ = _told_outside(lambda deal_id: drawer.open_("opportunity", deal_id))
 
-    def drop(deal_id: int, version: int, to: str) -> None:
+    def drop(deal_id: int, version: int, to: str) -> Redraw:
         if to == CLOSED:
-            ask_to_close(deal_id)
-        else:
-            done = f"Moved to {words.literal(labels.get(to, to), limit=60)}."
-            with saving(done, undoable=True) as session:
-                board_service.drop(session, deal_id, group_by=group_by, to=to, expected_version=version)
+            close_dialog.ask_later(deal_id)
+            return SCREEN
+        done = f"Moved to {words.literal(labels.get(to, to), limit=60)}."
+        with saving(done, undoable=True) as session:
+            board_service.drop(session, deal_id, group_by=group_by, to=to, expected_version=version)
+        return BOARD
 
-    def moved(move: Move) -> None:
-        if move.to != move.from_:
-            drop(move.id, move.version, move.to)
+    def moved(move: Move) -> Redraw:
+        redraw = drop(move.id, move.version, move.to) if move.to != move.from_ else BOARD
         if move.to != CLOSED and (move.to == move.from_ or order is CardOrder.BY_HAND):
             _keep_order(group_by, move)
-            if order is not CardOrder.BY_HAND:
-                order_by_hand()
-        _told_with_board()
+            if order is not CardOrder.BY_HAND:  # put between others: from now on it is ordered by hand
+                bar.choose("order", CardOrder.BY_HAND.label)
+                return SCREEN
+        return redraw
 
-    @_told_outside
-    def order_by_hand() -> None:
-        """A card was put between others: from now on the board is ordered by hand."""
-        bar.choose("order", CardOrder.BY_HAND.label)
-
-    def acted(deal_id: int, version: int, action: str) -> None:
+    def acted(deal_id: int, version: int, action: str) -> Redraw:
         if action.startswith("move:"):
-            drop(deal_id, version, action.removeprefix("move:"))
-            _told_with_board()
-        elif action == "close":
-            ask_to_close(deal_id)
-        else:
-            open_(deal_id)
+            return drop(deal_id, version, action.removeprefix("move:"))
+        if action == "close":
+            close_dialog.ask_later(deal_id)
+            return SCREEN
+        return opened(deal_id)
 
-    def more(column: str) -> None:
+    def opened(deal_id: int) -> Redraw:
+        drawer.open_("opportunity", deal_id)
+        return SCREEN
+
+    def added(stage: str) -> Redraw:
+        opportunity_dialog.open_new_in(stage)
+        return SCREEN
+
+    def more(column: str) -> Redraw:
         shown()[column] = shown().get(column, MORE) + MORE
+        return None
 
-    return Handlers(
-        moved=moved,
-        opened=open_,
-        acted=acted,
-        added=_told_outside(opportunity_dialog.open_new_in),
-        more=more,
-        folded=lambda _: st.session_state.update({f"{KEY} closed": not _is_folded()}),
-    )
+    def folded(_column: str) -> Redraw:
+        st.session_state[f"{KEY} closed"] = not _is_folded()
+        return None
 
-
-def _told_outside(handle: Callable[P, None]) -> Callable[P, NoReturn]:
-    """What is done draws the whole screen anew: dialogs, the drawer and the filters are not on the board."""
-
-    def handled(*args: P.args, **kwargs: P.kwargs) -> NoReturn:
-        handle(*args, **kwargs)
-        st.rerun()
-
-    return handled
-
-
-def _told_with_board() -> NoReturn:
-    """Only the board is drawn anew, and below it what was done, with the button that takes it back."""
-    st.rerun([KEY, messages.FRAGMENT])
+    return Handlers(moved, opened, acted, added, more, folded)
 
 
 def _keep_order(group_by: GroupBy, move: Move) -> None:

@@ -4,6 +4,7 @@ import re
 import shutil
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, expect
@@ -14,9 +15,22 @@ from crm_core.services import opportunity_service
 from tests.browser.conftest import EVERY_LOOK, PHONE, Look
 from tests.builders import Make
 from tests.serving import served
+from ui import board, outbox
 
 HOSTILE = "**x** :red[y] <img src=x onerror=alert(1)> [a](javascript:alert(2))"
 SAVED = 5_000
+
+WATCH = """() => {
+    window.moves = []
+    const hosts = [...document.querySelectorAll('[data-testid=stBidiComponentIsolated]')]
+    const { shadowRoot } = hosts.find(each => each.shadowRoot.querySelector('.board'))
+    const cards = () => [...shadowRoot.querySelectorAll('.cards .card')]
+    const places = () => String(cards().map(card => card.parentElement.dataset.column))
+    const before = places()
+    const watch = () => places() === before || window.moves.push(places())
+    new MutationObserver(watch).observe(shadowRoot, { childList: true, subtree: true })
+}"""
+"""Tells in `moves` where the cards stand whenever they do no longer stand in the columns they are in now."""
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +253,84 @@ def test_a_drop_that_nobody_answers_goes_back(look, address, database, deals):
     expect(seen.page.locator(".said")).to_contain_text("no answer yet")
     assert column(seen, "Discovery").locator("li.card:not(.saving)").count() == 3
     assert stage_of(database, deals["Discovery 1"]) is OpportunityStage.DISCOVERY
+
+
+def test_a_drop_that_got_lost_is_told_again(look, address, database, deals):
+    seen = look(address)
+    is_deaf = False
+
+    def relay(socket) -> None:
+        server = socket.connect_to_server()
+        socket.on_message(lambda told: None if is_deaf else server.send(told))
+
+    seen.page.route_web_socket(re.compile("_stcore/stream"), relay)
+    open_board(seen)
+    is_deaf = True
+    drag(seen, card(seen, "Discovery 1"), column(seen, "Proposal"))
+    seen.page.wait_for_timeout(1_000)
+    is_deaf = False
+
+    expect(seen.page.locator(".said")).to_have_text("Discovery 1 is in Proposal.")
+    assert stage_of(database, deals["Discovery 1"]) is OpportunityStage.PROPOSAL
+
+
+def test_drops_within_one_answer_are_all_saved_and_stay_where_they_are(look, address, database, deals):
+    seen = look(address)
+    open_board(seen)
+    with database.write(actor=1):  # which keeps the first of them from being saved
+        for name in ("Discovery 1", "Discovery 2", "Discovery 3"):
+            drag(seen, card(seen, name), column(seen, "Proposal"), steps=4)
+        seen.page.evaluate(f"({WATCH})()")
+    expect(column(seen, "Proposal").locator(".count")).to_have_text("3", timeout=SAVED)
+
+    assert seen.page.evaluate("moves") == []
+    stages = {stage_of(database, deals[f"Discovery {number}"]) for number in (1, 2, 3)}
+    assert stages == {OpportunityStage.PROPOSAL}
+    expect(seen.page.get_by_text("was changed meanwhile")).to_have_count(0)
+
+
+def test_one_card_is_dropped_again_before_the_first_drop_is_answered(look, address, database, deals):
+    seen = look(address)
+    open_board(seen)
+    with database.write(actor=1):
+        drag(seen, card(seen, "Discovery 1"), column(seen, "Proposal"), steps=4)
+        drag(seen, card(seen, "Discovery 1"), column(seen, "Negotiation"), steps=4)
+
+    expect(column(seen, "Negotiation").locator(".count")).to_have_text("4", timeout=SAVED)
+    assert stage_of(database, deals["Discovery 1"]) is OpportunityStage.NEGOTIATION
+    expect(seen.page.get_by_text("was changed meanwhile")).to_have_count(0)
+
+
+def test_an_older_drawing_that_comes_late_is_passed_over(look, address):
+    """While its script is being loaded, a browser goes on with several drawings in any order."""
+    seen = look(address)
+    seen.open("pipeline")
+    shown = seen.page.evaluate(
+        """async script => {
+            const address = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }))
+            const { default: draw } = await import(address)
+            const host = document.body.appendChild(document.createElement('div'))
+            const parentElement = host.attachShadow({ mode: 'open' })
+            parentElement.innerHTML = '<div class="frame"></div>'
+            const told = []
+            const drawn = drawing => {
+                const columns = [{ id: 'a', label: 'A', count: '1', worth: '', actions: [] }]
+                const card = { id: 1, version: 1, column: 'a', name: `Drawing ${drawing}` }
+                const cards = [{ ...card, lines: [], signs: [] }]
+                const data = { label: '', columns, cards, key: 'late', session: 's', drawing, answered: 0 }
+                return { data, parentElement, setTriggerValue: (_, events) => told.push(...events) }
+            }
+            draw(drawn(2))
+            const cleanUp = draw(drawn(1))
+            cleanUp()
+            const element = parentElement.querySelector('.card')
+            element.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }))
+            return [element.querySelector('.name').textContent, told.map(each => each.event)]
+        }""",
+        outbox.script(Path(board.__file__).parent / "board.js"),
+    )
+
+    assert shown == ["Drawing 2", ["opened"]]
 
 
 def test_only_the_last_drop_can_be_taken_back(look, address, database, deals):

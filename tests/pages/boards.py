@@ -5,7 +5,7 @@ from typing import Any
 
 from streamlit.testing.v1 import AppTest
 
-from tests.pages.tables import send_event
+from tests.pages.tables import NUMBERS, send_event, tell
 
 
 def data(page: AppTest) -> dict[str, Any]:
@@ -41,17 +41,34 @@ def signs(page: AppTest, name: str) -> list[str]:
 
 def drop(page: AppTest, name: str, to: str, *, at: int = 0, version: int | None = None) -> None:
     """Drag a card into a column, to that position among the cards that are loaded there."""
+    send_event(page, _element(page), "moved", _dropped(page, name, to, at, version))
+
+
+def drop_at_once(page: AppTest, *drops: tuple[str, str]) -> list[dict[str, Any]]:
+    """Drag several cards, each into a column, before the first is answered; returns what was told."""
+    told = [
+        {"number": next(NUMBERS), "event": "moved", "value": _dropped(page, name, to)} for name, to in drops
+    ]
+    tell_again(page, told)
+    return told
+
+
+def tell_again(page: AppTest, told: list[dict[str, Any]]) -> None:
+    """Tell what was told before, as if its answer had not come."""
+    tell(page, _element(page), told)
+
+
+def _dropped(page: AppTest, name: str, to: str, at: int = 0, version: int | None = None) -> dict[str, Any]:
     moved = card(page, name)
     ids = [each["id"] for each in data(page)["cards"] if each["column"] == to and each["id"] != moved["id"]]
     ids.insert(at, moved["id"])
-    told = {
+    return {
         "id": moved["id"],
         "version": version or moved["version"],
         "from": moved["column"],
         "to": to,
         "ids": ids,
     }
-    send_event(page, _element(page), "moved", told)
 
 
 def act(page: AppTest, name: str, action: str) -> None:

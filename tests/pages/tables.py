@@ -1,10 +1,14 @@
 """What a list on screen shows: the table is a component of ours, so its data is what AppTest knows of it."""
 
 import json
+from itertools import count
 from typing import Any
 
 from streamlit.components.v2.bidi_component.main import _make_trigger_id
 from streamlit.testing.v1 import AppTest
+
+NUMBERS = count(1)
+"""Each event has a higher one than those before it."""
 
 
 def data(page: AppTest) -> dict[str, Any] | None:
@@ -62,8 +66,13 @@ def edit(page: AppTest, record_id: int, column: str, value: str, *, version: int
 
 def send_event(page: AppTest, element: Any, event: str, value: dict[str, Any]) -> None:
     """What a component's script would send for something that somebody did."""
+    tell(page, element, [{"number": next(NUMBERS), "event": event, "value": value}])
+
+
+def tell(page: AppTest, element: Any, told: list[dict[str, Any]]) -> None:
+    """What a component's script would send as long as none of these events is answered."""
     aggregator = _make_trigger_id(element.proto.id, "events")
-    _send(page, aggregator, json.dumps([{"event": event, "value": value}]), kind="json_trigger_value")
+    _send(page, aggregator, json.dumps([{"event": "told", "value": told}]), kind="json_trigger_value")
 
 
 def _send(page: AppTest, widget: str, value: str, kind: str = "json_value") -> None:

@@ -110,6 +110,43 @@ def test_a_drop_on_a_stale_card_is_refused_and_shows_what_is(open_page, given, d
     assert boards.names(page, "discovery") == ["Roof"]
 
 
+def test_two_drops_that_come_at_once_are_both_saved(open_page, given, database):
+    with given() as make:
+        roof, wall = make.opportunity(name="Roof").id, make.opportunity(name="Wall").id
+
+    page = open_page(PIPELINE)
+    boards.drop_at_once(page, ("Roof", "proposal"), ("Wall", "negotiation"))
+
+    assert deal(database, roof).stage is OpportunityStage.PROPOSAL
+    assert deal(database, wall).stage is OpportunityStage.NEGOTIATION
+
+
+def test_what_is_told_twice_is_done_once(open_page, given, database):
+    with given() as make:
+        it = make.opportunity(name="Roof")
+
+    page = open_page(PIPELINE)
+    told = boards.drop_at_once(page, ("Roof", "proposal"))
+    boards.tell_again(page, told)
+
+    assert "was changed meanwhile" not in said(page)
+    assert deal(database, it.id).version == 2
+    assert boards.data(page)["answered"] == told[-1]["number"]
+
+
+def test_a_board_that_shows_the_same_is_the_same_message(open_page, given):
+    with given() as make:
+        make.opportunity(name="Roof")
+
+    page = open_page(PIPELINE)
+    before = boards.data(page)
+    page.run()
+    assert boards.data(page) == before
+
+    boards.drop(page, "Roof", "proposal")
+    assert boards.data(page)["drawing"] > before["drawing"]
+
+
 def test_a_drop_on_closed_asks_for_the_outcome(open_page, given, database):
     with given() as make:
         it = make.opportunity(name="Roof", stage=OpportunityStage.NEGOTIATION)

@@ -3,14 +3,16 @@
 Why it is a component of our own: docs/decisions/0006-the-board-is-a-component-of-our-own.md.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
 
+from ui import outbox
 from ui.colors import Badge
+from ui.outbox import Redraw
 
 HERE = Path(__file__).parent
 
@@ -18,10 +20,9 @@ Tone = Literal["late", "warn", "faint", ""]
 
 _board = st.components.v2.component(
     "board",
-    html='<div class="frame"><div class="board" role="group"></div>'
-    '<div class="said" role="status" aria-live="assertive"></div></div>\n',
+    html='<div class="frame"></div>\n',
     css=(HERE / "board.css").read_text(),
-    js=(HERE / "board.js").read_text(),
+    js=outbox.script(HERE / "board.js"),
 )
 
 
@@ -84,59 +85,49 @@ class Move:
 
 @dataclass(frozen=True)
 class Handlers:
-    """What happens when somebody does something; each in a callback, before the screen is drawn again."""
+    """What happens when somebody does something, and what is then drawn anew.
 
-    moved: Callable[[Move], None]
-    opened: Callable[[int], None]
-    acted: Callable[[int, int, str], None]
-    added: Callable[[str], None]
-    more: Callable[[str], None]
-    folded: Callable[[str], None]
+    Each in a callback, before the screen is drawn again.
+    """
+
+    moved: Callable[[Move], Redraw]
+    opened: Callable[[int], Redraw]
+    acted: Callable[[int, int, str], Redraw]
+    added: Callable[[str], Redraw]
+    more: Callable[[str], Redraw]
+    folded: Callable[[str], Redraw]
 
 
 def show(
-    columns: Sequence[Column],
-    cards: Sequence[Card],
-    handlers: Handlers,
-    *,
-    key: str,
-    label: str,
-    drawing: int = 0,
+    columns: Sequence[Column], cards: Sequence[Card], handlers: Handlers, *, key: str, label: str
 ) -> None:
-    """Draw the board; the cards stand in each column in the order they are given.
-
-    A board that shows the same is the same message, which Streamlit does not send again. So the number that
-    tells the answer to what somebody did changes with that and not with every drawing; another `drawing` is
-    sent in any case.
-    """
-    serial = f"{key} serial"
-
-    def told(event: str) -> dict[str, Any]:
-        st.session_state[serial] = st.session_state.get(serial, 0) + 1  # a refused card has to go back
-        payload: dict[str, Any] = st.session_state[key][event]
-        return payload
-
-    def moved() -> None:
-        what = told("moved")
-        handlers.moved(Move(int(what["id"]), int(what["version"]), what["from"], what["to"], what["ids"]))
-
-    def acted() -> None:
-        what = told("acted")
-        handlers.acted(int(what["id"]), int(what["version"]), str(what["action"]))
-
+    """Draw the board; the cards stand in each column in the order they are given."""
     _board(
         key=key,
-        data={
-            "label": label,
-            "columns": [asdict(column) for column in columns],
-            "cards": [card.told() for card in cards],
-            "serial": st.session_state.get(serial, 0),
-            "drawing": drawing,
-        },
-        on_moved_change=moved,
-        on_acted_change=acted,
-        on_opened_change=lambda: handlers.opened(int(told("opened")["id"])),
-        on_added_change=lambda: handlers.added(str(told("added")["column"])),
-        on_more_change=lambda: handlers.more(str(told("more")["column"])),
-        on_folded_change=lambda: handlers.folded(str(told("folded")["column"])),
+        data=outbox.addressed(
+            key,
+            {
+                "label": label,
+                "columns": [asdict(column) for column in columns],
+                "cards": [card.told() for card in cards],
+            },
+            answered=outbox.answered(key),
+        ),
+        on_told_change=outbox.on_told(
+            key,
+            {
+                "moved": lambda told: handlers.moved(_move(told)),
+                "opened": lambda told: handlers.opened(int(told["id"])),
+                "acted": lambda told: handlers.acted(
+                    int(told["id"]), int(told["version"]), str(told["action"])
+                ),
+                "added": lambda told: handlers.added(str(told["column"])),
+                "more": lambda told: handlers.more(str(told["column"])),
+                "folded": lambda told: handlers.folded(str(told["column"])),
+            },
+        ),
     )
+
+
+def _move(told: Mapping[str, Any]) -> Move:
+    return Move(int(told["id"]), int(told["version"]), told["from"], told["to"], told["ids"])

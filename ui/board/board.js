@@ -1,12 +1,9 @@
 // Columns of cards that are dragged by mouse, pen and touch, and moved by keyboard. Everything is known by its id.
-// data: {label, columns, cards, serial, drawing}
+// data: {label, columns, cards} and what ui/outbox adds
 //   column: {id, label, color, count, worth, note, more, folded, foldable, addable, actions}
 //   action: {id, label}: what the menu of each card in the column offers
 //   card:   {id, version, column, name, lines: [{text, tone}], signs: [{text, tone}], initials, owner}
-//   serial: another number whenever something that was told is answered
 // Events: moved {id, version, from, to, ids}, opened {id}, acted {id, version, action}, added, more and folded {column}.
-const boards = new WeakMap()
-
 const MOUSE_SLACK = 4 // pixels that a mouse may move and still click
 const TOUCH_SLACK = 10
 const LONG_PRESS = 220 // milliseconds; a shorter touch scrolls
@@ -15,22 +12,7 @@ const FASTEST = 16 // pixels a frame
 const PATIENCE = 10_000 // milliseconds until a card whose move is not answered goes back
 
 export default function (component) {
-  const { parentElement, data } = component
-  const root = parentElement.querySelector('.board')
-  let board = boards.get(parentElement)
-  if (board?.root !== root) {
-    board?.leave()
-    root.replaceChildren() // what a board drew that has left
-    board = new Board(root, parentElement.querySelector('.said'))
-    boards.set(parentElement, board)
-  }
-  board.component = component
-  board.receive(data)
-  return () => {
-    if (board.component !== component) return // it has been drawn anew since, and stays
-    board.leave()
-    boards.delete(parentElement)
-  }
+  return draw(component, (frame, outbox) => new Board(frame, outbox))
 }
 
 function make(tag, className, text) {
@@ -45,13 +27,21 @@ function write(element, text) {
 }
 
 class Board {
-  constructor(root, said) {
+  constructor(frame, outbox) {
+    const root = make('div', 'board')
+    root.setAttribute('role', 'group')
+    this.said = make('div', 'said')
+    this.said.setAttribute('role', 'status')
+    this.said.setAttribute('aria-live', 'assertive')
+    frame.append(root, this.said)
     this.root = root
-    this.said = said
+    this.outbox = outbox
     this.columns = new Map() // id -> {section, list, ...}
     this.cards = new Map() // id -> {element, drawn}
     this.drag = null
-    this.waiting = null // data that came during a drag
+    this.moves = [] // {number, id, to, name}: shown where they were dropped, and not answered yet
+    this.outcome = null // of these, the last that was answered
+    this.later = null // data that came during a drag, or before the answer to a move
     this.current = null // id of the card that Tab gets to
     this.frame = 0
     this.left = new AbortController()
@@ -79,16 +69,21 @@ class Board {
 
   // ------------------------------------------------------------------------------------------- drawing
 
-  receive(data) {
-    this.serial = data.serial
-    if (this.moved?.serial === data.serial) return // from before the move; the answer to it comes
+  show(data) {
+    this.outbox.hear(data.answered, (event, told) => versionAfter(event, told, data))
+    this.outcome = this.moves.findLast(move => move.number <= data.answered) ?? this.outcome
+    this.moves = this.moves.filter(move => move.number > data.answered)
+    this.later = data
+    this.catchUp()
+  }
+
+  // Nothing moves under somebody's hand, nor back from where it was dropped.
+  catchUp() {
+    if (!this.later || this.drag || this.moves.length) return
     clearTimeout(this.doubt)
-    if (this.drag) {
-      this.waiting = data // nothing moves under somebody's hand
-      return
-    }
-    this.data = data
-    this.root.setAttribute('aria-label', data.label)
+    this.data = this.later
+    this.later = null
+    this.root.setAttribute('aria-label', this.data.label)
     this.drawColumns()
     this.drawCards()
     this.tellOutcome()
@@ -205,7 +200,7 @@ class Board {
   // ----------------------------------------------------------------------------------------- telling
 
   send(event, told) {
-    this.component.setTriggerValue(event, told)
+    return this.outbox.tell(event, told)
   }
 
   say(text) {
@@ -213,36 +208,36 @@ class Board {
   }
 
   tellOutcome() {
-    const { moved } = this
-    if (!moved) return
-    this.moved = null
-    const card = this.data.cards.find(card => card.id === moved.id)
-    const isThere = card ? card.column === moved.to : this.columns.get(moved.to)?.column.folded
+    const { outcome } = this
+    if (!outcome) return
+    this.outcome = null
+    const card = this.data.cards.find(card => card.id === outcome.id)
+    const isThere = card ? card.column === outcome.to : this.columns.get(outcome.to)?.column.folded
     const place = this.columns.get(card?.column)?.column.label
-    if (isThere) this.say(`${moved.name} is in ${this.columns.get(moved.to).column.label}.`)
-    else if (card) this.say(`${moved.name} was not moved. It is in ${place}.`)
-    else this.say(`${moved.name} is not among the cards that are shown.`)
+    if (isThere) this.say(`${outcome.name} is in ${this.columns.get(outcome.to).column.label}.`)
+    else if (card) this.say(`${outcome.name} was not moved. It is in ${place}.`)
+    else this.say(`${outcome.name} is not among the cards that are shown.`)
   }
 
-  doubtMove() {
-    const { name } = this.moved
-    this.moved = null
-    this.say(`There is no answer yet to what was done with ${name}. It stands where it was.`)
-    this.receive(this.data)
+  doubtMoves() {
+    const names = this.moves.map(move => move.name).join(', ')
+    this.moves = []
+    this.later ??= this.data
+    this.catchUp()
+    this.say(`There is no answer yet to what was done with ${names}. Until it comes, it stands where it was.`)
   }
 
-  move(id, to, before) {
+  move(id, from, to, before) {
     const { card, element } = this.cards.get(id)
-    const from = card.column
     const list = this.columns.get(to).list
     list.insertBefore(element, before)
     element.classList.add('saving')
     const ids = [...list.children].map(each => Number(each.dataset.id))
     clearTimeout(this.doubt)
-    this.moved = { id, to, name: card.name, serial: this.serial }
-    this.doubt = setTimeout(() => this.doubtMove(), PATIENCE)
+    this.doubt = setTimeout(() => this.doubtMoves(), PATIENCE)
     this.say(`${card.name}: ${this.columns.get(to).column.label}, ${ids.indexOf(id) + 1} of ${ids.length}. Saving.`)
-    this.send('moved', { id, version: card.version, from, to, ids })
+    const number = this.send('moved', { id, version: card.version, from, to, ids })
+    this.moves.push({ number, id, to, name: card.name })
   }
 
   // ---------------------------------------------------------------------------------------- dragging
@@ -366,9 +361,9 @@ class Board {
     const before = drag.over?.column.folded ? null : drag.element.nextElementSibling
     const isMoved = to !== drag.from.dataset.column || before !== drag.next
     this.end()
-    if (isMoved) this.move(drag.id, to, before)
+    if (isMoved) this.move(drag.id, drag.from.dataset.column, to, before)
     else drag.from.insertBefore(drag.element, drag.next)
-    this.takeWaiting(isMoved)
+    this.catchUp()
   }
 
   cancelByKey(event) {
@@ -385,7 +380,7 @@ class Board {
     if (!drag.isOn) return this.forget()
     this.end()
     drag.from.insertBefore(drag.element, drag.next?.isConnected ? drag.next : null)
-    this.takeWaiting(false)
+    this.catchUp()
   }
 
   end() {
@@ -403,12 +398,6 @@ class Board {
     this.drag = null
     if (this.frame) cancelAnimationFrame(this.frame)
     this.frame = 0
-  }
-
-  takeWaiting(isMoved) {
-    const data = this.waiting
-    this.waiting = null
-    if (data && !isMoved) this.receive(data) // after a move, the answer to it comes
   }
 
   // ---------------------------------------------------------------------------------------- keyboard
@@ -431,14 +420,14 @@ class Board {
   }
 
   moveByKey(element, id, sideways, along) {
-    const list = element.parentElement
+    const from = element.parentElement.dataset.column
     if (sideways) {
-      const to = this.neighbour(list.dataset.column, sideways, () => true)
-      if (to) this.move(id, to.id, to.list.firstElementChild)
+      const to = this.neighbour(from, sideways, () => true)
+      if (to) this.move(id, from, to.id, to.list.firstElementChild)
     } else if (along < 0 && element.previousElementSibling) {
-      this.move(id, list.dataset.column, element.previousElementSibling)
+      this.move(id, from, from, element.previousElementSibling)
     } else if (along > 0 && element.nextElementSibling) {
-      this.move(id, list.dataset.column, element.nextElementSibling.nextElementSibling)
+      this.move(id, from, from, element.nextElementSibling.nextElementSibling)
     }
     this.rove(id, true)
   }
@@ -540,6 +529,13 @@ class Board {
     this.menu.list.remove()
     this.menu = null
   }
+}
+
+// A card that stands where it was moved has the version that this has made.
+function versionAfter(event, told, data) {
+  const to = event === 'moved' ? told.to : told.action?.replace(/^move:/, '')
+  const card = data.cards.find(card => card.id === told.id)
+  return card?.column === to ? card.version : undefined
 }
 
 function scrollerOf(element) {

@@ -14,7 +14,7 @@ export default function (component) {
   const options = { capture: true, signal: stop.signal }
   dialog.addEventListener('keydown', event => saveOnEnter(event, dialog, data.save), options)
   document.addEventListener('keydown', event => letGoOnEscape(event, dialog), options)
-  return () => stop.abort()
+  return () => parentElement.isConnected || listening.get(parentElement).abort() // else another drawing goes on
 }
 
 function saveOnEnter(event, dialog, key) {

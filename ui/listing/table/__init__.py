@@ -4,12 +4,14 @@ Streamlit's own grid tells positions, which mean other records after a change, a
 neither the browser's search nor the Tab key gets (docs/decisions/0005-lists-are-tables-of-our-own.md).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
+
+from ui import outbox
 
 HERE = Path(__file__).parent
 
@@ -17,7 +19,7 @@ _table = st.components.v2.component(
     "table",
     html='<div class="frame"></div>\n',
     css=(HERE / "table.css").read_text(),
-    js=(HERE / "table.js").read_text(),
+    js=outbox.script(HERE / "table.js"),
 )
 
 
@@ -89,37 +91,34 @@ def show(
     `on_sort` gets the id of a column. Cells can be edited only with `on_edit`.
     """
 
-    def opened() -> None:
-        on_open(int(_told(key, "opened")["id"]))
+    def opened(told: Mapping[str, Any]) -> None:
+        on_open(int(told["id"]))
 
-    def sorted_() -> None:
-        on_sort(str(_told(key, "sorted")["column"]))
+    def sorted_(told: Mapping[str, Any]) -> None:
+        on_sort(str(told["column"]))
 
-    def edited() -> None:
-        st.session_state[f"{key} edits"] = _edits(key) + 1
-        what = _told(key, "edited")
+    def edited(told: Mapping[str, Any]) -> None:
         if on_edit is not None:
-            on_edit(Edit(int(what["id"]), int(what["version"]), str(what["column"]), str(what["value"])))
+            on_edit(Edit(int(told["id"]), int(told["version"]), str(told["column"]), str(told["value"])))
 
     cleared = selections(key)
     shown = _table(
         key=key,
-        data={
-            "label": label,
-            "columns": [_plain(column) for column in columns],
-            "rows": [_plain(row) for row in rows],
-            "selectable": selectable,
-            "editing": on_edit is not None,
-            "cleared": cleared,
-            "edits": _edits(
-                key
-            ),  # a refused one has to be drawn anew; else what is the same isn't sent again
-        },
+        data=outbox.addressed(
+            key,
+            {
+                "label": label,
+                "columns": [_plain(column) for column in columns],
+                "rows": [_plain(row) for row in rows],
+                "selectable": selectable,
+                "editing": on_edit is not None,
+                "cleared": cleared,
+            },
+            answered=outbox.changed(key),  # what was only opened does not send the rows again
+        ),
         default={"selected": None},
         on_selected_change=_nothing,
-        on_opened_change=opened,
-        on_sorted_change=sorted_,
-        on_edited_change=edited,
+        on_told_change=outbox.on_told(key, {"opened": opened, "sorted": sorted_, "edited": edited}),
     )
     selected = shown.selected or {}
     if selected.get("cleared") != cleared:
@@ -135,16 +134,6 @@ def clear_selection(key: str) -> None:
 def selections(key: str) -> int:
     """How many selections were used up so far, which tells the present one from the one before."""
     return int(st.session_state.get(f"{key} cleared", 0))
-
-
-def _edits(key: str) -> int:
-    """How many cells were edited so far."""
-    return int(st.session_state.get(f"{key} edits", 0))
-
-
-def _told(key: str, trigger: str) -> dict[str, Any]:
-    told: dict[str, Any] = st.session_state[key][trigger]
-    return told
 
 
 def _plain(shown: Column | Row) -> dict[str, Any]:

@@ -1,20 +1,10 @@
 // A page of records as a real HTML table. Everything is known by the record's id, never by its position.
-// data: {label, columns, rows, selectable, editing, cleared, edits}
+// data: {label, columns, rows, selectable, editing, cleared} and what ui/outbox adds
 //   column: {id, label, align, sorted ("ascending" | "descending" | null), sortable, editor}
 //   editor: {kind ("text" | "money" | "date" | "choice"), limit, choices: [[value, text]]}
 //   row:    {id, version, name, cells: {column: {text, color, tone, value}}}
-const tables = new WeakMap()
-
 export default function (component) {
-  const { parentElement, data } = component
-  let table = tables.get(parentElement)
-  if (!table) {
-    table = new Table(parentElement.querySelector('.frame'))
-    tables.set(parentElement, table)
-  }
-  table.component = component
-  table.show(data)
-  return () => tables.delete(parentElement)
+  return draw(component, (frame, outbox) => new Table(frame, outbox))
 }
 
 function make(tag, className, text) {
@@ -25,7 +15,8 @@ function make(tag, className, text) {
 }
 
 class Table {
-  constructor(frame) {
+  constructor(frame, outbox) {
+    this.outbox = outbox
     this.selected = new Set()
     this.rows = new Map() // id -> {element, drawn}: what is on screen, and from which data
     this.table = make('table')
@@ -36,7 +27,10 @@ class Table {
     frame.replaceChildren(this.table)
   }
 
+  leave() {} // everything it listens to leaves with it
+
   show(data) {
+    this.outbox.hear(data.answered, (event, told) => versionAfter(event, told, data))
     this.data = data
     if (this.cleared !== data.cleared) this.selected.clear()
     this.cleared = data.cleared
@@ -72,7 +66,7 @@ class Table {
     }
     const sort = make('button', 'sort', column.label)
     sort.dataset.column = column.id
-    sort.onclick = () => this.component.setTriggerValue('sorted', { column: column.id })
+    sort.onclick = () => this.outbox.tell('sorted', { column: column.id })
     if (column.sorted) {
       cell.setAttribute('aria-sort', column.sorted)
       const arrow = make('span', 'arrow', column.sorted === 'ascending' ? '↑' : '↓')
@@ -102,10 +96,11 @@ class Table {
   drawRow(shown, row) {
     const drawn = JSON.stringify([row, this.data.columns, this.data.editing])
     if (shown.editor?.isConnected && !shown.sent) return // somebody is typing here
+    if (shown.sent > this.data.answered) return // it shows already what was typed
     if (shown.drawn === drawn && !shown.sent) return
     const { element } = shown
     const focused = element.contains(this.focused) ? this.focused.dataset.column : null
-    Object.assign(shown, { row, drawn, editor: null, sent: false })
+    Object.assign(shown, { row, drawn, editor: null, sent: 0 })
     element.dataset.id = row.id
     const cells = this.data.columns.map((column, position) => this.cell(shown, column, position === 0))
     if (this.data.selectable) cells.unshift(this.checkCell(row))
@@ -157,7 +152,7 @@ class Table {
     }
     const isByMouse = event.detail > 0
     if (isByMouse && String(document.getSelection())) return // marking a text to copy it is no click
-    this.component.setTriggerValue('opened', { id: Number(element.dataset.id) })
+    this.outbox.tell('opened', { id: Number(element.dataset.id) })
   }
 
   pressed(event) {
@@ -174,7 +169,7 @@ class Table {
   select(ids, isSelected) {
     for (const id of ids) isSelected ? this.selected.add(id) : this.selected.delete(id)
     this.drawSelection()
-    this.component.setStateValue('selected', { ids: [...this.selected], cleared: this.cleared })
+    this.outbox.component.setStateValue('selected', { ids: [...this.selected], cleared: this.cleared })
   }
 
   drawSelection() {
@@ -207,11 +202,10 @@ class Table {
       isDone = true
       const changed = isKept && editor.value !== before
       if (changed) {
-        shown.sent = true
         button.textContent = editor.selectedOptions?.[0]?.textContent ?? (editor.value || '–')
         button.classList.add('sent')
         const { id, version } = shown.row
-        this.component.setTriggerValue('edited', { id, version, column: column.id, value: editor.value })
+        shown.sent = this.outbox.tell('edited', { id, version, column: column.id, value: editor.value })
       }
       editor.replaceWith(button)
       shown.editor = null
@@ -258,4 +252,11 @@ class Table {
   get focused() {
     return this.table.getRootNode().activeElement
   }
+}
+
+// A row that shows what was typed has the version that this has made.
+function versionAfter(event, told, data) {
+  const row = data.rows.find(row => row.id === told.id)
+  const cell = row?.cells[told.column]
+  return cell && (cell.value ?? '') === told.value ? row.version : undefined
 }
