@@ -54,8 +54,9 @@ def _visible(text: str) -> str:
 
 def initials(name: str) -> str:
     """The first letters of the first and the last word of somebody's name."""
-    parts = name.split()
-    return "".join(part[0] for part in dict.fromkeys([*parts[:1], *parts[-1:]])).upper()
+    letters = [next((each for each in word if each.isalnum()), "") for word in name.split()]
+    first, *others = [each for each in letters if each] or [name[:1]]
+    return f"{first}{others[-1] if others else ''}".upper()
 
 
 def told_apart(names: Mapping[K, str]) -> dict[K, str]:

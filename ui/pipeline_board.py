@@ -105,9 +105,7 @@ def _column(column: library.Column, actions: list[dict[str, str]], space: Worksp
     known = {"deals": column.deals, "without_value": column.without_value}
     left = column.deals - len(column.cards)
     weighted = words.total(column.weighted, space, **known)
-    unknown = (
-        f" · {words.number(column.without_value, space)} without a value" if column.without_value else ""
-    )
+    unknown = f"\n{words.number(column.without_value, space)} without a value" if column.without_value else ""
     return Column(
         id=column.key,
         label=words.one_line(column.label, limit=60),

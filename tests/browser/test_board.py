@@ -409,6 +409,9 @@ def test_a_board_draws_without_complaint(look, demo_address, size, scheme):
 
     seen.screenshot(f"board-{size[0]}-{scheme}")
 
+    lists = seen.page.locator("section.column:not(.folded) .cards")
+    tops = [each.bounding_box()["y"] for each in lists.all()]
+    assert max(tops) - min(tops) < 1, tops  # the first cards are level
     assert seen.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert (seen.complaints, seen.foreign) == ([], [])
 

@@ -42,7 +42,7 @@ def test_a_head_counts_deals_that_have_no_card(open_page, given):
     page = open_page(PIPELINE)
     column = boards.columns(page)["discovery"]
     assert (column["count"], column["worth"]) == ("61", "$60,000")
-    assert column["note"] == "weighted $15,000 · 1 without a value"
+    assert column["note"] == "weighted $15,000\n1 without a value"
     assert column["more"] == "Show 25 more of 36"
     assert len(boards.names(page, "discovery")) == 25
 

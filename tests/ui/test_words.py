@@ -34,6 +34,22 @@ def test_money_is_written_as_the_locale_does(amount, currency, locale, written):
     assert words.money(Decimal(amount), workspace(currency, locale)) == written
 
 
+@pytest.mark.parametrize(
+    ("name", "initials"),
+    [
+        ("Ada Maria Lovelace", "AL"),
+        ("Plato", "P"),
+        ("**x** :red[y]", "XR"),
+        ("🚀 Emoji & Söhne", "ES"),
+        ("شركة الطاقة", "شا"),
+        ("🚀🚀", "🚀"),
+        ("", ""),
+    ],
+)
+def test_initials_are_letters_where_there_are_any(name, initials):
+    assert words.initials(name) == initials
+
+
 def test_what_is_unknown_is_a_dash():
     assert words.money(None, workspace()) == "–"
     assert words.percent(Rate(0, 0), workspace()) == "–"

@@ -180,6 +180,7 @@ class Board {
     element.setAttribute('aria-roledescription', 'deal that can be moved')
     const parts = [make('div', 'name', card.name)]
     for (const line of card.lines) parts.push(make('div', `line ${line.tone ?? ''}`, line.text))
+    for (const part of parts) part.dir = 'auto' // names of any script are cut at their end
     const foot = make('div', 'foot')
     for (const sign of card.signs) foot.append(make('span', `sign ${sign.tone ?? ''}`, sign.text))
     if (card.initials) {

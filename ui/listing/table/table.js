@@ -134,6 +134,7 @@ class Table {
     }
     if (tone) inside.classList.add(tone)
     inside.title = text
+    inside.dir = 'auto' // names of any script are cut at their end
     inside.dataset.column = column.id
     if (isEdited) inside.setAttribute('aria-label', `${column.label}: ${text}. Edit`)
     cell.append(inside)
