@@ -178,13 +178,12 @@ def _fields(fields: Form) -> None:
         fields.text("next_step", "Next step", limit=500)
     with right:
         fields.day("next_step_date", "Next step on")
-    company_id = choices.company(fields)
+    choices.contact(fields, choices.company(fields))
     left, right = st.columns(2)
     with left:
-        choices.contact(fields, company_id)
-    with right:
         choices.owner(fields)
-    fields.text("source", "Source", limit=100)
+    with right:
+        fields.text("source", "Source", limit=100)
     fields.long_text("description", "Description")
 
 

@@ -41,6 +41,9 @@ def show(
                 _rows(title, lines, heads)
         if note:
             st.caption(note)
+        if not lines:
+            st.caption("Nothing was counted in this period.")
+            return
         in_words = charts.text(
             title, [line.label for line in lines], [" ".join(line.cells) for line in lines]
         )
