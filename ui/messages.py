@@ -18,11 +18,11 @@ SENTENCE = 1000
 
 
 def later(text: str, icon: str, *, stays: bool = False) -> None:
-    """Say it at the next drawing, for a moment or until it is closed.
+    """Say it at the next drawing, for ten seconds or until it is closed.
 
     `text` is Markdown: make other people's words literal first.
     """
-    st.session_state.setdefault(WAITING, []).append((text, icon, "infinite" if stays else "short"))
+    st.session_state.setdefault(WAITING, []).append((text, icon, "infinite" if stays else "long"))
 
 
 def refused(refusal: CrmError) -> None:
