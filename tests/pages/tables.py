@@ -17,6 +17,13 @@ def data(page: AppTest) -> dict[str, Any] | None:
     return shown[0] if shown else None
 
 
+def answers(page: AppTest) -> dict[str, int]:
+    """The number of the last event that was done, by the key of what has told it."""
+    shown = [each for each in page.get("bidi_component") if each.proto.component_name.endswith("answers")]
+    told: dict[str, int] = json.loads(shown[0].proto.json)
+    return told
+
+
 def rows(page: AppTest) -> list[dict[str, str]]:
     """Each row as the texts in its cells, by what stands above them."""
     shown = data(page) or {"columns": [], "rows": []}

@@ -280,11 +280,14 @@ def test_a_click_on_a_row_opens_that_deal(open_page, given):
         first, second = make.opportunity(name="First"), make.opportunity(name="Second")
 
     page = open_page(OPPORTUNITIES)
+    rows = tables.data(page)
     tables.open_row(page, second.id)
 
     assert field(page, "Name").value == "Second"
     assert page.query_params["opportunity"] == str(second.id)
     assert first.id != second.id
+    assert tables.data(page) == rows  # which are not sent again
+    assert list(tables.answers(page)) == [rows["key"]]
 
 
 @pytest.mark.parametrize("told", ["999999", "x", "-1", "0", "٣", "9" * 30])
