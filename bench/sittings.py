@@ -52,11 +52,12 @@ class Sitting:
         return await self._run(ClientState(page_name=page))
 
     async def tell(self, component: Component, event: str, value: Any) -> Answer:
-        """What a component reports of its user."""
+        """What a component tells of its user, as `ui.outbox` has it."""
+        told = {"number": component.data["answered"] + 1, "event": event, "value": value}
         asked = ClientState(fragment_id=component.fragment, page_script_hash=self._page_hash)
         state = asked.widget_states.widgets.add()
         state.id = TRIGGERS.format(id=component.id)
-        state.json_trigger_value = json.dumps([{"event": event, "value": value}])
+        state.json_trigger_value = json.dumps([{"event": "told", "value": [told]}])
         return await self._run(asked)
 
     async def _run(self, asked: ClientState) -> Answer:
