@@ -59,7 +59,7 @@ panels.attention(board.attention, space)
 with st.grid(2, min_column_width=420):
     panels.show_segments(
         "Opportunities by stage",
-        charts.by_stage(board.stages, space),
+        charts.by_stage,
         board.stages,
         space,
         labels=[each.label for each in board.stages],
@@ -67,13 +67,15 @@ with st.grid(2, min_column_width=420):
     )
     panels.show(
         "Time in stage",
-        charts.times(board.times, space),
+        charts.times,
+        board.times,
+        space,
         panels.lines_of_times(board.times, space),
         ("Stage", "Median days", "Stays", "Going on", "Deals"),
     )
     panels.show_segments(
         "Expected close by month",
-        charts.by_expected_close(board.expected, space),
+        charts.by_expected_close,
         board.expected,
         space,
         labels=charts.stages(board.expected),
@@ -81,7 +83,7 @@ with st.grid(2, min_column_width=420):
     )
     panels.show_segments(
         "Won and lost by month",
-        charts.won_and_lost(months, space),
+        charts.won_and_lost,
         months,
         space,
         labels=charts.months(months, space),
@@ -89,13 +91,15 @@ with st.grid(2, min_column_width=420):
     )
     panels.show(
         "Win rate by owner",
-        charts.win_rates(board.owners, space),
+        charts.win_rates,
+        board.owners,
+        space,
         panels.lines_of_rates(board.owners, space),
         ("Owner", "Win rate", "Won", "Closed"),
     )
     panels.show_segments(
         "Lost reasons",
-        charts.lost_reasons(board.reasons, space),
+        charts.lost_reasons,
         board.reasons,
         space,
         labels=[each.label for each in board.reasons],
@@ -103,7 +107,7 @@ with st.grid(2, min_column_width=420):
     )
 panels.show_segments(
     "Funnel",
-    charts.funnel(board.funnel, space),
+    charts.funnel,
     board.funnel,
     space,
     labels=charts.funnel_parts(board.funnel),

@@ -1,7 +1,8 @@
 """A chart in a card, whose bars open exactly the deals they count; its numbers as rows do the same."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
@@ -16,6 +17,9 @@ from ui import drawer, opportunity_filters, opportunity_list, words
 from ui.listing import table
 from ui.listing.table import Cell, Column, Row
 
+MOST_DRAWN = 200
+"""Charts that are kept; those that were shown longest ago are forgotten."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -26,40 +30,59 @@ class Line:
     where: OpportunityFilter | None
 
 
+Numbers = Sequence[Segment] | Sequence[OwnerRate] | Sequence[StageTime]
+"""What a chart shows."""
+
+Draw = Callable[[Any, Workspace], charts.Drawn]
+"""Draws a chart of such numbers."""
+
+
 def show(
-    title: str, chart: charts.Drawn, lines: Sequence[Line], heads: Sequence[str], *, note: str | None = None
+    title: str,
+    draw: Draw,
+    numbers: Numbers,
+    space: Workspace,
+    lines: Sequence[Line],
+    heads: Sequence[str],
 ) -> None:
     """The card. A click on a bar or on a row goes to the list of exactly its deals."""
     with st.container(border=True, height="stretch"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader(title, width="stretch")
-            numbers = st.popover(
+            rows = st.popover(
                 "Numbers", key=f"numbers {title}", type="tertiary", icon=":material/table:", on_change="rerun"
             )
-        with numbers:
-            if numbers.open:
+        with rows:
+            if rows.open:
                 _rows(title, lines, heads)
-        if note:
-            st.caption(note)
         if not lines:
             st.caption("Nothing was counted in this period.")
             return
         in_words = charts.text(
             title, [line.label for line in lines], [" ".join(line.cells) for line in lines]
         )
+        drawn = _drawn(draw, tuple(numbers), space)
         if not any(line.where for line in lines):
-            st.altair_chart(chart, alt=in_words)
+            st.vega_lite_chart(spec=drawn, alt=in_words)
             return
-        clicked: Any = st.altair_chart(chart, key=f"chart {title}", on_select="rerun", alt=in_words)
+        clicked: Any = st.vega_lite_chart(spec=drawn, key=f"chart {title}", on_select="rerun", alt=in_words)
     for each in clicked["selection"][charts.CLICKED]:
         where = lines[int(each["row"])].where
         if where is not None:
             opportunity_filters.go(where)
 
 
+@lru_cache(maxsize=MOST_DRAWN)
+def _drawn(draw: Draw, numbers: Numbers, space: Workspace) -> dict[str, Any]:
+    """The chart as a browser draws it. Altair takes 15 ms to check one, so what shows the same is kept."""
+    chart = draw(numbers, space)
+    told: dict[str, Any] = chart.to_dict()
+    return told | {"datasets": {told["data"]["name"]: chart.data}}
+
+
 def show_segments(
     title: str,
-    chart: charts.Drawn,
+    draw: Draw,
     segments: Sequence[Segment],
     space: Workspace,
     *,
@@ -67,7 +90,8 @@ def show_segments(
     head: str,
 ) -> None:
     """`show` for segments of deals; the labels are what they are called as rows, under that head."""
-    show(title, chart, lines_of(segments, space, labels), (head, "Deals", "Value", "Without a value"))
+    heads = (head, "Deals", "Value", "Without a value")
+    show(title, draw, segments, space, lines_of(segments, space, labels), heads)
 
 
 def lines_of(segments: Sequence[Segment], space: Workspace, labels: Sequence[str]) -> list[Line]:
