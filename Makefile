@@ -9,7 +9,7 @@ TESTS ?= tests
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-api bench-ui bench-sessions install install-development lock clean
+.PHONY: help run test lint format bench bench-check bench-api bench-ui bench-sessions install install-development lock clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,9 @@ format: $(DEVELOPMENT)  ## Bring the code into shape
 
 bench: $(DEVELOPMENT)  ## Measure the library beside SQL by hand; BENCH="--deals 10000 100000 1000000" for other sizes
 	@$(BIN)/python -m bench.library $(BENCH)
+
+bench-check: $(DEVELOPMENT)  ## See that nothing takes twice as long, held against SQL by hand, as it did
+	@$(BIN)/python -m bench.library --deals 10000 --check
 
 bench-api: $(DEVELOPMENT)  ## Measure the API beside raw SQL on 100,000 deals; BENCH="--deals 1000" for other ones
 	@$(BIN)/python -m bench.api $(BENCH)

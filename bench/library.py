@@ -3,10 +3,11 @@
     python -m bench.library [--deals 10000 100000] [--postgres URL] [--json FILE] [--check]
 
 By hand is SQL through the bare driver, on the same database with the same indexes and settings, with nothing
-done with the answer. Each is asked in turn with the library, so that both meet the same machine. What the
-library has counted before is forgotten before each question; “again” is where nothing was changed since.
-`--check` fails where a ratio is more than twice the one that bench/ratios.json has. Databases are filled
-once and kept, as bench.api does it; every run works on a copy.
+done with the answer; aggregates are asked in DuckDB, too, of a copy of what they need. Each is asked in turn
+with the library, so that all meet the same machine. What the library has counted before is forgotten before
+each question; “again” is where nothing was changed since. `--check` fails where a ratio is more than twice
+the one that bench/ratios.json has. Databases are filled once and kept, as bench.api does it; every run works
+on a copy.
 """
 
 import argparse
@@ -28,6 +29,7 @@ from sqlalchemy.orm import Session
 
 from bench import raw
 from bench.api import embedded, middle, on_server, opened
+from bench.duck import Duck
 from bench.raw import STAGES, Raw
 from crm_core.analytics import dashboard, metrics, pipeline
 from crm_core.analytics.board import board
@@ -64,7 +66,8 @@ Doing = Callable[[], object]
 
 @dataclass(frozen=True)
 class Case:
-    """Something that people wait for: with the library, and by hand where there is anything to compare with.
+    """Something that people wait for: with the library, and by hand where there is anything to compare with;
+    `columns` is the same in DuckDB.
 
     The goal is a ratio, or of what has none, milliseconds.
     """
@@ -75,6 +78,7 @@ class Case:
     ratio: float | None = None
     milliseconds: float | None = None
     again: bool = False
+    columns: Doing | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,7 @@ class Row:
     p50: float
     p95: float
     by_hand: float | None
+    columns: float | None
     goal: str
 
     @property
@@ -100,6 +105,7 @@ class Bench:
     def __init__(self, database: Database) -> None:
         self.database = database
         self.raw = Raw(database.url.render_as_string(hide_password=False))
+        self.duck = Duck(self.raw)
         with database.read() as session:
             today = moment_of(session).today
             self.calendar: Calendar = settings_service.get_calendar(session)
@@ -115,7 +121,7 @@ class Bench:
         self.names = count()
 
     def cases(self) -> list[Case]:
-        ask, hand = self._asking, self._by_hand
+        ask, hand, duck = self._asking, self._by_hand, self._in_columns
         services = opportunity_service
         text = OpportunityFilter(text="portal", stages=frozenset({OpportunityStage.PROPOSAL}))
         since = self._instant(self.calendar.start_of(self.quarter.start))
@@ -128,9 +134,15 @@ class Bench:
             Case("page 200", ask(services.get_rows, offset=9950), hand(raw.PAGE_200), READ),
             Case("board", ask(board), hand(raw.COLUMNS_OF_A_BOARD, raw.CARDS), READ),
             Case("pipeline stats", ask(services.get_pipeline_stats), self.raw.ask_for_stats, READ),
-            Case("open totals of a past day", ask(self._then), hand(then), READ),
-            Case("funnel", ask(self._figure, MetricName.FUNNEL), hand(funnel), READ),
-            Case("time in stage", ask(self._figure, MetricName.TIME_IN_STAGE), hand(stays), READ),
+            Case("open totals of a past day", ask(self._then), hand(then), READ, columns=duck(then)),
+            Case("funnel", ask(self._figure, MetricName.FUNNEL), hand(funnel), READ, columns=duck(funnel)),
+            Case(
+                "time in stage",
+                ask(self._figure, MetricName.TIME_IN_STAGE),
+                hand(stays),
+                READ,
+                columns=duck(stays),
+            ),
             Case("dashboard", ask(self._dashboard), milliseconds=400),
             Case("... again", ask(self._dashboard), milliseconds=300, again=True),
             Case("create", self._create, self.raw.create, WRITE),
@@ -140,28 +152,29 @@ class Bench:
             Case("export as CSV", self._export, lambda: self.raw.export(io.StringIO())),
         ]
 
-    def measure(self, case: Case) -> tuple[list[float], list[float]]:
-        """The seconds of each time, sorted: with the library, and by hand."""
-        ours, by_hand = [], []
+    def measure(self, case: Case) -> tuple[list[float], ...]:
+        """The seconds of each time, sorted: with the library, by hand, and in columns."""
+        ways = (case.ours, case.by_hand, case.columns)
+        measured: tuple[list[float], ...] = ([], [], [])
         given_up = time.perf_counter() + SECONDS
         for number in range(-1, MOST):
             if not case.again:
                 self.database._kept = Kept()  # as a process has it that was never asked
-            ours.append(seconds(case.ours))
-            if case.by_hand:
-                by_hand.append(seconds(case.by_hand))
+            for way, taken in zip(ways, measured, strict=True):
+                if way:
+                    taken.append(seconds(way))
             if number + 1 >= FEWEST and time.perf_counter() > given_up:
                 break
-        return sorted(ours[1:]), sorted(by_hand[1:])  # the first of all meets cold files
+        return tuple(sorted(taken[1:]) for taken in measured)  # the first of all meets cold files
 
     def row(self, case: Case, deals: int) -> Row:
-        ours, by_hand = self.measure(case)
+        ours, by_hand, columns = self.measure(case)
         goal = (
             f"{case.ratio:g} ×" if case.ratio else f"{case.milliseconds:g} ms" if case.milliseconds else "–"
         )
         p95 = ours[min(int(len(ours) * 0.95), len(ours) - 1)]
-        hand = middle(by_hand) * 1000 if by_hand else None
-        return Row(self.database.kind, deals, case.name, middle(ours) * 1000, p95 * 1000, hand, goal)
+        hand, duck = (middle(taken) * 1000 if taken else None for taken in (by_hand, columns))
+        return Row(self.database.kind, deals, case.name, middle(ours) * 1000, p95 * 1000, hand, duck, goal)
 
     def _asking(self, question: Callable[..., object], *given: Any, **more: Any) -> Doing:
         def ask() -> object:
@@ -176,6 +189,9 @@ class Bench:
 
     def _by_hand(self, *questions: str) -> Doing:
         return partial(self.raw.read, *questions)
+
+    def _in_columns(self, *questions: str) -> Doing:
+        return partial(self.duck.read, *questions)
 
     def _then(self, session: Session) -> object:
         return pipeline.totals(session, as_of=self.past)
@@ -234,10 +250,10 @@ def measured(url: str, deals: int) -> Iterator[Row]:
 
 def told(row: Row, smaller: Row | None) -> str:
     """A line of the table; `smaller` is the same case of the size before."""
-    by_hand = "–" if row.by_hand is None else f"{row.by_hand:.1f} ms"
+    by_hand, columns = ("–" if taken is None else f"{taken:.1f} ms" for taken in (row.by_hand, row.columns))
     ratio = "–" if row.ratio is None else f"{row.ratio:.1f}"
     growth = f"{row.p50 / smaller.p50:.1f}" if smaller else "–"
-    measured = (f"{row.p50:.1f} ms", f"{row.p95:.1f} ms", by_hand, ratio, growth, row.goal)
+    measured = (f"{row.p50:.1f} ms", f"{row.p95:.1f} ms", by_hand, columns, ratio, growth, row.goal)
     return f"| {' | '.join((row.database, f'{row.deals:,}', row.name, *measured))} |"
 
 
@@ -256,8 +272,8 @@ Filled = Callable[[int], contextlib.AbstractContextManager[str]]
 
 def print_table(databases: Sequence[Filled], sizes: Sequence[int]) -> list[Row]:
     """Line by line as it is measured."""
-    print("| database | deals | what | p50 | p95 | by hand, p50 | ratio | growth | goal |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    print("| database | deals | what | p50 | p95 | by hand, p50 | DuckDB, p50 | ratio | growth | goal |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     rows: list[Row] = []
     for filled in databases:
         smaller: dict[str, Row] = {}

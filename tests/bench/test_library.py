@@ -26,11 +26,16 @@ def test_every_case_is_measured_beside_what_it_takes_by_hand(database, capsys, m
     assert [row.name for row in rows] == names == [line.split(" | ")[2] for line in lines]
     assert all(0 < row.p50 <= row.p95 for row in rows)
     assert [row.name for row in rows if row.by_hand is None] == ["dashboard", "... again"]
+    assert [row.name for row in rows if row.columns] == [
+        "open totals of a past day",
+        "funnel",
+        "time in stage",
+    ]
 
 
 def test_only_a_ratio_that_has_more_than_doubled_is_told():
     def row(name: str, p50: float, by_hand: float | None) -> Row:
-        return Row("sqlite", 10, name, p50, p50, by_hand, "–")
+        return Row("sqlite", 10, name, p50, p50, by_hand, None, "–")
 
     rows = [row("as ever", 4.0, 1.0), row("slower", 5.0, 1.0), row("new", 9.0, 1.0), row("alone", 9.0, None)]
 
