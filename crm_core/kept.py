@@ -19,18 +19,18 @@ from crm_core import revisions
 
 T = TypeVar("T")
 
-MOST_KEPT = 500
-"""Answers; those that were asked for longest ago are forgotten."""
+MOST_SHORT, MOST_LONG = 500, 20
+"""Answers: of a few figures each, and of many rows."""
 
 
 MOST_MENDED = 200
 """Deals; with more changes it is quicker to count anew."""
 
 
-class Kept:
-    """The answers of one database, given in any thread."""
+class Shelf:
+    """Answers given in any thread; those that were asked for longest ago are forgotten."""
 
-    def __init__(self, most: int = MOST_KEPT) -> None:
+    def __init__(self, most: int) -> None:
         self._most = most
         self._guard = threading.Lock()
         self._answers: OrderedDict[Hashable, object] = OrderedDict()
@@ -49,6 +49,13 @@ class Kept:
                 self._answers.popitem(last=False)
 
 
+class Kept:
+    """The answers of one database."""
+
+    def __init__(self) -> None:
+        self.short, self.long = Shelf(MOST_SHORT), Shelf(MOST_LONG)
+
+
 def kept(
     session: Session,
     chosen: Select[*tuple[Any, ...]],
@@ -65,10 +72,10 @@ def kept(
     if known is None or asked is None:
         return told(session.execute(chosen), *given)
     key = revisions.state_read(session, chosen, asked.parameters, only_closed=only_closed), asked.key
-    answer = known.find(key)
+    answer = known.short.find(key)
     if answer is None:
         answer = told(session.execute(chosen), *given)
-        known.keep(key, answer)
+        known.short.keep(key, answer)
     return cast("T", answer)
 
 
@@ -78,7 +85,7 @@ def kept_by_deal(
     told: Callable[[Iterable[Any]], T],
     mended: Callable[[T, Sequence[int], T], T],
 ) -> T:
-    """`told(rows)` of a statement whose rows are each about one deal, for what takes long to count.
+    """`told(rows)` of a statement whose rows are each about one deal, where it tells of every row.
 
     `question(ids)` chooses the rows of these deals, None of all. After few of them were changed, what was
     known is mended: `mended(known, ids, fresh)` has the fresh rows of these deals in place of the known ones.
@@ -88,7 +95,7 @@ def kept_by_deal(
     if known is None or asked is None:
         return told(session.execute(chosen))
     state = revisions.state_read(session, chosen, asked.parameters)
-    before = cast("tuple[revisions.State, T] | None", known.find(asked.key))
+    before = cast("tuple[revisions.State, T] | None", known.long.find(asked.key))
     if before is not None and before[0] == state:
         return before[1]
     ids = before and revisions.deals_changed_since(session, chosen, before[0], most=MOST_MENDED)
@@ -96,7 +103,7 @@ def kept_by_deal(
         answer = mended(before[1], ids, told(session.execute(question(ids)))) if ids else before[1]
     else:
         answer = told(session.execute(chosen))
-    known.keep(asked.key, (state, answer))
+    known.long.keep(asked.key, (state, answer))
     return answer
 
 

@@ -13,7 +13,7 @@ from crm_core import history
 from crm_core.analytics import outcomes, pipeline, wins
 from crm_core.database import Database
 from crm_core.filters import EVERYTHING, OpportunityFilter
-from crm_core.kept import Kept, kept
+from crm_core.kept import Shelf, kept
 from crm_core.models import Opportunity, OpportunityStage, User, Visibility
 from crm_core.services import opportunity_service, settings_service, workspace_service
 from tests.builders import Make
@@ -279,7 +279,7 @@ def test_a_statement_with_parameters_of_its_own_is_counted(database, deal):
 
 
 def test_what_was_asked_for_longest_ago_is_forgotten():
-    known = Kept(most=2)
+    known = Shelf(most=2)
     known.keep("first", 1)
     known.keep("second", 2)
     known.find("first")
