@@ -4,7 +4,7 @@ For leads, opportunities, companies and contacts it holds that every row has exa
 equal to it in every column; that a record's versions count from one, each beginning where the one before
 ended; that no version begins after the transaction that wrote it; and that a deal came into its stage when
 its versions say. So the state as of now is the live table, and there is exactly one state as of any earlier
-instant.
+instant. And that a search finds every record by what it is called now.
 """
 
 from functools import reduce
@@ -31,13 +31,21 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from crm_core import search
+from crm_core.columns import lowered
 from crm_core.database import Database
 from crm_core.engines import embedded_version, is_safe_from_log_corruption
 from crm_core.errors import DatabaseUnavailable
-from crm_core.models import VERSIONS, Base, OpportunityVersion, Transaction
+from crm_core.models import SEARCHED, VERSIONS, Base, OpportunityVersion, Transaction
+from crm_core.models.search import texts_in
 
 LISTED = 50
 """How many findings of one kind are named; the rest are counted."""
+
+SEARCH_IS_SLOW = (
+    "A search is slow, as this server has no pg_trgm. Let an administrator run CREATE EXTENSION pg_trgm in"
+    " the database, then run `python -m crm_core check --repair`."
+)
 
 Wrong = Select[str, str]
 """Records that break a rule: which one it is, and what is wrong with it."""
@@ -60,11 +68,26 @@ def findings(database: Database) -> list[str]:
             found += _listed(session, OpportunityVersion.__table__, _stage_entries_out_of_line())
             for table in Base.metadata.sorted_tables:
                 found += _listed(session, table, *_pointers_to_nothing(table))
-            return found
+            return found or _search_out_of_line(session)  # it follows from records that are right
     except DBAPIError as error:
         return [f"The database can't be read to its end: {str(error.orig).splitlines()[0]}."]
     except DatabaseUnavailable as refusal:
         return [f"The database can't be read to its end: {refusal}"]
+
+
+def repair(database: Database) -> None:
+    """Make anew what only follows from the records: the index that a search looks into."""
+    try:
+        with database.migration() as connection:
+            search.rebuild(connection)
+    except DBAPIError as error:
+        raise DatabaseUnavailable(SEARCH_IS_SLOW) from error
+
+
+def advice(database: Database) -> list[str]:
+    """What is right but could be better."""
+    with database.read() as session:
+        return [] if search.is_complete(session) else [SEARCH_IS_SLOW]
 
 
 def verdict(findings: list[str]) -> str:
@@ -188,6 +211,24 @@ def _stage_entries_out_of_line() -> Wrong:
 def _before(versions: Table, name: str) -> Over[Any]:
     """The column in the record's version before."""
     return func.lag(versions.c[name]).over(partition_by=versions.c.id, order_by=versions.c.valid_from)
+
+
+def _search_out_of_line(session: Session) -> list[str]:
+    """Records that a search on SQLite does not know by their texts, and texts of no record."""
+    found = []
+    for model, index in SEARCHED.items() if search.is_embedded(session) else ():
+        live = model.__table__
+        unlike = [index.c[name].is_distinct_from(lowered(live.c[name])) for name in texts_in(index)]
+        problem = literal("a search does not find it, which `python -m crm_core check --repair` mends")
+        unknown = (
+            select(_name(live), problem).outerjoin(index, index.c.rowid == live.c.id).where(or_(*unlike))
+        )
+        known = exists().where(live.c.id == index.c.rowid)
+        too_many = select(cast(index.c.rowid, String), literal("a search knows it, but there is none")).where(
+            ~known
+        )
+        found += _listed(session, live, unknown, too_many)
+    return found
 
 
 def _pointers_to_nothing(table: Table) -> list[Wrong]:

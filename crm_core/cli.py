@@ -42,10 +42,17 @@ def migrate_command() -> None:
 
 
 @app.command("check")
-def check_command() -> None:
+def check_command(
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Make the index of the search anew first.")
+    ] = False,
+) -> None:
     """Prove that the history adds up to the live tables; list what does not, and exit with 1."""
     with opened() as database:
-        typer.echo(check.engine(database))
+        if repair:
+            check.repair(database)
+        for sentence in (check.engine(database), *check.advice(database)):
+            typer.echo(sentence)
         findings = check.findings(database)
         for finding in findings:
             typer.echo(finding)

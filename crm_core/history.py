@@ -27,6 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, aliased
 
+from crm_core import search
 from crm_core.bulk import insert_rows
 from crm_core.columns import UtcDateTime
 from crm_core.errors import TransactionMisuse
@@ -103,6 +104,7 @@ def keep(session: Session, *, actor_id: int | None, source: Source, note: str | 
     log = _Log(session, Transaction(actor_id=actor_id, source=source, note=note, reach=Reach.OPEN))
     session.info["log"] = log
     event.listen(session, "before_flush", log.stamp)
+    event.listen(session, "after_flush", search.learn_flushed)
     event.listen(session, "do_orm_execute", log.refuse_what_leaves_no_trace)
     event.listen(session, "before_commit", log.write_versions)
     event.listen(session, "after_transaction_create", _refuse_savepoint)
@@ -172,6 +174,7 @@ def insert_with_past(
     log.is_worth_a_line = True
     log.reaches(Reach.PAST)
     insert_rows(session, model.__table__, rows)
+    search.learn(session, model, rows)
     insert_rows(session, VERSIONS[model], versions)
     catch_up_sequence(session, model.__table__)
 

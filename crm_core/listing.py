@@ -169,7 +169,7 @@ def _slice(
     offset: int,
     after: str | None,
 ) -> Slice[S]:
-    scope = scope_of(session, where)
+    scope = scope_of(session, where, in_order=_has_index(where.model, sort.column))
     row, as_of = scope.model, scope.moment.as_of
     chosen, sorted_by = (_rows if as_of else _live_rows)(row, as_of, response, sort.column)
     chosen = chosen.where(*scope.conditions).order_by(*sort.order_by(sorted_by, row.id))
@@ -183,6 +183,13 @@ def _slice(
     for each in found:
         del each[SORTED]
     return Slice([response.model_validate(each) for each in found[:limit]], next_cursor)
+
+
+def _has_index(model: type[Record], wanted: str) -> bool:
+    """Whether an index holds the rows in that order; texts and stages are sorted otherwise than stored."""
+    column = model.__table__.c.get(SORTED_BY.get(wanted, wanted))
+    is_stored_so = column is not None and not isinstance(column.type, Line | Enum)
+    return is_stored_so and any(index.expressions[0] is column for index in model.__table__.indexes)
 
 
 def _rows(

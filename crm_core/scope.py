@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import history, permissions
 from crm_core.filters import RecordFilter
+from crm_core.filters.text import mentions
 from crm_core.models import Record
 from crm_core.moment import Moment, moment_of
 
@@ -24,13 +25,19 @@ class Scope(Generic[R]):
     moment: Moment
 
 
-def scope_of(session: Session, where: RecordFilter[R], as_of: datetime | None = None) -> Scope[R]:
-    """The filter's records as of that instant, by default the filter's own, or else as they are."""
+def scope_of(
+    session: Session, where: RecordFilter[R], as_of: datetime | None = None, *, in_order: bool = False
+) -> Scope[R]:
+    """The filter's records as of that instant, by default the filter's own, or else as they are.
+
+    `in_order` says that the first of them are wanted, in an order that the database need not sort for.
+    """
     moment = moment_of(session, as_of or where.as_of)
     model = history.as_of(cast("type[R]", where.model), moment.as_of)
     conditions = [
         model.deleted_at.is_(None),
         *where.conditions(model, moment),
+        *mentions(session, where, model, moment, in_order=in_order),
         *permissions.readable(session, model),
     ]
     return Scope(model, conditions, moment)

@@ -1,10 +1,10 @@
 """What can be asked of every kind of record."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import ColumnElement, Select, or_, select, union_all
+from sqlalchemy import ColumnElement, Select, select
 
 from crm_core.models import Record, User
 from crm_core.moment import Moment
@@ -13,6 +13,9 @@ from crm_core.schemas.fields import Day, GivenInstant, Id, Title
 R = TypeVar("R", bound=Record)
 
 Text = Title
+
+Searched = tuple[type[Record], tuple[str, ...]]
+"""Some columns of a kind of record."""
 
 Users = Collection[int] | Select[int]
 """The keys of some users, or what selects them."""
@@ -28,6 +31,8 @@ class RecordFilter(BaseModel, Generic[R]):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: ClassVar[type[Record]]
+    searched: ClassVar[Mapping[str, Searched]]
+    """What the text is looked for in: by the key it is reached by, `id` for the record itself."""
 
     text: Text = Field(default="", description="Occurs in its names, in upper or lower case.")
     owners: frozenset[Id] = Field(default=frozenset(), description="Ids of users.")
@@ -41,11 +46,10 @@ class RecordFilter(BaseModel, Generic[R]):
     def conditions(self, row: type[R], moment: Moment) -> list[ColumnElement[bool]]:
         """The SQL conditions on `row`, which is what `history.as_of` made of the model for the moment.
 
-        What is linked is looked at as of the moment too; the members of a team are those of now.
+        The text is not among them, see `crm_core.filters.text`. What is linked is looked at as of the moment
+        too; the members of a team are those of now.
         """
-        wanted = self.text.strip().lower()
         return [
-            *([self._mentions(row, wanted, moment)] if wanted else []),
             *self.on_owner(lambda users: self._counts_for(row, users, moment)),
             *self._on_creation(row, moment),
             *self._on_more(row, moment),
@@ -72,10 +76,6 @@ class RecordFilter(BaseModel, Generic[R]):
         """Whether it lets anything less through than everything."""
         return self != type(self)()
 
-    def _mentions(self, row: type[R], wanted: str, moment: Moment) -> ColumnElement[bool]:
-        """The text, in lower case, occurs in what people call the record, in whatever case."""
-        raise NotImplementedError
-
     def _on_more(self, row: type[R], moment: Moment) -> Sequence[ColumnElement[bool]]:
         """Conditions that only this kind of record knows."""
         raise NotImplementedError
@@ -97,14 +97,3 @@ def is_one_of(user_id: Any, users: Users | None) -> ColumnElement[bool]:
     """SQL: the column names one of the users; without users, nobody."""
     found: ColumnElement[bool] = user_id.is_(None) if users is None else user_id.in_(users)
     return found
-
-
-def any_of(row: type[Record], moment: Moment, *found_by: ColumnElement[bool]) -> ColumnElement[bool]:
-    """SQL: one of the conditions holds, each of which an index of its own can answer.
-
-    As an `or_` no index answers, and every row is read with all that it holds. The past has no such indexes:
-    its rows are read once.
-    """
-    if moment.as_of is not None:
-        return or_(*found_by)
-    return row.id.in_(union_all(*(select(row.id).where(each).correlate(None) for each in found_by)))

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement
 
-from crm_core.columns import contains
 from crm_core.filters.base import RecordFilter, Text
 from crm_core.models import Company
 from crm_core.moment import Moment
@@ -16,13 +15,11 @@ class CompanyFilter(RecordFilter[Company]):
     """Companies; `text` occurs in their name or their domain."""
 
     model = Company
+    searched = {"id": (Company, ("name", "domain"))}
 
     text: Text = Field(default="", description="Occurs in the name or the domain, in upper or lower case.")
     industries: frozenset[Label] = frozenset()
     countries: frozenset[Label] = frozenset()
-
-    def _mentions(self, row: type[Company], wanted: str, moment: Moment) -> ColumnElement[bool]:
-        return or_(contains(row.name, wanted), contains(row.domain, wanted))
 
     def _on_more(self, row: type[Company], moment: Moment) -> Sequence[ColumnElement[bool]]:
         found = []

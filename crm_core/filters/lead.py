@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement
 
-from crm_core.columns import contains
 from crm_core.filters.base import RecordFilter, Text
 from crm_core.models import Lead, LeadStatus
 from crm_core.moment import Moment
@@ -16,6 +15,7 @@ class LeadFilter(RecordFilter[Lead]):
     """Leads; `text` occurs in their name, their company's name or their e-mail address."""
 
     model = Lead
+    searched = {"id": (Lead, ("name", "company_name", "email"))}
 
     text: Text = Field(
         default="",
@@ -23,9 +23,6 @@ class LeadFilter(RecordFilter[Lead]):
     )
     statuses: frozenset[LeadStatus] = frozenset()
     sources: frozenset[Label] = frozenset()
-
-    def _mentions(self, row: type[Lead], wanted: str, moment: Moment) -> ColumnElement[bool]:
-        return or_(*(contains(column, wanted) for column in (row.name, row.company_name, row.email)))
 
     def _on_more(self, row: type[Lead], moment: Moment) -> Sequence[ColumnElement[bool]]:
         found = []

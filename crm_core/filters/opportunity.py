@@ -7,8 +7,7 @@ from pydantic import Field
 from sqlalchemy import ColumnElement, and_, case, func, select
 
 from crm_core import history
-from crm_core.columns import contains
-from crm_core.filters.base import RecordFilter, Text, Users, any_of, is_one_of
+from crm_core.filters.base import RecordFilter, Text, Users, is_one_of
 from crm_core.models import (
     CLOSED_STAGES,
     OPEN_STAGES,
@@ -47,6 +46,11 @@ class OpportunityFilter(RecordFilter[Opportunity]):
     """
 
     model = Opportunity
+    searched = {
+        "id": (Opportunity, ("name",)),
+        "company_id": (Company, ("name",)),
+        "contact_id": (Contact, ("name",)),
+    }
 
     text: Text = Field(
         default="",
@@ -110,16 +114,6 @@ class OpportunityFilter(RecordFilter[Opportunity]):
     )
     closed_from: Day | None = Field(default=None, description="Closed on this day or later.")
     closed_to: Day | None = Field(default=None, description="Closed on this day or earlier.")
-
-    def _mentions(self, row: type[Opportunity], wanted: str, moment: Moment) -> ColumnElement[bool]:
-        company, contact = history.as_of(Company, moment.as_of), history.as_of(Contact, moment.as_of)
-        return any_of(
-            row,
-            moment,
-            contains(row.name, wanted),
-            row.company_id.in_(select(company.id).where(contains(company.name, wanted))),
-            row.contact_id.in_(select(contact.id).where(contains(contact.name, wanted))),
-        )
 
     def on_owner(self, count_for: Callable[[Users | None], ColumnElement[bool]]) -> list[ColumnElement[bool]]:
         found = super().on_owner(count_for)

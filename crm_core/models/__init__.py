@@ -9,6 +9,7 @@ from crm_core.models.lead import Lead, LeadStatus
 from crm_core.models.note import Note
 from crm_core.models.opportunity import CLOSED_STAGES, OPEN_STAGES, Opportunity, OpportunityStage
 from crm_core.models.saved_view import Preference, SavedView
+from crm_core.models.search import SEARCHED
 from crm_core.models.settings import Settings, StageSettings, Visibility
 from crm_core.models.target import Target, TargetPeriod
 from crm_core.models.transaction import Reach, Source, Transaction
@@ -26,6 +27,7 @@ __all__ = [
     "CLOSED_STAGES",
     "LOCAL_USER_ID",
     "OPEN_STAGES",
+    "SEARCHED",
     "VERSIONS",
     "ApiToken",
     "Base",

@@ -3,7 +3,7 @@
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from crm_core import permissions
+from crm_core import permissions, search
 from crm_core.errors import RuleBroken
 from crm_core.history import PAST_IS_SEEN_TO
 from crm_core.models import (
@@ -59,6 +59,7 @@ def start_empty(session: Session, *, with_own_deals: bool = False) -> None:
     for table in reversed(Base.metadata.sorted_tables):
         if table not in settings_tables and table is not User.__table__:
             session.execute(delete(table), execution_options=forget)
+    search.forget(session)
     staying = {LOCAL_USER_ID, permissions.actor_of(session).id} - {None}
     session.execute(delete(User).where(User.id.not_in(staying)), execution_options=forget)
 

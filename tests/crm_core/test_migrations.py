@@ -23,6 +23,7 @@ from crm_core.errors import DatabaseUnavailable
 from crm_core.migrate import SchemaState
 from crm_core.models import (
     LOCAL_USER_ID,
+    SEARCHED,
     Base,
     CloseReason,
     Opportunity,
@@ -57,17 +58,24 @@ ONLY_ON = {
     "ix_opportunities_falling_value": "postgresql",
     "ix_opportunities_newest": "postgresql",
     "ix_opportunities_created_at_id": "sqlite",
+    **{f"ix_{model.__tablename__}_search": "postgresql" for model in SEARCHED},
 }
+SEARCH_TABLES = tuple(table.name for table in SEARCHED.values())
+"""Tables on SQLite that the models don't know as such, each with some of SQLite's own beside it."""
 
 
 def is_meant_for(connection: Connection) -> Callable[..., bool]:
     """Alembic does not know by itself what the models have for one kind of database."""
     here = connection.dialect.name
-    return lambda _thing, name, *_more: ONLY_ON.get(name, here) == here
+    return lambda _thing, name, *_more: ONLY_ON.get(name, here) == here and not is_for_search(name)
+
+
+def is_for_search(table: str | None) -> bool:
+    return bool(table) and table.startswith(SEARCH_TABLES)
 
 
 def tables(database: Database) -> set[str]:
-    return set(inspect(database.engine).get_table_names())
+    return {name for name in inspect(database.engine).get_table_names() if not is_for_search(name)}
 
 
 def test_up_builds_every_table(empty_database):
@@ -133,8 +141,16 @@ def shape(connection: Connection) -> dict[str, Any]:
             "indexes": sorted(map(tuple, connection.execute(text(INDEXES[dialect.name]), {"table": table}))),
         }
         for table in looked_at.get_table_names()
-        if table != "alembic_version"
-    }
+        if table != "alembic_version" and not is_for_search(table)
+    } | {"for search": searched(connection)}
+
+
+def searched(connection: Connection) -> list[Any]:
+    """The tables that a search looks into."""
+    if connection.dialect.name != "sqlite":
+        return []
+    made = "SELECT name, sql FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL TABLE%' ORDER BY name"
+    return list(map(tuple, connection.execute(text(made))))
 
 
 def by_name(found: list[Any]) -> list[Any]:
@@ -154,7 +170,8 @@ def test_migrations_build_what_the_models_say(database, request):
         from_migrations = shape(connection)
 
     assert from_migrations == from_models
-    assert len(from_models) == len(Base.metadata.tables)
+    assert len(from_models) == len(Base.metadata.tables) + 1
+    assert len(from_models["for search"]) == (len(SEARCHED) if database.kind == "sqlite" else 0)
 
 
 def test_alembic_sees_no_difference(database):

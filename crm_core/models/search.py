@@ -1,0 +1,58 @@
+"""What a search looks into: an index of every three letters in a row, in each kind of database its own.
+
+On SQLite it is a table beside each kind of record, which holds the texts in Python's lower case and which
+`crm_core.search` keeps in line. PostgreSQL keeps its index by itself.
+"""
+
+from sqlalchemy import DDL, Index, TableClause, column, event, table
+
+from crm_core.columns import lowered
+from crm_core.models.base import Base, Record
+from crm_core.models.company import Company
+from crm_core.models.contact import Contact
+from crm_core.models.lead import Lead
+from crm_core.models.opportunity import Opportunity
+
+SEARCHED: dict[type[Record], TableClause] = {
+    Company: table("company_search", column("rowid"), column("name"), column("domain")),
+    Contact: table("contact_search", column("rowid"), column("name"), column("email")),
+    Lead: table("lead_search", column("rowid"), column("name"), column("company_name"), column("email")),
+    Opportunity: table("opportunity_search", column("rowid"), column("name")),
+}
+"""The table on SQLite for each kind of record: its id, and the texts that people find it by."""
+
+
+def texts_in(found: TableClause) -> list[str]:
+    """The columns of such a table that hold texts."""
+    return [each.name for each in found.columns if each.name != "rowid"]
+
+
+def _statement(sql: str) -> DDL:
+    return DDL(sql)  # type: ignore[no-untyped-call]  # it has no types of its own
+
+
+def _create(found: TableClause) -> DDL:
+    texts = ", ".join(texts_in(found))
+    return _statement(
+        f"CREATE VIRTUAL TABLE {found.name} USING"
+        f" fts5({texts}, tokenize='trigram case_sensitive 1', columnsize=0)"
+    )
+
+
+def _index(model: type[Record], found: TableClause) -> Index:
+    texts = [lowered(getattr(model, name)).label(f"lowered_{name}") for name in texts_in(found)]
+    return Index(
+        f"ix_{model.__tablename__}_search",
+        *texts,
+        postgresql_using="gin",
+        postgresql_ops={text.name: "gin_trgm_ops" for text in texts},
+    ).ddl_if(dialect="postgresql")
+
+
+CREATE_TABLE = {model: _create(found) for model, found in SEARCHED.items()}
+SERVER_INDEX = {model: _index(model, found) for model, found in SEARCHED.items()}
+CREATE_EXTENSION = _statement("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+
+event.listen(Base.metadata, "before_create", CREATE_EXTENSION.execute_if(dialect="postgresql"))
+for create in CREATE_TABLE.values():
+    event.listen(Base.metadata, "after_create", create.execute_if(dialect="sqlite"))
