@@ -123,14 +123,17 @@ class Bench:
     def cases(self) -> list[Case]:
         ask, hand, duck = self._asking, self._by_hand, self._in_columns
         services = opportunity_service
-        text = OpportunityFilter(text="portal", stages=frozenset({OpportunityStage.PROPOSAL}))
+        text, rare = OpportunityFilter(text="portal"), OpportunityFilter(text=raw.RARE)
+        in_stage = text.model_copy(update={"stages": frozenset({OpportunityStage.PROPOSAL})})
         since = self._instant(self.calendar.start_of(self.quarter.start))
         then = raw.THEN.format(at=self._instant(self.past))
         funnel, stays = raw.FUNNEL.format(since=since), raw.STAYS.format(since=since)
         return [
             Case("50 rows by value", ask(services.get_rows), hand(raw.ONE_PAGE), READ),
             Case("... with totals", ask(services.get_opportunities), hand(raw.ONE_PAGE, raw.TOTALS), READ),
-            Case("50 rows of a stage with a text", ask(services.get_rows, text), hand(raw.FOUND), READ),
+            Case("50 rows with a text", ask(services.get_rows, text), hand(raw.FOUND), READ),
+            Case("... of a stage", ask(services.get_rows, in_stage), hand(raw.FOUND_IN_STAGE), READ),
+            Case("... that few have", ask(services.get_rows, rare), self.raw.look_up, READ),
             Case("page 200", ask(services.get_rows, offset=9950), hand(raw.PAGE_200), READ),
             Case("board", ask(board), hand(raw.COLUMNS_OF_A_BOARD, raw.CARDS), READ),
             Case("pipeline stats", ask(services.get_pipeline_stats), self.raw.ask_for_stats, READ),

@@ -34,15 +34,21 @@ TOTALS = """
         sum(CASE WHEN stage NOT IN ('closed_won', 'closed_lost') THEN expected_value * probability END)
     FROM opportunities WHERE deleted_at IS NULL
 """
-FOUND = ROWS.format(
-    and_that="""
-        AND o.stage = 'proposal' AND (
-            lower(o.name) LIKE '%portal%' OR lower(company.name) LIKE '%portal%'
-            OR lower(contact.name) LIKE '%portal%'
-        )
-    """,
-    limit=51,
-)
+CALLED = """
+    AND (lower(o.name) LIKE '%portal%' OR lower(company.name) LIKE '%portal%'
+        OR lower(contact.name) LIKE '%portal%')
+"""
+FOUND = ROWS.format(and_that=CALLED, limit=51)
+FOUND_IN_STAGE = ROWS.format(and_that=f"{CALLED} AND o.stage = 'proposal'", limit=51)
+RARE = "amber hotels"
+LOOKED_UP = {
+    "sqlite": f"SELECT rowid FROM {{kind}}_search WHERE {{kind}}_search MATCH 'name : \"{RARE}\"'",
+    "postgresql": f"SELECT id FROM {{table}} WHERE lower(name COLLATE \"und-x-icu\") LIKE '%{RARE}%'",
+}
+FEW = """
+    AND o.id IN ({deals} UNION SELECT id FROM opportunities WHERE company_id IN ({companies})
+        UNION SELECT id FROM opportunities WHERE contact_id IN ({contacts}))
+"""
 PAGE_200 = ROWS.format(and_that="", limit="51 OFFSET 9950")
 EVERY_ROW = ROWS.format(and_that="", limit=LARGEST_ID)
 COLUMNS_OF_A_BOARD = """
@@ -158,6 +164,14 @@ class Raw:
     def ask_for_stats(self) -> None:
         days = AVERAGE_AND_MEDIAN.format(figure=DAYS[self.kind], condition=ANOTHER_DAY)
         self.read(BY_STAGE, NOT_COUNTED, VALUES, days)
+
+    def look_up(self) -> None:
+        """The deals with a text that few have, by the index of names."""
+        kinds = {"opportunities": "opportunity", "companies": "company", "contacts": "contact"}
+        found = [LOOKED_UP[self.kind].format(table=table, kind=kind) for table, kind in kinds.items()]
+        deals, companies, contacts = found
+        few = FEW.format(deals=deals, companies=companies, contacts=contacts)
+        self.read(ROWS.format(and_that=few, limit=51))
 
     def create(self) -> None:
         at = self._begin_writing()
