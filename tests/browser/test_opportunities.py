@@ -141,6 +141,24 @@ def save(seen: Look) -> None:
 # ------------------------------------------------------------------------------------------- the whole path
 
 
+def test_cells_of_one_deal_are_saved_though_the_first_is_not_answered_yet(look, address, database, deals):
+    seen = look(address)
+    seen.open("opportunities")
+    seen.page.get_by_text("Edit in the table").click()
+    seen.settle()
+    with database.write(actor=1):  # which keeps the first of them from being saved
+        for cell, typed in (("Next step: –. Edit", "Call her"), ("Value: $1,000. Edit", "1500")):
+            row(seen.page, "Proposal 1").get_by_role("button", name=cell).click()
+            seen.page.keyboard.type(typed)
+            seen.page.keyboard.press("Enter")
+
+    expect(row(seen.page, "Proposal 1")).to_contain_text("$1,500")
+    expect(row(seen.page, "Proposal 1").locator(".sent")).to_have_count(0)
+    saved = deal(database, deals["Proposal 1"])
+    assert (saved.next_step, saved.expected_value) == ("Call her", Decimal(1500))
+    assert seen.complaints == []
+
+
 def test_from_the_first_deal_to_its_deletion(look, address, database, tmp_path):
     seen = look(address)
     page = seen.page
