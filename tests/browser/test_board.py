@@ -402,6 +402,23 @@ def test_the_menu_is_reached_and_left_by_keyboard(look, address, database, deals
     assert stage_of(database, deals["Discovery 3"]) is OpportunityStage.NEGOTIATION
 
 
+def test_a_menu_that_was_closed_at_once_leaves_the_next_one_alone(look, address, database, deals):
+    seen = look(address)
+    open_board(seen)
+
+    card(seen, "Discovery 3").locator(".menu").evaluate("""button => {
+        button.click()
+        const [item] = button.getRootNode().querySelectorAll('[role=menuitem]')
+        item.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))
+    }""")
+    expect(seen.page.get_by_role("menu")).to_have_count(0)
+    card(seen, "Discovery 3").locator(".menu").click()
+    seen.page.get_by_role("menuitem", name="Move to Negotiation").click()
+
+    expect(column(seen, "Negotiation").locator("li.card")).to_have_count(4, timeout=SAVED)
+    assert stage_of(database, deals["Discovery 3"]) is OpportunityStage.NEGOTIATION
+
+
 @EVERY_LOOK
 def test_a_board_draws_without_complaint(look, demo_address, size, scheme):
     seen = look(demo_address, size=size, scheme=scheme)

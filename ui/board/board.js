@@ -505,9 +505,9 @@ class Board {
     list.style.top = `${Math.min(box.bottom + 4, window.innerHeight - 40 * actions.length - 16)}px`
     list.style.right = `${Math.max(8, document.documentElement.clientWidth - box.right)}px`
     this.root.parentElement.append(list)
+    this.menu = { list, button, closed: new AbortController() }
     const onOutside = event => !event.composedPath().includes(list) && this.closeMenu()
-    setTimeout(() => document.addEventListener('pointerdown', onOutside, true))
-    this.menu = { list, button, onOutside }
+    document.addEventListener('pointerdown', onOutside, { capture: true, signal: this.menu.closed.signal })
     list.firstElementChild?.focus()
   }
 
@@ -526,7 +526,7 @@ class Board {
 
   closeMenu() {
     if (!this.menu) return
-    document.removeEventListener('pointerdown', this.menu.onOutside, true)
+    this.menu.closed.abort()
     this.menu.list.remove()
     this.menu = null
   }
