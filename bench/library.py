@@ -44,6 +44,7 @@ from crm_core.periods import Calendar, PeriodChoice
 from crm_core.schemas.opportunity import OpportunityCreate
 from crm_core.services import export_service, opportunity_service, settings_service
 from crm_core.sorting import OpportunitySort
+from ui import warm_up
 
 SIZES = (10_000, 100_000)
 RATIOS = Path(__file__).parent / "ratios.json"
@@ -302,6 +303,7 @@ def main() -> None:
     )
     parser.add_argument("--check", action="store_true", help="fail where a ratio has more than doubled")
     asked = parser.parse_args()
+    warm_up.load()  # as a server does
     databases: list[Filled] = [embedded]
     if asked.postgres:
         databases.append(partial(on_server, asked.postgres))
