@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from statistics import median, median_high, median_low
+from statistics import fmean, median, median_high, median_low
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Select, select, type_coerce
@@ -113,7 +113,7 @@ class _Won:
             median_value=to_the_cent(_median_amount(values)) if values else None,
             timed=len(days),
             median_days=median(days) if days else None,
-            mean_days=sum(days) / len(days) if days else None,
+            mean_days=fmean(days) if days else None,
         )
 
 
