@@ -90,7 +90,8 @@ def _look_up() -> Known:
 
 
 def look_again() -> None:
-    """Begin every drawing with this: it shows what there is now."""
+    """Begin every drawing with this: it shows what there is now, and what was done last."""
+    uncut.wait()
     st.session_state.pop(KNOWN, None)
 
 

@@ -95,7 +95,10 @@ class Table {
 
   drawRow(shown, row) {
     const drawn = JSON.stringify([row, this.data.columns, this.data.editing])
-    if (shown.editor?.isConnected && !shown.sent) return // somebody is typing here
+    if (shown.editor?.isConnected) {
+      this.hearOfSent(shown)
+      return // somebody is typing here
+    }
     if (shown.sent > this.data.answered) return // it shows already what was typed
     if (shown.drawn === drawn && !shown.sent) return
     const { element } = shown
@@ -106,6 +109,14 @@ class Table {
     if (this.data.selectable) cells.unshift(this.checkCell(row))
     element.replaceChildren(...cells)
     if (focused) element.querySelector(`button[data-column="${focused}"]`)?.focus()
+  }
+
+  // What is typed meanwhile rests on the version that an earlier cell of the row has made.
+  hearOfSent(shown) {
+    if (!shown.sent || shown.sent > this.data.answered) return
+    const version = versionAfter('edited', shown.told, this.data)
+    if (version !== undefined) shown.row = { ...shown.row, version }
+    shown.sent = 0
   }
 
   checkCell(row) {
@@ -206,7 +217,8 @@ class Table {
         button.textContent = editor.selectedOptions?.[0]?.textContent ?? (editor.value || '–')
         button.classList.add('sent')
         const { id, version } = shown.row
-        shown.sent = this.outbox.tell('edited', { id, version, column: column.id, value: editor.value })
+        shown.told = { id, version, column: column.id, value: editor.value }
+        shown.sent = this.outbox.tell('edited', shown.told)
       }
       editor.replaceWith(button)
       shown.editor = null
@@ -216,6 +228,7 @@ class Table {
     editor.onkeydown = event => {
       if (event.key !== 'Enter' && event.key !== 'Escape') return
       event.stopPropagation()
+      event.preventDefault() // or Enter would press the button that gets the focus below
       finish(event.key === 'Enter')
       this.rows.get(shown.row.id)?.element.querySelector(`button[data-column="${column.id}"]`)?.focus()
     }
