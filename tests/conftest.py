@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -22,6 +23,14 @@ NOW = datetime(2026, 3, 18, 12, 0, tzinfo=UTC)
 
 class Discard(Exception):
     """Ends a test's transaction without keeping it."""
+
+
+@pytest.fixture(autouse=True)
+def own_main() -> Iterator[None]:
+    """AppTest puts a script in its place that may be gone later, and new processes begin by running that."""
+    own = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = own
 
 
 @pytest.fixture(scope="session")
