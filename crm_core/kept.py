@@ -107,6 +107,11 @@ def kept_by_deal(
     return answer
 
 
+def plain_rows(rows: Iterable[Any]) -> tuple[tuple[Any, ...], ...]:
+    """`told` for what is kept as it was answered."""
+    return tuple(map(tuple, rows))
+
+
 @dataclass(frozen=True)
 class _Asked:
     """A statement's parameters, and what it is known by together with what is made of its rows."""

@@ -1,6 +1,6 @@
 """Open deals that need a look, and why; those worth most first."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from crm_core.analytics.cards import Card, cards_of
 from crm_core.analytics.pipeline import ListTotals, Worth, is_open, together, worths
 from crm_core.filters import OpportunityFilter
-from crm_core.kept import kept
+from crm_core.kept import kept, plain_rows
 from crm_core.models import Opportunity
 from crm_core.moment import Moment
 from crm_core.scope import Scope, scope_of
@@ -90,7 +90,7 @@ def _totals(
         .c
     )
     needed = [each[need] for need in needs]
-    rows = kept(session, worths(each).add_columns(*needed).group_by(*needed), _rows)
+    rows = kept(session, worths(each).add_columns(*needed).group_by(*needed), plain_rows)
     return {
         need: together(Worth(*row[: -len(needs)]) for row in rows if row[place - len(needs)])
         for place, need in enumerate(needs)
@@ -105,10 +105,6 @@ def _fields(moment: Moment) -> dict[Need, dict[str, Any]]:
         Need.NO_NEXT_STEP: {"without_next_step": True},
         Need.CLOSING_SOON: {"is_open": True, "expected_from": moment.today, "expected_to": last},
     }
-
-
-def _rows(rows: Iterable[Any]) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in rows]
 
 
 def _ids(rows: Any) -> list[int]:

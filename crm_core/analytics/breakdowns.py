@@ -20,7 +20,7 @@ from crm_core.analytics.outcomes import Outcomes, closed_within
 from crm_core.analytics.pipeline import count_if
 from crm_core.analytics.rate import Rate
 from crm_core.filters import OpportunityFilter
-from crm_core.kept import kept
+from crm_core.kept import kept, plain_rows
 from crm_core.models import CLOSED_STAGES, OPEN_STAGES, OpportunityStage, User
 from crm_core.periods import Period
 from crm_core.scope import scope_of
@@ -122,10 +122,9 @@ def win_rate_by_owner(session: Session, period: Period, where: OpportunityFilter
         .where(*closed_within(scope, period), *scope.conditions)
         .group_by(deal.credited_owner_id)
     )
-    found = kept(session, chosen, _rows, only_closed=True)
-    names = dict(
-        kept(session, select(User.id, User.name).where(User.id.in_(sorted(k for k, *_ in found if k))), _rows)
-    )
+    found = kept(session, chosen, plain_rows, only_closed=True)
+    people = select(User.id, User.name).where(User.id.in_(sorted(owner for owner, *_ in found if owner)))
+    names = dict(kept(session, people, plain_rows))
     within = _within(counted, period)
     rates = [
         OwnerRate(
@@ -257,7 +256,3 @@ def _is_about_owners(where: OpportunityFilter) -> bool:
 
 def _days(value: Any) -> float | None:
     return None if value is None else float(value)
-
-
-def _rows(rows: Any) -> tuple[tuple[Any, ...], ...]:
-    return tuple(map(tuple, rows))

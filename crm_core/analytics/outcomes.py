@@ -13,7 +13,7 @@ from crm_core.analytics.pipeline import NOTHING, count_if
 from crm_core.analytics.rate import Rate, ValueRate
 from crm_core.columns import total_amount
 from crm_core.filters import EVERYTHING, OpportunityFilter
-from crm_core.kept import kept
+from crm_core.kept import kept, plain_rows
 from crm_core.models import CLOSED_STAGES, Opportunity, OpportunityStage, Outcome
 from crm_core.periods import Period, Pieces
 from crm_core.scope import Scope, scope_of
@@ -71,7 +71,7 @@ def closed_in(
 ) -> Outcomes:
     """Won and lost deals whose last close lies in the period, by `closed_at`; without one, all of them."""
     scope = scope_of(session, where, as_of)
-    return _outcomes_of(kept(session, _counted(scope, period), _told, only_closed=True))
+    return _outcomes_of(kept(session, _counted(scope, period), plain_rows, only_closed=True))
 
 
 def closed_in_each(
@@ -109,10 +109,6 @@ def _counted(scope: Scope[Opportunity], period: Period | None) -> Select[*tuple[
         .where(deal.stage.in_(CLOSED_STAGES), *closed_within(scope, period), *scope.conditions)
         .group_by(deal.stage)
     )
-
-
-def _told(rows: Iterable[Any]) -> list[tuple[Any, ...]]:
-    return [tuple(row) for row in rows]
 
 
 def _told_by_position(rows: Iterable[Any]) -> dict[int, list[tuple[Any, ...]]]:
