@@ -10,6 +10,7 @@ import contextlib
 import contextvars
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 
@@ -37,6 +38,19 @@ TAKE_SNAPSHOT = {"sqlite": "SELECT 1 FROM sqlite_master LIMIT 1", "postgresql": 
 ORPHANS = "PRAGMA foreign_key_check"
 
 
+class _Read(Session):
+    """A session that only reads."""
+
+
+class _Write(Session):
+    """A session that keeps the past of what it changes."""
+
+
+for each in (_Read, _Write):
+    event.listen(each, "do_orm_execute", history.refuse_whole_records_of_the_past)
+history.listen_to(_Write)
+
+
 class Database:
     """One database, of either kind, and the transactions on it."""
 
@@ -58,7 +72,8 @@ class Database:
         with self._transaction("read", engines.reading(self.engine)) as session:
             with engines.in_plain_words(self.url):
                 session.connection().exec_driver_sql(TAKE_SNAPSHOT[self.kind])
-            session.info.update(at=at, opened_at=clock.now(), actor_id=actor, kept=self._kept)
+            twin = partial(self.read, actor=actor)
+            session.info.update(at=at, opened_at=clock.now(), actor_id=actor, kept=self._kept, twin=twin)
             yield session
             session.expunge_all()  # what was read stays as it was read
             session.rollback()
@@ -80,8 +95,8 @@ class Database:
         """
         with self._turn(), self._transaction("write", self.engine.execution_options(crm="write")) as session:
             self._wait_for_other_processes(session.connection())
-            session.info.update(at=_next_instant(session, at or clock.now()), actor_id=actor)
             history.keep(session, actor_id=actor, source=source, note=note)
+            session.info.update(at=_next_instant(session, at or clock.now()), actor_id=actor)
             yield session
             bulk.count_filled_tables(session)
             session.commit()
@@ -139,8 +154,8 @@ class Database:
     def _transaction(self, kind: str, engine: Engine) -> Iterator[Session]:
         self._refuse_nesting(kind)
         token = self._open.set(kind)
-        session = Session(engine, expire_on_commit=False, autobegin=False)  # one session, one transaction
-        event.listen(session, "do_orm_execute", history.refuse_whole_records_of_the_past)
+        one = _Write if kind == "write" else _Read
+        session = one(engine, expire_on_commit=False, autobegin=False)  # one session, one transaction
         try:
             with engines.in_plain_words(self.url):
                 session.begin()

@@ -101,13 +101,17 @@ def refuse_whole_records_of_the_past(state: ORMExecuteState) -> None:
 
 def keep(session: Session, *, actor_id: int | None, source: Source, note: str | None) -> None:
     """From now on the session keeps the past of what it changes, as one transaction by that actor."""
-    log = _Log(session, Transaction(actor_id=actor_id, source=source, note=note, reach=Reach.OPEN))
-    session.info["log"] = log
-    event.listen(session, "before_flush", log.stamp)
-    event.listen(session, "after_flush", search.learn_flushed)
-    event.listen(session, "do_orm_execute", log.refuse_what_leaves_no_trace)
-    event.listen(session, "before_commit", log.write_versions)
-    event.listen(session, "after_transaction_create", _refuse_savepoint)
+    transaction = Transaction(actor_id=actor_id, source=source, note=note, reach=Reach.OPEN)
+    session.info["log"] = _Log(session, transaction)
+
+
+def listen_to(writing: type[Session]) -> None:
+    """Follow what sessions of this class do; each of them has to `keep` the past."""
+    event.listen(writing, "before_flush", lambda session, *_more: _log_of(session).stamp())
+    event.listen(writing, "after_flush", search.learn_flushed)
+    event.listen(writing, "do_orm_execute", _refuse_what_leaves_no_trace)
+    event.listen(writing, "before_commit", lambda session: _log_of(session).write_versions())
+    event.listen(writing, "after_transaction_create", _refuse_savepoint)
 
 
 def revision(session: Session) -> str:
@@ -133,8 +137,7 @@ def is_snapshot(session: Session) -> bool:
 
 def transaction_of(session: Session) -> Transaction:
     """The session's own transaction, logged at the latest when this is called."""
-    log: _Log = session.info["log"]
-    return log.enter()
+    return _log_of(session).enter()
 
 
 def transaction_of_changes(session: Session) -> Transaction | None:
@@ -170,7 +173,7 @@ def insert_with_past(
             rows[-1][later] = None
     if not rows:
         return
-    log: _Log = session.info["log"]
+    log = _log_of(session)
     log.is_worth_a_line = True
     log.reaches(Reach.PAST)
     insert_rows(session, model.__table__, rows)
@@ -213,8 +216,9 @@ class _Log:
         """Note how far the transaction reaches, at the least."""
         self.transaction.reach = max(self.transaction.reach, reach)
 
-    def stamp(self, session: Session, _context: Any, _instances: Any) -> None:
+    def stamp(self) -> None:
         """Count a record's change and note its instant: once in a transaction, whatever is flushed."""
+        session = self.session
         at = session.info["at"]
         others = [row for row in session.new if row is not self.transaction]
         others += [*session.deleted, *filter(session.is_modified, session.dirty)]
@@ -265,22 +269,26 @@ class _Log:
             )
         self.reaches(Reach.PAST)
 
-    def write_versions(self, session: Session) -> None:
+    def write_versions(self) -> None:
         """Copy every changed row as it now stands into its versions."""
-        session.flush()
+        self.session.flush()
         if self.is_worth_a_line:
             self.enter()
         for model in VERSIONS:
-            ids = sorted(record.id for record in self.changed if isinstance(record, model))
-            for start in range(0, len(ids), IDS_PER_STATEMENT):
-                self._write_versions_of(model, ids[start : start + IDS_PER_STATEMENT])
+            changed = [record for record in self.changed if isinstance(record, model)]
+            self._carry_out(
+                _closing(model), [record for record in changed if self.before[record] is not None]
+            )
+            self._carry_out(_copying(model), changed)
         self.changed.clear()
         self.before.clear()
 
-    def _write_versions_of(self, model: type[Record], ids: list[int]) -> None:
-        known = {"ids": ids, "at": self.session.info["at"], "by": self.transaction.id}
-        self.session.execute(_closing(model), known, execution_options=_PAST_IS_KEPT)
-        self.session.execute(_copying(model), known, execution_options=_PAST_IS_KEPT)
+    def _carry_out(self, statement: Insert | Update, records: Sequence[Record]) -> None:
+        ids = sorted(record.id for record in records)
+        for start in range(0, len(ids), IDS_PER_STATEMENT):
+            some = ids[start : start + IDS_PER_STATEMENT]
+            known = {"ids": some, "at": self.session.info["at"], "by": self.transaction.id}
+            self.session.execute(statement, known, execution_options=_PAST_IS_KEPT)
 
 
 @cache
@@ -346,6 +354,15 @@ def _before_this_flush(record: Record) -> dict[str, Any]:
 
 def _is_past(entity: Any) -> bool:
     return str(getattr(inspect(entity).selectable, "name", "")).endswith(THEN)
+
+
+def _refuse_what_leaves_no_trace(state: ORMExecuteState) -> None:
+    _log_of(state.session).refuse_what_leaves_no_trace(state)
+
+
+def _log_of(session: Session) -> _Log:
+    log: _Log = session.info["log"]
+    return log
 
 
 def _refuse_savepoint(_session: Session, transaction: SessionTransaction) -> None:
