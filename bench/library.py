@@ -31,12 +31,14 @@ from bench import raw
 from bench.api import embedded, middle, on_server, opened
 from bench.duck import Duck
 from bench.raw import STAGES, Raw
+from crm_core import clock
 from crm_core.analytics import dashboard, metrics, pipeline
 from crm_core.analytics.board import board
 from crm_core.analytics.metrics import MetricName
 from crm_core.database import Database
 from crm_core.exporting import ExportFormat
 from crm_core.filters import EVERYTHING, OpportunityFilter
+from crm_core.importing import find_mapping, import_opportunities
 from crm_core.kept import Kept
 from crm_core.models import Opportunity, OpportunityStage, Outcome, User
 from crm_core.moment import moment_of
@@ -61,6 +63,10 @@ READ, WRITE = 1.5, 3.0
 """Goals: how many times what it takes by hand."""
 
 BULK = 1000
+BROUGHT_IN = 10_000
+
+NEW_DEALS = "Id,Name,AccountId,StageName,Amount,CloseDate,CreatedDate"
+"""The columns of an export of Salesforce's; its mapping is used."""
 
 Doing = Callable[[], object]
 
@@ -153,6 +159,7 @@ class Bench:
             Case("move", self._move, self._move_by_hand, WRITE),
             Case("close", self._close, self._move_by_hand, WRITE),
             Case(f"assign {BULK:,}", self._assign, self._assign_by_hand),
+            Case(f"import {BROUGHT_IN:,}", self._bring_in, lambda: self.raw.bring_in(self._new_deals())),
             Case("export as CSV", self._export, lambda: self.raw.export(io.StringIO())),
         ]
 
@@ -230,6 +237,22 @@ class Bench:
 
     def _assign_by_hand(self) -> None:
         self.raw.assign(self.last_id - BULK + 1, self.last_id, next(self.owners))
+
+    def _bring_in(self) -> None:
+        file = self._new_deals().getvalue().encode()
+        report = import_opportunities(self.database, file, find_mapping("salesforce", file), at=clock.now())
+        if report.created != BROUGHT_IN:
+            raise RuntimeError(f"{report.created:,} deals were imported.")
+
+    def _new_deals(self) -> io.StringIO:
+        """A file of deals that are not there yet, each with a key of its own, of a hundred companies."""
+        batch = next(self.names)
+        lines = (
+            f"{batch}-{number},Deal {number},Company {number % 100},Proposal/Price Quote,{number}.50,"
+            "2026-12-31,2026-01-15"
+            for number in range(BROUGHT_IN)
+        )
+        return io.StringIO("\n".join((NEW_DEALS, *lines)))
 
     def _export(self) -> None:
         with self.database.read() as session:

@@ -145,6 +145,17 @@ BEGIN_VERSIONS = f"""
     INSERT INTO opportunity_versions ({COLUMNS}, valid_from, transaction_id)
     SELECT {COLUMNS}, updated_at, CAST(? AS INTEGER) FROM opportunities WHERE id BETWEEN ? AND ?
 """
+BRING_IN = """
+    INSERT INTO opportunities (
+        name, stage, stage_entered_at, expected_value, probability, expected_close_date, external_source,
+        external_id, created_at, updated_at, version
+    ) VALUES (?, 'proposal', ?, ?, 50, ?, 'by hand', ?, ?, ?, 1)
+"""
+BEGIN_VERSIONS_OF = f"""
+    INSERT INTO opportunity_versions ({COLUMNS}, valid_from, transaction_id)
+    SELECT {COLUMNS}, updated_at, CAST(? AS INTEGER) FROM opportunities WHERE id > ?
+"""
+LAST_ID = "SELECT max(id) FROM opportunities"
 
 
 class Raw:
@@ -210,6 +221,20 @@ class Raw:
         self._run(BEGIN_VERSIONS, transaction_id, first_id, last_id)
         self._run("COMMIT")
 
+    def bring_in(self, file: TextIO) -> None:
+        """Every line of a file as an open deal: its key, its name, its value and the day it may be closed."""
+        at = self._begin_writing()
+        ((transaction_id,),) = self._rows(LOG, at)
+        ((last_id,),) = self._rows(LAST_ID)
+        lines = csv.DictReader(file)
+        deals = [
+            (line["Name"], at, int(float(line["Amount"]) * 100), line["CloseDate"], line["Id"], at, at)
+            for line in lines
+        ]
+        self.connection.cursor().executemany(self._in_dialect(BRING_IN), deals)
+        self._run(BEGIN_VERSIONS_OF, transaction_id, last_id)
+        self._run("COMMIT")
+
     def export(self, to: TextIO) -> None:
         """Every deal as a line of a file."""
         self._run("BEGIN")
@@ -229,6 +254,9 @@ class Raw:
         return list(self._run(statement, *parameters).fetchall())
 
     def _run(self, statement: str, *parameters: Any) -> Any:
+        return self.connection.execute(self._in_dialect(statement), parameters)
+
+    def _in_dialect(self, statement: str) -> str:
         if self.kind == "postgresql":
-            statement = statement.replace("%", "%%").replace("?", "%s")
-        return self.connection.execute(statement, parameters)
+            return statement.replace("%", "%%").replace("?", "%s")
+        return statement

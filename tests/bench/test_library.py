@@ -15,6 +15,7 @@ def filled(url):
 
 def test_every_case_is_measured_beside_what_it_takes_by_hand(database, capsys, monkeypatch):
     monkeypatch.setattr(library, "SECONDS", 0.0)
+    monkeypatch.setattr(library, "BROUGHT_IN", 100)
     demo.fill(database, opportunities=1500, seed=1, at=NOW)
     url = database.url.render_as_string(hide_password=False)
 
