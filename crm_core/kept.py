@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
+from weakref import WeakValueDictionary
 
 from sqlalchemy import BindParameter, Select
 from sqlalchemy.orm import Session
@@ -22,6 +23,8 @@ T = TypeVar("T")
 MOST_SHORT, MOST_LONG = 500, 20
 """Answers: of a few figures each, and of many rows."""
 
+COUNT_AHEAD = "count_ahead"
+"""What a session has to be called once anything is to be counted."""
 
 MOST_MENDED = 200
 """Deals; with more changes it is quicker to count anew."""
@@ -34,6 +37,7 @@ class Shelf:
         self._most = most
         self._guard = threading.Lock()
         self._answers: OrderedDict[Hashable, object] = OrderedDict()
+        self._turns: WeakValueDictionary[Hashable, threading.Lock] = WeakValueDictionary()
 
     def find(self, key: Hashable) -> object | None:
         """The answer, if it is still known."""
@@ -47,6 +51,11 @@ class Shelf:
             self._answers[key] = answer
             while len(self._answers) > self._most:
                 self._answers.popitem(last=False)
+
+    def turn(self, key: Hashable) -> threading.Lock:
+        """To be held while the answer is counted: who asks the same meanwhile waits, and finds it."""
+        with self._guard:
+            return self._turns.setdefault(key, threading.Lock())
 
 
 class Kept:
@@ -74,8 +83,11 @@ def kept(
     key = revisions.state_read(session, chosen, asked.parameters, only_closed=only_closed), asked.key
     answer = known.short.find(key)
     if answer is None:
-        answer = told(session.execute(chosen), *given)
-        known.short.keep(key, answer)
+        with known.short.turn(key):
+            answer = known.short.find(key)
+            if answer is None:
+                answer = told(_counted(session, chosen), *given)
+                known.short.keep(key, answer)
     return cast("T", answer)
 
 
@@ -95,15 +107,16 @@ def kept_by_deal(
     if known is None or asked is None:
         return told(session.execute(chosen))
     state = revisions.state_read(session, chosen, asked.parameters)
-    before = cast("tuple[revisions.State, T] | None", known.long.find(asked.key))
-    if before is not None and before[0] == state:
-        return before[1]
-    ids = before and revisions.deals_changed_since(session, chosen, before[0], most=MOST_MENDED)
-    if before is not None and ids is not None:
-        answer = mended(before[1], ids, told(session.execute(question(ids)))) if ids else before[1]
-    else:
-        answer = told(session.execute(chosen))
-    known.long.keep(asked.key, (state, answer))
+    with known.long.turn(asked.key):
+        before = cast("tuple[revisions.State, T] | None", known.long.find(asked.key))
+        if before is not None and before[0] == state:
+            return before[1]
+        ids = before and revisions.deals_changed_since(session, chosen, before[0], most=MOST_MENDED)
+        if before is not None and ids is not None:
+            answer = mended(before[1], ids, told(session.execute(question(ids)))) if ids else before[1]
+        else:
+            answer = told(_counted(session, chosen))
+        known.long.keep(asked.key, (state, answer))
     return answer
 
 
@@ -129,6 +142,13 @@ class _Asked:
             return None
         values = tuple(_hashable(parameter.effective_value) for parameter in found.bindparams)
         return cls(found.bindparams, (found.key, values, told, given))
+
+
+def _counted(session: Session, chosen: Select[*tuple[Any, ...]]) -> Iterable[Any]:
+    """The rows, as nobody knows the answer yet; nor, most likely, the next ones (see `ahead`)."""
+    if begin := session.info.pop(COUNT_AHEAD, None):
+        begin()
+    return session.execute(chosen)
 
 
 def _known(session: Session) -> Kept | None:

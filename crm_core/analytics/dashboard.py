@@ -3,11 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from dateutil.relativedelta import relativedelta
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from crm_core.ahead import counted_ahead
 from crm_core.analytics import attention, breakdowns, outcomes, pipeline, wins
 from crm_core.analytics.attention import Attention
 from crm_core.analytics.breakdowns import OwnerRate, Segment, StageTime
@@ -116,35 +118,43 @@ def overview(
         if isinstance(choice, Period)
         else settings_service.get_calendar(session).chosen(choice, moment.today, first_day)
     )
-    asked = _Asked(
-        session, where, moment, period, None if is_all_time else period.compared_with(moment.today)
-    )
-    return Overview(
-        has_deals=first_day is not None,
-        moment=moment,
-        period=period,
-        elapsed=replace(period, end=min(period.end, max(moment.today, period.start) + ONE_DAY)),
-        began=asked.began,
-        open=asked.open,
-        closed=asked.outcomes[period],
-        before_period=asked.compared,
-        before=asked.outcomes[asked.compared] if asked.compared else None,
-        tiles=asked.tiles(),
-        aim=_aim(session, period, where),
-        stages=breakdowns.by_stage(session, where),
-        months=breakdowns.closed_by_month(
-            {first: (month, asked.outcomes[month]) for first, month in asked.months.items()}, where
-        ),
-        expected=breakdowns.by_expected_close(session, where),
-        owners=breakdowns.win_rate_by_owner(session, period, where),
-        reasons=breakdowns.lost_reasons(session, period, where),
-        funnel=breakdowns.funnel(session, period, where),
-        times=breakdowns.time_in_stage(session, period, where),
-        attention=attention.attention(session, where),
-        recent=opportunity_service.get_rows(
-            session, where, sort=OpportunitySort.CREATED_DESCENDING, limit=RECENT
-        ),
-    )
+    by_stage = partial(breakdowns.by_stage, where=where)
+    expected = partial(breakdowns.by_expected_close, where=where)
+    owners = partial(breakdowns.win_rate_by_owner, period=period, where=where)
+    reasons = partial(breakdowns.lost_reasons, period=period, where=where)
+    funnel = partial(breakdowns.funnel, period=period, where=where)
+    times = partial(breakdowns.time_in_stage, period=period, where=where)
+    needed = partial(attention.attention, where=where)
+    with counted_ahead(session, (times, needed, funnel, reasons, owners, expected, by_stage)):
+        asked = _Asked(
+            session, where, moment, period, None if is_all_time else period.compared_with(moment.today)
+        )
+        return Overview(
+            has_deals=first_day is not None,
+            moment=moment,
+            period=period,
+            elapsed=replace(period, end=min(period.end, max(moment.today, period.start) + ONE_DAY)),
+            began=asked.began,
+            open=asked.open,
+            closed=asked.outcomes[period],
+            before_period=asked.compared,
+            before=asked.outcomes[asked.compared] if asked.compared else None,
+            tiles=asked.tiles(),
+            aim=_aim(session, period, where),
+            stages=by_stage(session),
+            months=breakdowns.closed_by_month(
+                {first: (month, asked.outcomes[month]) for first, month in asked.months.items()}, where
+            ),
+            expected=expected(session),
+            owners=owners(session),
+            reasons=reasons(session),
+            funnel=funnel(session),
+            attention=needed(session),
+            times=times(session),
+            recent=opportunity_service.get_rows(
+                session, where, sort=OpportunitySort.CREATED_DESCENDING, limit=RECENT
+            ),
+        )
 
 
 class _Asked:

@@ -1,31 +1,28 @@
 """What won deals were like: how much they brought, and how long they took."""
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from statistics import fmean, median, median_high, median_low
+from itertools import chain
+from statistics import median_high, median_low
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, Select, select, type_coerce
+from sqlalchemy import BigInteger, Select, case, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from crm_core.analytics.outcomes import closed_within
 from crm_core.analytics.pipeline import CENT
-from crm_core.columns import amount_of, in_utc
+from crm_core.columns import amount_of
 from crm_core.filters import EVERYTHING, OpportunityFilter
+from crm_core.gathered import A_DAY, gathered, instant_of, microseconds
 from crm_core.kept import kept
 from crm_core.models import Opportunity
 from crm_core.periods import Calendar, Period, Pieces
 from crm_core.scope import Scope, scope_of
 
-A_DAY = timedelta(days=1)
 LONGEST_DAY = 3 * A_DAY
 """More than any day has lasted, also one that was repeated where a country crossed the date line."""
-
-AS_STORED = DateTime(timezone=True)
-"""Instants as the driver gives them: there may be very many, and of few it matters what day they are."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +50,7 @@ def wins_in(
 ) -> Wins:
     """Average won deal and sales cycle (`closed_at` − `created_at`) of those won in the period, or ever."""
     scope = scope_of(session, where, as_of)
-    return kept(session, _won(scope, period), _wins_of_rows, scope.moment.calendar, only_closed=True)
+    return kept(session, _won(scope, period), _wins_of_all, scope.moment.calendar, only_closed=True)
 
 
 def wins_in_each(
@@ -64,77 +61,83 @@ def wins_in_each(
     as_of: datetime | None = None,
 ) -> dict[Period, Wins]:
     """`wins_in` each of the periods, read together; they may overlap."""
-    scope = scope_of(session, where, as_of)
-    chosen = _won(scope, Pieces(periods).whole)
+    scope, pieces = scope_of(session, where, as_of), Pieces(periods)
+    position = scope.moment.calendar.bucket(scope.model.closed_at, pieces.firsts)
+    chosen = _won(scope, pieces.whole).add_columns(position).group_by(position)
     return kept(session, chosen, _wins_of_each, scope.moment.calendar, tuple(periods), only_closed=True)
 
 
 def _won(scope: Scope[Opportunity], period: Period | None) -> Select[*tuple[Any, ...]]:
-    """SQL: of each won deal its value in minor units, when it was created and when it was closed."""
+    """SQL: how many deals were won, their values in minor units, how long they took that took longest, and of
+    the others when they were created and closed: it takes a calendar to tell whether that was on one day.
+    """
     deal = scope.model
+    created_at, closed_at = microseconds(deal.created_at), microseconds(deal.closed_at)
+    took = closed_at - created_at
+    is_quick = took <= LONGEST_DAY
     return select(
-        type_coerce(deal.expected_value, BigInteger()),
-        type_coerce(deal.created_at, AS_STORED),
-        type_coerce(deal.closed_at, AS_STORED),
+        func.count(),
+        gathered(type_coerce(deal.expected_value, BigInteger())),
+        gathered(case((took > LONGEST_DAY, took))),
+        gathered(case((is_quick, created_at))),
+        gathered(case((is_quick, closed_at))),
     ).where(deal.is_won, *closed_within(scope, period), *scope.conditions)
 
 
+@dataclass(frozen=True)
 class _Won:
-    """Deals won: how many, their values in minor units, and how long they took in days, where they did."""
+    """Deals won: how many, their values in minor units, and how long they took in microseconds, where they
+    did; in order, as what is in order is quickly put in order with more.
+    """
 
-    def __init__(self) -> None:
-        self.deals = 0
-        self.values: list[int] = []
-        self.days: list[float] = []
+    deals: int
+    values: list[int]
+    took: list[int]
 
-    def add(self, row: Sequence[Any], calendar: Calendar) -> None:
-        """One of `_won`."""
-        value, created_at, closed_at = row
-        self.deals += 1
-        if value is not None:
-            self.values.append(value)
-        took = closed_at - created_at
-        if took > LONGEST_DAY or _on_two_days(calendar, created_at, closed_at):
-            self.days.append(took / A_DAY)
+    @classmethod
+    def told(cls, row: Sequence[Any], calendar: Calendar) -> "_Won":
+        """From one of `_won`."""
+        deals, values, took, created, closed = row
+        quick = [
+            till - since
+            for since, till in zip(created, closed, strict=True)
+            if calendar.day_of(instant_of(since)) != calendar.day_of(instant_of(till))
+        ]
+        return cls(deals, sorted(values), sorted(took + quick))
 
-    def __add__(self, other: "_Won") -> "_Won":
-        both = _Won()
-        both.deals = self.deals + other.deals
-        both.values = self.values + other.values
-        both.days = self.days + other.days
-        return both
-
-    def told(self) -> Wins:
-        values, days = self.values, self.days
+    def wins(self) -> Wins:
+        values, took = self.values, self.took
         return Wins(
             deals=self.deals,
             valued=len(values),
             average_value=to_the_cent(amount_of(sum(values)) / len(values)) if values else None,
             median_value=to_the_cent(_median_amount(values)) if values else None,
-            timed=len(days),
-            median_days=median(days) if days else None,
-            mean_days=fmean(days) if days else None,
+            timed=len(took),
+            median_days=(median_low(took) / A_DAY + median_high(took) / A_DAY) / 2 if took else None,
+            mean_days=sum(took) / (len(took) * A_DAY) if took else None,
         )
 
 
-def _wins_of_rows(rows: Iterable[Any], calendar: Calendar) -> Wins:
-    won = _Won()
-    for row in rows:
-        won.add(row, calendar)
-    return won.told()
+def _together(won: Sequence[_Won]) -> _Won:
+    return _Won(
+        sum(each.deals for each in won),
+        sorted(chain.from_iterable(each.values for each in won)),
+        sorted(chain.from_iterable(each.took for each in won)),
+    )
+
+
+def _wins_of_all(rows: Iterable[Any], calendar: Calendar) -> Wins:
+    (row,) = rows
+    return _Won.told(row, calendar).wins()
 
 
 def _wins_of_each(rows: Iterable[Any], calendar: Calendar, periods: Sequence[Period]) -> dict[Period, Wins]:
     pieces = Pieces(periods)
-    ends = [calendar.start_of(first) for first in pieces.firsts[1:]]
-    won = [_Won() for _ in pieces.firsts]
-    for row in rows:
-        won[bisect_right(ends, in_utc(row[2]))].add(row, calendar)
-    return {period: sum((won[piece] for piece in pieces.of(period)), _Won()).told() for period in periods}
-
-
-def _on_two_days(calendar: Calendar, created_at: datetime, closed_at: datetime) -> bool:
-    return calendar.day_of(in_utc(created_at)) != calendar.day_of(in_utc(closed_at))
+    won = {position: _Won.told(row, calendar) for *row, position in rows}
+    return {
+        period: _together([won[piece] for piece in pieces.of(period) if piece in won]).wins()
+        for period in periods
+    }
 
 
 def _median_amount(values: Sequence[int]) -> Decimal:

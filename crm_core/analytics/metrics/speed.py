@@ -21,7 +21,7 @@ from crm_core.analytics.metrics.base import (
 from crm_core.analytics.metrics.rates import LOST, win_rate
 from crm_core.analytics.metrics.volume import average_won
 from crm_core.analytics.rate import Rate
-from crm_core.analytics.wins import A_DAY, to_the_cent
+from crm_core.analytics.wins import to_the_cent
 from crm_core.models import OPEN_STAGES
 from crm_core.periods import ONE_DAY, Period
 
@@ -49,7 +49,7 @@ def sales_cycle(asked: Question) -> Figure:
     for deal_id, is_won, created_at, closed_at in rows:
         kind = COUNTED if is_won else LOST
         if closed_at is not None and day_of(created_at) != day_of(closed_at):
-            took[kind].append((closed_at - created_at) / A_DAY)
+            took[kind].append((closed_at - created_at) / ONE_DAY)
             kinds.append((deal_id, kind))
         elif is_won:
             kinds.append((deal_id, SAME_DAY))

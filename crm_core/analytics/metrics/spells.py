@@ -3,19 +3,17 @@
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial, reduce
 from itertools import compress
 from operator import add
-from statistics import fmean
 from typing import Any
 
-from sqlalchemy import Select, String, select, type_coerce
+from sqlalchemy import Select, case, func, select
 
 from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Group, Question
-from crm_core.analytics.wins import A_DAY, AS_STORED
-from crm_core.columns import in_utc
 from crm_core.filters.base import is_one_of
+from crm_core.gathered import A_DAY, gathered, microseconds, since_epoch
 from crm_core.kept import kept_by_deal
 from crm_core.models import OPEN_STAGES, OpportunityStage
 from crm_core.scope import scope_of
@@ -23,14 +21,11 @@ from crm_core.stays import closed_at_the_end, owner_at_the_end, stays
 
 RUNNING = "running"
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECONDS_A_DAY = 86_400_000_000
-
 HALF = 0.5 + 1e-9
 """A product of many fractions that is a half is not always 0.5 to the last bit."""
 
 
-def _ids() -> "array[int]":
+def _numbers() -> "array[int]":
     return array("q")
 
 
@@ -38,19 +33,19 @@ def _ids() -> "array[int]":
 class Spells:
     """The stays of deals in one stage; there may be very many, so they are told in arrays.
 
-    `ended` are the deals whose stay is over, after so many `days`; `running` those that are still there,
-    since they `began`, in microseconds from the epoch.
+    `ended` are the deals whose stay is over, which `took` so long; `running` those that are still there since
+    they `began`. In microseconds, from the epoch where they are instants.
     """
 
-    ended: "array[int]" = field(default_factory=_ids)
-    days: "array[float]" = field(default_factory=lambda: array("d"))
-    running: "array[int]" = field(default_factory=_ids)
-    began: "array[int]" = field(default_factory=_ids)
+    ended: "array[int]" = field(default_factory=_numbers)
+    took: "array[int]" = field(default_factory=_numbers)
+    running: "array[int]" = field(default_factory=_numbers)
+    began: "array[int]" = field(default_factory=_numbers)
 
-    def running_days(self, at: datetime) -> list[float]:
+    def taken_until(self, at: datetime) -> list[int]:
         """How long those that go on have lasted until then; never negative, as clocks may differ."""
-        until = _microseconds(at)
-        return [max((until - began) / MICROSECONDS_A_DAY, 0.0) for began in self.began]
+        until = since_epoch(at)
+        return [max(until - began, 0) for began in self.began]
 
     def but(self, deals: Collection[int]) -> "Spells":
         """Without the stays of these deals."""
@@ -58,7 +53,7 @@ class Spells:
         running = [deal not in deals for deal in self.running]
         return Spells(
             array("q", compress(self.ended, ended)),
-            array("d", compress(self.days, ended)),
+            array("q", compress(self.took, ended)),
             array("q", compress(self.running, running)),
             array("q", compress(self.began, running)),
         )
@@ -66,7 +61,7 @@ class Spells:
     def __add__(self, other: "Spells") -> "Spells":
         return Spells(
             self.ended + other.ended,
-            self.days + other.days,
+            self.took + other.took,
             self.running + other.running,
             self.began + other.began,
         )
@@ -74,7 +69,7 @@ class Spells:
 
 NONE = Spells()
 
-ByStage = Mapping[tuple[str, bool], Spells]
+ByStage = Mapping[tuple[OpportunityStage, bool], Spells]
 """By stage, and by whether the deals count."""
 
 
@@ -97,39 +92,47 @@ def time_in_stage(asked: Question) -> Figure:
 
 
 def _spells(asked: Question, of: Sequence[int] | None = None) -> Select[*tuple[Any, ...]]:
-    """SQL: every stay in an open stage that began in the period, and whether its deal never counts."""
+    """SQL: of each open stage the stays that began in the period, apart those of deals that never count.
+
+    A stay ends when the deal moves on; where it is closed, by the day it was closed on, however late that was
+    written down.
+    """
     scope = scope_of(asked.session, asked.where.of_anybody(), asked.as_of)
     deal = scope.model
     days = (asked.period.start, asked.period.last_day) if asked.period else ()
     deals = select(deal.id, deal.is_no_real_loss().label("never_counts")).where(*scope.conditions).subquery()
     stay = stays(scope.moment, *days, deals=of)
-    return (
+    each = (
         select(
             stay.c.id,
-            type_coerce(stay.c.stage, String()),
-            type_coerce(stay.c.entered_at, AS_STORED),
-            type_coerce(stay.c.left_at, AS_STORED),
-            type_coerce(closed_at_the_end(stay), AS_STORED),
+            stay.c.stage,
             deals.c.never_counts,
+            microseconds(stay.c.entered_at).label("entered"),
+            microseconds(func.coalesce(closed_at_the_end(stay), stay.c.left_at)).label("left"),
         )
         .join(deals, deals.c.id == stay.c.id)
         .where(*asked.where.on_owner(partial(is_one_of, owner_at_the_end(stay))))
+        .subquery()
+        .c
     )
+    goes_on = each.left.is_(None)
+    return select(
+        each.stage,
+        each.never_counts,
+        gathered(case((each.left.is_not(None), each.id))),
+        gathered(each.left - each.entered),
+        gathered(case((goes_on, each.id))),
+        gathered(case((goes_on, each.entered))),
+    ).group_by(each.stage, each.never_counts)
 
 
 def _by_stage(rows: Iterable[Any]) -> ByStage:
-    """A stay ends when the deal moves on; where it is closed, by the day it was closed on, however late that
-    was written down: never before it began, though.
-    """
-    found = {(stage.value, counts): Spells() for stage in OPEN_STAGES for counts in (True, False)}
-    for deal_id, stage, entered_at, left_at, closed_at, never_counts in rows:
-        spells = found[stage, not never_counts]
-        if left_at is None:
-            spells.running.append(deal_id)
-            spells.began.append(_microseconds(in_utc(entered_at)))
-        else:
-            spells.ended.append(deal_id)
-            spells.days.append(max(((closed_at or left_at) - entered_at) / A_DAY, 0.0))
+    found = {(stage, counts): Spells() for stage in OPEN_STAGES for counts in (True, False)}
+    for stage, never_counts, ended, took, running, began in rows:
+        never_negative = [max(each, 0) for each in took]  # closed before it came here, as was said later
+        found[stage, not never_counts] = Spells(
+            *(array("q", numbers) for numbers in (ended, never_negative, running, began))
+        )
     return found
 
 
@@ -142,12 +145,12 @@ def _mended(known: ByStage, deals: Sequence[int], fresh: ByStage) -> ByStage:
 def _of_stage(asked: Question, stage: OpportunityStage, spells: Spells) -> Figure:
     whole = _group(asked, spells.ended, spells.running)
     return Figure(
-        survival_median(spells.days, spells.running_days(asked.at)),
+        _median_days(spells, asked.at),
         whole,
         whole,
         apart={RUNNING: _group(asked, spells.running)},
         details={
-            "mean_left": fmean(spells.days) if spells.days else None,
+            "mean_left": sum(spells.took) / (len(spells.took) * A_DAY) if spells.took else None,
             "deals": len({*spells.ended, *spells.running}),
         },
         label=stage.label,
@@ -160,10 +163,15 @@ def _group(asked: Question, *deals: Sequence[int]) -> Group:
     return Group(sum(map(len, deals)), ids=ids)
 
 
+def _median_days(spells: Spells, at: datetime) -> float | None:
+    median = survival_median(spells.took, spells.taken_until(at))
+    return None if median is None else median / A_DAY
+
+
 def survival_median(ended: Sequence[float], running: Sequence[float]) -> float | None:
     """The first length after which no more than half of the spells go on, by Kaplan and Meier.
 
-    `ended` and `running` are the days that spells took, and have taken so far.
+    `ended` and `running` are how long spells took, and have taken so far.
     """
     if not ended:
         return None
@@ -172,8 +180,3 @@ def survival_median(ended: Sequence[float], running: Sequence[float]) -> float |
     goes_on = ecdf(CensoredData(uncensored=ended, right=running)).sf
     halved = goes_on.probabilities <= HALF
     return float(goes_on.quantiles[halved.argmax()]) if halved.any() else None
-
-
-def _microseconds(at: datetime) -> int:
-    since = at - EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
