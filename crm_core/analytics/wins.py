@@ -1,11 +1,12 @@
 """What won deals were like: how much they brought, and how long they took."""
 
+from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
-from itertools import chain
-from statistics import median_high, median_low
+from functools import reduce
+from operator import add
 from typing import Any
 
 from sqlalchemy import BigInteger, Select, case, func, select, type_coerce
@@ -87,12 +88,12 @@ def _won(scope: Scope[Opportunity], period: Period | None) -> Select[*tuple[Any,
 @dataclass(frozen=True)
 class _Won:
     """Deals won: how many, their values in minor units, and how long they took in microseconds, where they
-    did; in order, as what is in order is quickly put in order with more.
+    did.
     """
 
     deals: int
-    values: list[int]
-    took: list[int]
+    values: "array[int]"
+    took: "array[int]"
 
     @classmethod
     def told(cls, row: Sequence[Any], calendar: Calendar) -> "_Won":
@@ -103,8 +104,9 @@ class _Won:
             for since, till in zip(created, closed, strict=True)
             if calendar.day_of(instant_of(since)) != calendar.day_of(instant_of(till))
         ]
-        return cls(deals, sorted(values), sorted(took + quick))
+        return cls(deals, array("q", values), array("q", took + quick))
 
+    @property
     def wins(self) -> Wins:
         values, took = self.values, self.took
         return Wins(
@@ -113,35 +115,45 @@ class _Won:
             average_value=to_the_cent(amount_of(sum(values)) / len(values)) if values else None,
             median_value=to_the_cent(_median_amount(values)) if values else None,
             timed=len(took),
-            median_days=(median_low(took) / A_DAY + median_high(took) / A_DAY) / 2 if took else None,
+            median_days=sum(each / A_DAY for each in _middle(took)) / 2 if took else None,
             mean_days=sum(took) / (len(took) * A_DAY) if took else None,
         )
 
 
-def _together(won: Sequence[_Won]) -> _Won:
-    return _Won(
-        sum(each.deals for each in won),
-        sorted(chain.from_iterable(each.values for each in won)),
-        sorted(chain.from_iterable(each.took for each in won)),
-    )
-
-
 def _wins_of_all(rows: Iterable[Any], calendar: Calendar) -> Wins:
     (row,) = rows
-    return _Won.told(row, calendar).wins()
+    return _Won.told(row, calendar).wins
 
 
 def _wins_of_each(rows: Iterable[Any], calendar: Calendar, periods: Sequence[Period]) -> dict[Period, Wins]:
     pieces = Pieces(periods)
     won = {position: _Won.told(row, calendar) for *row, position in rows}
     return {
-        period: _together([won[piece] for piece in pieces.of(period) if piece in won]).wins()
+        period: _together([won[piece] for piece in pieces.of(period) if piece in won]).wins
         for period in periods
     }
 
 
-def _median_amount(values: Sequence[int]) -> Decimal:
-    return (amount_of(median_low(values)) + amount_of(median_high(values))) / 2
+def _together(won: Sequence[_Won]) -> _Won:
+    return _Won(
+        sum(each.deals for each in won),
+        reduce(add, (each.values for each in won), array("q")),
+        reduce(add, (each.took for each in won), array("q")),
+    )
+
+
+def _median_amount(values: "array[int]") -> Decimal:
+    low, high = _middle(values)
+    return (amount_of(low) + amount_of(high)) / 2
+
+
+def _middle(numbers: "array[int]") -> tuple[int, int]:
+    """The two in the middle, which are one and the same of an odd number."""
+    import numpy as np  # the API starts without it
+
+    low, high = (len(numbers) - 1) // 2, len(numbers) // 2
+    parted = np.partition(np.frombuffer(numbers, dtype=np.int64), (low, high))
+    return int(parted[low]), int(parted[high])
 
 
 def to_the_cent(amount: Decimal) -> Decimal:

@@ -107,22 +107,23 @@ def _spells(asked: Question, of: Sequence[int] | None = None) -> Select[*tuple[A
             stay.c.id,
             stay.c.stage,
             deals.c.never_counts,
-            microseconds(stay.c.entered_at).label("entered"),
-            microseconds(func.coalesce(closed_at_the_end(stay), stay.c.left_at)).label("left"),
+            stay.c.entered_at,
+            func.coalesce(closed_at_the_end(stay), stay.c.left_at).label("left_at"),
         )
         .join(deals, deals.c.id == stay.c.id)
         .where(*asked.where.on_owner(partial(is_one_of, owner_at_the_end(stay))))
-        .subquery()
+        .cte("each")
+        .prefix_with("MATERIALIZED")  # or each mention of an end would look for it again
         .c
     )
-    goes_on = each.left.is_(None)
+    goes_on, entered = each.left_at.is_(None), microseconds(each.entered_at)
     return select(
         each.stage,
         each.never_counts,
-        gathered(case((each.left.is_not(None), each.id))),
-        gathered(each.left - each.entered),
+        gathered(case((~goes_on, each.id))),
+        gathered(case((~goes_on, microseconds(each.left_at) - entered))),
         gathered(case((goes_on, each.id))),
-        gathered(case((goes_on, each.entered))),
+        gathered(case((goes_on, entered))),
     ).group_by(each.stage, each.never_counts)
 
 
