@@ -159,8 +159,8 @@ class Bench:
             Case("move", self._move, self._move_by_hand, WRITE),
             Case("close", self._close, self._move_by_hand, WRITE),
             Case(f"assign {BULK:,}", self._assign, self._assign_by_hand),
-            Case(f"import {BROUGHT_IN:,}", self._bring_in, lambda: self.raw.bring_in(self._new_deals())),
             Case("export as CSV", self._export, lambda: self.raw.export(io.StringIO())),
+            Case(f"import {BROUGHT_IN:,}", self._bring_in, lambda: self.raw.bring_in(self._new_deals())),
         ]
 
     def measure(self, case: Case) -> tuple[list[float], ...]:
