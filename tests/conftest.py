@@ -1,5 +1,6 @@
 """A fresh, migrated database of each kind for every test, and builders for what a test cares about."""
 
+import gc
 import os
 import shutil
 import sys
@@ -23,6 +24,12 @@ NOW = datetime(2026, 3, 18, 12, 0, tzinfo=UTC)
 
 class Discard(Exception):
     """Ends a test's transaction without keeping it."""
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: looking through it for garbage took a tenth of all tests' time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
