@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from crm_core.analytics.pipeline import NOTHING, count_if
@@ -14,7 +14,7 @@ from crm_core.analytics.rate import Rate, ValueRate
 from crm_core.columns import total_amount
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.kept import kept, plain_rows
-from crm_core.models import CLOSED_STAGES, Opportunity, OpportunityStage, Outcome
+from crm_core.models import CLOSED_STAGES, Opportunity, OpportunityStage
 from crm_core.periods import Period, Pieces
 from crm_core.scope import Scope, scope_of
 
@@ -92,22 +92,34 @@ def closed_in_each(
     }
 
 
+@dataclass
+class _Sums:
+    """Deals so far."""
+
+    deals: int = 0
+    value: Decimal = NOTHING
+    without_value: int = 0
+
+    def add(self, deals: int, value: Decimal | None, without_value: int) -> None:
+        self.deals += deals
+        self.value += value or NOTHING
+        self.without_value += without_value
+
+
 def _counted(scope: Scope[Opportunity], period: Period | None) -> Select[*tuple[Any, ...]]:
-    """SQL: of each closed stage the deals, and those of them that do not count; with value and unknowns."""
+    """SQL: how many deals of each closed stage, those that do not count apart; with value and unknowns."""
     deal = scope.model
-    unknown, uncounted = deal.expected_value.is_(None), deal.is_no_real_loss()
+    is_uncounted = deal.is_no_real_loss()
     return (
         select(
             deal.stage,
+            is_uncounted,
             func.count(),
             total_amount(deal.expected_value),
-            count_if(unknown),
-            count_if(uncounted),
-            total_amount(case((uncounted, deal.expected_value))),
-            count_if(and_(uncounted, unknown)),
+            count_if(deal.expected_value.is_(None)),
         )
         .where(deal.stage.in_(CLOSED_STAGES), *closed_within(scope, period), *scope.conditions)
-        .group_by(deal.stage)
+        .group_by(deal.stage, is_uncounted)
     )
 
 
@@ -119,14 +131,17 @@ def _told_by_position(rows: Iterable[Any]) -> dict[int, list[tuple[Any, ...]]]:
 
 
 def _outcomes_of(rows: Iterable[tuple[Any, ...]]) -> Outcomes:
-    """From the rows of `_counted`, each stage's added up."""
-    found: dict[OpportunityStage, list[Any]] = {
-        stage: [0, NOTHING, 0, 0, NOTHING, 0] for stage in CLOSED_STAGES
-    }
-    for stage, *counts in rows:
-        found[stage] = [so_far + (more or 0) for so_far, more in zip(found[stage], counts, strict=True)]
-    won, lost = (found[OpportunityStage.of(outcome)] for outcome in (Outcome.WON, Outcome.LOST))
-    return Outcomes(*won[:3], *lost)
+    """From the rows of `_counted`, added up."""
+    won, lost, uncounted = _Sums(), _Sums(), _Sums()
+    for stage, is_uncounted, *counts in rows:
+        (won if stage is OpportunityStage.CLOSED_WON else lost).add(*counts)
+        if is_uncounted:
+            uncounted.add(*counts)
+    return Outcomes(
+        *(won.deals, won.value, won.without_value),
+        *(lost.deals, lost.value, lost.without_value),
+        *(uncounted.deals, uncounted.value, uncounted.without_value),
+    )
 
 
 def closed_within(scope: Scope[Opportunity], period: Period | None) -> list[ColumnElement[bool]]:
