@@ -79,4 +79,9 @@ def _copy(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]
             for row in rows:
                 stream.write_row(row)
     except refusal as error:
-        raise DBAPIError.instance(statement, None, error, refusal, dialect=connection.dialect) from error
+        is_lost = connection.dialect.is_disconnect(error, driver, None)
+        if is_lost:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            statement, None, error, refusal, connection_invalidated=is_lost, dialect=connection.dialect
+        ) from error

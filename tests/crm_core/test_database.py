@@ -4,24 +4,27 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import create_engine, func, insert, select, text
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
 from streamlit.runtime.scriptrunner_utils.exceptions import RerunException, StopException
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 
 from crm_core import check
+from crm_core.bulk import insert_rows
 from crm_core.columns import total_amount
 from crm_core.config import PROJECT
 from crm_core.database import Database, instant
 from crm_core.engines import BUSY
 from crm_core.errors import DatabaseUnavailable, TransactionMisuse
-from crm_core.models import Opportunity, Preference, Transaction
+from crm_core.models import Opportunity, Preference, Team, Transaction
 from tests.builders import Make
 from tests.conftest import NOW
 
@@ -177,6 +180,53 @@ def test_who_waits_too_long_for_another_process_is_told(deals, hurried):
         busy.result()
 
     assert str(write.value) == str(migration.value) == BUSY
+
+
+def ask(session: Session) -> None:
+    session.scalars(select(func.count()).select_from(Transaction)).one()
+
+
+def add_one(session: Session) -> None:
+    session.add(Team(name="West"))
+    session.flush()
+
+
+def add_many(session: Session) -> None:
+    insert_rows(session, Team.__table__, [{"name": "East"}, {"name": "South"}])
+
+
+def be_hung_up_on(database: Database, way_in: str, then: Callable[[Session], object]) -> None:
+    with getattr(database, way_in)() as session:
+        ask(session)
+        if way_in == "write":
+            session.add(Team(name="North"))
+            session.flush()
+        hang_up(database)
+        then(session)
+
+
+def hang_up(database: Database) -> None:
+    """End every connection to the database but the one that says so."""
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    engine = create_engine(database.url)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"{others} AND pid <> pg_backend_pid()")
+    engine.dispose()
+
+
+@pytest.mark.parametrize("then", [ask, add_one, add_many, lambda _: None], ids=["ask", "one", "many", "end"])
+def test_a_server_that_hangs_up_is_said_in_one_sentence_and_called_again(postgres_url, then):
+    with closing(Database(postgres_url)) as database:
+        with pytest.raises(DatabaseUnavailable, match="can't be reached"):
+            be_hung_up_on(database, "write", then)
+        with pytest.raises(DatabaseUnavailable, match="can't be reached"):
+            be_hung_up_on(database, "read", ask)
+
+        with database.write() as session:
+            add_many(session)
+
+        with database.read() as session:
+            assert session.scalars(select(Team.name).order_by(Team.id)).all() == ["East", "South"]
 
 
 def test_waiting_for_a_turn_leaves_the_patience_for_everything_else(sqlite_url):
