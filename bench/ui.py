@@ -20,7 +20,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import cycle
 from pathlib import Path
@@ -32,12 +32,13 @@ from bench.api import Server, embedded, on_server, opened, serving
 from bench.bare_table import ROWS
 from bench.board import Board
 from bench.browser import Visitor, Waited, chromium
+from bench.deals import Deals
 from bench.raw import STAGES, Raw
 from bench.waits import Bare, Wait
 from crm_core import clock
 from crm_core.config import PROJECT
 from crm_core.filters import EVERYTHING
-from crm_core.models import Company, Opportunity, OpportunityStage
+from crm_core.models import Company, Opportunity
 from crm_core.services import opportunity_service, settings_service
 from crm_core.sorting import OpportunitySort
 from ui import opportunity_list
@@ -47,20 +48,11 @@ from ui.listing.table import Column, Row
 LOG = PROJECT / "build" / "bench-ui.log"
 """What the servers say."""
 
-TYPING = 40
-"""Milliseconds between two keys."""
+AT_FIRST = 5
+"""So many servers are started to see the first dashboard of each."""
 
 SESSIONS = 5
 """So many more people look at the list, to see what each takes of the server's memory."""
-
-PAGES = 3
-"""So far people turn pages before they begin anew; there are more, but not in the smallest of lists."""
-
-ELSEWHERE = (640, 10)
-"""A place with nothing to click."""
-
-FILTERED = "opportunities?deals_state=Open"
-HEADS = ("name", "value", "expected_close", "owner")
 
 
 @dataclass(frozen=True)
@@ -113,152 +105,61 @@ HEAD = (
 )
 
 
-class Deals(Visitor):
-    """Somebody who works with the list of deals; `number` counts what they do."""
+@dataclass(frozen=True)
+class Once:
+    """How long somebody waited, the seconds of processor time that the server took for it, and milliseconds
+    at the bare screen right after it.
+    """
 
-    def __init__(
-        self, browser: Browser, port: int, searches: Sequence[str], change: Callable[[], None]
-    ) -> None:
-        super().__init__(browser, port)
-        self.searches = searches
-        self.change = change
+    waited: Waited
+    cpu: float
+    bare: float
 
-    def waits(self) -> Iterator[Wait]:
-        """In this order, each on the screen as the one before it leaves it."""
-        yield Wait("50 rows, after the menu", self.open_list, self.leave, goal=1000)
-        yield Wait("filter by stage", self.choose_stage, self.offer_stages, goal=500)
-        yield Wait(
-            "... after a change elsewhere", self.choose_stage, self.offer_stages_after_a_change, goal=500
-        )
-        yield Wait("search, from the last key", self.search, self.clear, goal=500)
-        yield Wait("sort by a head", self.sort, self.clear_at_first, goal=500)
-        yield Wait("next page", self.turn_page, self.begin_again, goal=500)
-        yield Wait("drawer of a row", self.open_row, self.close_drawer, goal=400, region="drawer")
-        yield Wait("save in the drawer, seen in the table", self.save, self.write, shows=self.next_step)
-        yield Wait(
-            "dashboard, in a new window", self.open_dashboard, self.open_a_window, goal=2500, region="page"
-        )
-        yield Wait(
-            "dashboard, after the menu", self.open_dashboard, self.leave_dashboard, goal=1000, region="page"
-        )
-        yield Wait(
-            "dashboard, after a change elsewhere",
-            self.open_dashboard,
-            self.leave_dashboard_and_change,
-            goal=1000,
-            region="page",
-        )
-
-    def open_dashboard(self, number: int) -> None:
-        self.in_menu("Dashboard").click()
-
-    def open_a_window(self, number: int) -> None:
-        """What draws charts is not in it yet."""
-        self.go("opportunities")
-
-    def leave_dashboard(self, number: int) -> None:
-        self.leave_by_menu("Opportunities")
-
-    def leave_dashboard_and_change(self, number: int) -> None:
-        self.leave_dashboard(number)
-        self.change()
-
-    def leave(self, number: int) -> None:
-        self.leave_by_menu("Dashboard")
-
-    def open_list(self, number: int) -> None:
-        self.in_menu("Opportunities").click()
-
-    def clear(self, number: int) -> None:
-        self.page.mouse.click(*ELSEWHERE)  # closes what a field offers
-        clear = self.page.locator(".st-key-deals-clear button")
-        if clear.count():
-            self.wait(clear.click, "rows")
-
-    def offer_stages(self, number: int) -> None:
-        self.clear(number)
-        self.page.get_by_role("combobox", name="Stage").click()
-
-    def offer_stages_after_a_change(self, number: int) -> None:
-        self.offer_stages(number)
-        self.change()
-
-    def choose_stage(self, number: int) -> None:
-        stages = list(OpportunityStage)
-        self.page.get_by_role("option", name=stages[number % len(stages)].label, exact=True).click()
-
-    def search(self, number: int) -> None:
-        field_ = self.page.get_by_placeholder("Deal, company or contact")
-        field_.press_sequentially(self.searches[number % len(self.searches)], delay=TYPING)
-
-    def clear_at_first(self, number: int) -> None:
-        if number == 0:
-            self.clear(number)
-
-    def sort(self, number: int) -> None:
-        self.page.locator(f"button.sort[data-column={HEADS[number % len(HEADS)]}]").click()
-
-    def begin_again(self, number: int) -> None:
-        if number % PAGES == 0:
-            self.go("opportunities")
-
-    def turn_page(self, number: int) -> None:
-        self.page.get_by_role("button", name="Next page").click()
-
-    def close_drawer(self, number: int) -> None:
-        if number == 0:
-            self.go(FILTERED)
-        close = self.page.locator('[role="dialog"] button[aria-label="Close"]')
-        if close.count():
-            self.wait(close.click, "page")
-
-    def open_row(self, number: int) -> None:
-        self.page.locator("tbody button.open").nth(number % 10).click()
-
-    def write(self, number: int) -> None:
-        self.close_drawer(number)
-        self.wait(lambda: self.open_row(number), "drawer")
-        self.page.get_by_role("dialog").get_by_label("Next step", exact=True).fill(self.next_step(number))
-
-    def save(self, number: int) -> None:
-        self.page.locator(".st-key-drawer_save button").click()
-
-    def next_step(self, number: int) -> str:
-        return f"Call again {number}"
-
-
-class Bench:
-    """Somebody at a bare screen, and the server of the screens that are measured."""
-
-    def __init__(self, server: Server, bare: Bare, times: int) -> None:
-        self.server, self.bare, self.times = server, bare, times
-
-    def measure(self, visitor: Visitor, wait: Wait) -> Figures:
-        """The first time is the cold one; each other is followed by the like of it at the bare screen."""
-        cold = self._once(visitor, wait, 0)[0]
-        pairs = [
-            (self._once(visitor, wait, number), wait.least(self.bare)) for number in range(1, self.times + 1)
-        ]
-        waits = [waited for (waited, _), _ in pairs]
-        painted = sorted(waited.painted for waited in waits)
-        return Figures(
-            name=wait.name,
-            cold=cold.painted,
-            p50=statistics.median(painted),
-            p95=painted[int(len(painted) * 0.95) - 1 if len(painted) > 1 else 0],
-            answered=statistics.median(waited.answered for waited in waits),
-            cpu=statistics.mean(seconds for (_, seconds), _ in pairs),
-            bytes=round(statistics.median(waited.bytes for waited in waits)),
-            bare=statistics.median(least.painted for _, least in pairs),
-            goal=wait.goal,
-        )
-
-    def _once(self, visitor: Visitor, wait: Wait, number: int) -> tuple[Waited, float]:
-        """With the processor time that the server took for it."""
+    @classmethod
+    def of(cls, server: Server, visitor: Visitor, bare: Bare, wait: Wait, number: int) -> "Once":
         wait.prepare(number)
-        before = self.server.seconds()
+        before = server.seconds()
         waited = wait.once(visitor, number)
-        return waited, self.server.seconds() - before
+        return cls(waited, server.seconds() - before, wait.least(bare).painted)
+
+
+def figures(name: str, goal: int | None, measured: Sequence[Once]) -> Figures:
+    """The first time is the cold one, and counted as nothing else."""
+    each = measured[1:]
+    painted = sorted(once.waited.painted for once in each)
+    return Figures(
+        name=name,
+        cold=measured[0].waited.painted,
+        p50=statistics.median(painted),
+        p95=painted[int(len(painted) * 0.95) - 1 if len(painted) > 1 else 0],
+        answered=statistics.median(once.waited.answered for once in each),
+        cpu=statistics.mean(once.cpu for once in each),
+        bytes=round(statistics.median(once.waited.bytes for once in each)),
+        bare=statistics.median(once.bare for once in each),
+        goal=goal,
+    )
+
+
+def first_dashboards(url: str, deals: int, browser: Browser, bare: Bare, times: int) -> Figures:
+    """Each is the first of a server that has just been started and has counted nothing of it."""
+    measured = []
+    for number in range(min(times, AT_FIRST) + 1):
+        with screens(url) as server:
+            newcomer = Deals(browser, server.port)
+            newcomer.go("opportunities")
+            wait = Wait("", newcomer.open_dashboard, region="page")
+            measured.append(Once.of(server, newcomer, bare, wait, number))
+            newcomer.context.close()
+    return figures("dashboard, nothing counted", 2500 if deals <= 100_000 else 6000, measured)
+
+
+def all_waits(server: Server, visitors: Sequence[Deals | Board], bare: Bare, times: int) -> Iterator[Figures]:
+    """What each visitor does, once more than so many times."""
+    for visitor in visitors:
+        visitor.go("")
+        for wait in visitor.waits():
+            measured = [Once.of(server, visitor, bare, wait, number) for number in range(times + 1)]
+            yield figures(wait.name, wait.goal, measured)
 
 
 @dataclass(frozen=True)
@@ -273,32 +174,35 @@ class Told:
     waits: list[Figures]
 
 
-def measure(url: str, *, times: int) -> Told:
-    """Print the table of a filled database, which is changed by it; returns what it says."""
-    raw, searches, moved = Raw(url), words_to_search(url, times), deal_to_move(url)
-    stages = cycle(STAGES)
-    with screens(url) as (server, bare_server), chromium() as browser:
-        started = server.memory()
-        deals = Deals(browser, server.port, searches, change=lambda: raw.move(moved, next(stages)))
+def measure(url: str, *, deals: int, times: int) -> Told:
+    """Print the table of a database filled with so many, which is changed by it; returns what it says."""
+    LOG.parent.mkdir(exist_ok=True)
+    LOG.unlink(missing_ok=True)
+    raw, moved, stages = Raw(url), deal_to_move(url), cycle(STAGES)
+    print(HEAD, flush=True)
+    with bare_screen(url) as bare_server, chromium() as browser:
         bare = Bare(browser, bare_server.port)
         bare.go("")
         bare.turn()
-        bench = Bench(server, bare, times)
-        print(HEAD, flush=True)
-        rows = []
-        for visitor in (deals, Board(browser, server.port)):
-            visitor.go("")
-            for wait in visitor.waits():
-                rows.append(bench.measure(visitor, wait))
-                print(rows[-1], flush=True)
-        seconds = [seconds_of(raw.list_them) for _ in range(times)]
-        each = memory_of_a_session(browser, server, min(times, SESSIONS))
-    sql = statistics.median(seconds) * 1000
+        rows = [printed(first_dashboards(url, deals, browser, bare, times))]
+        with screens(url) as server:
+            started = server.memory()
+            words = words_to_search(url, times)
+            lister = Deals(browser, server.port, words, change=lambda: raw.move(moved, next(stages)))
+            visitors = (lister, Board(browser, server.port))
+            rows += map(printed, all_waits(server, visitors, bare, times))
+            each = memory_of_a_session(browser, server, min(times, SESSIONS))
+    sql = statistics.median(seconds_of(raw.list_them) for _ in range(times)) * 1000
     print(f"\nThe list's SQL run raw: {sql:.1f} ms. {machine()}")
     print(
         f"Memory: {started / 1e6:.0f} MB at start, {each / 1e6:.1f} MB for each session with the list open."
     )
     return Told(raw.kind, times, sql, started, each, rows)
+
+
+def printed(row: Figures) -> Figures:
+    print(row, flush=True)
+    return row
 
 
 def machine() -> str:
@@ -323,17 +227,25 @@ def memory_of_a_session(browser: Browser, server: Server, sessions: int) -> int:
     return (server.memory() - before) // sessions
 
 
+def screens(url: str) -> AbstractContextManager[Server]:
+    """The program on that database, just started."""
+    return logged("app:app", {"CRM_DATABASE_URL": url})
+
+
 @contextmanager
-def screens(url: str) -> Iterator[tuple[Server, Server]]:
-    """The program on that database, and the bare screen with rows of it; both just started."""
-    with ExitStack() as stack:
-        file = stack.enter_context(tempfile.NamedTemporaryFile())
+def bare_screen(url: str) -> Iterator[Server]:
+    """One that shows rows of that database from memory."""
+    with tempfile.NamedTemporaryFile() as file:
         file.write(pickle.dumps(bare_rows(url)))
         file.flush()
-        LOG.parent.mkdir(exist_ok=True)
-        log = stack.enter_context(LOG.open("wb"))
-        bare = stack.enter_context(serving("bench.bare_table:app", {ROWS: file.name}, log))
-        yield stack.enter_context(serving("app:app", {"CRM_DATABASE_URL": url}, log)), bare
+        with logged("bench.bare_table:app", {ROWS: file.name}) as server:
+            yield server
+
+
+@contextmanager
+def logged(application: str, environment: dict[str, str]) -> Iterator[Server]:
+    with LOG.open("ab") as log, serving(application, environment, log) as server:
+        yield server
 
 
 def bare_rows(url: str) -> tuple[list[Column], list[list[Row]]]:
@@ -385,10 +297,10 @@ def main() -> None:
     asked = parser.parse_args()
     told = []
     with embedded(asked.deals) as url:
-        told.append(measure(url, times=asked.times))
+        told.append(measure(url, deals=asked.deals, times=asked.times))
     if asked.postgres:
         with on_server(asked.postgres, asked.deals) as url:
-            told.append(measure(url, times=asked.times))
+            told.append(measure(url, deals=asked.deals, times=asked.times))
     if asked.json:
         asked.json.write_text(
             json.dumps(

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 WAITS = [
+    "dashboard, nothing counted",
     "50 rows, after the menu",
     "filter by stage",
     "... after a change elsewhere",
@@ -35,7 +36,7 @@ def test_every_wait_is_measured(sqlite_url, capsys):
     with ui.opened(sqlite_url) as database:
         demo.fill(database, opportunities=800, seed=1, at=NOW)
 
-    told = apart(ui.measure, sqlite_url, times=1)
+    told = apart(ui.measure, sqlite_url, deals=800, times=1)
 
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2 : 2 + len(WAITS)]]
     assert [row[0] for row in rows] == [f"| {name}" for name in WAITS]
