@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -237,17 +238,22 @@ def test_a_refused_drop_goes_back_with_its_sentence(look, address, database, dea
     assert stage_of(database, deals["Discovery 1"]) is OpportunityStage.QUALIFICATION
 
 
-def test_a_drop_that_nobody_answers_goes_back(look, address, database, deals):
-    seen = look(address)
-    is_deaf = False
+def deafen(seen: Look, deaf: threading.Event) -> None:
+    """As long as that is set, the server hears nothing from the page."""
 
     def relay(socket) -> None:
         server = socket.connect_to_server()
-        socket.on_message(lambda told: None if is_deaf else server.send(told))
+        socket.on_message(lambda told: None if deaf.is_set() else server.send(told))
 
     seen.page.route_web_socket(re.compile("_stcore/stream"), relay)
+
+
+def test_a_drop_that_nobody_answers_goes_back(look, address, database, deals):
+    seen = look(address)
+    deaf = threading.Event()
+    deafen(seen, deaf)
     open_board(seen)
-    is_deaf = True
+    deaf.set()
     drag(seen, card(seen, "Discovery 1"), column(seen, "Proposal"))
 
     expect(seen.page.locator(".said")).to_contain_text("no answer yet")
@@ -257,18 +263,13 @@ def test_a_drop_that_nobody_answers_goes_back(look, address, database, deals):
 
 def test_a_drop_that_got_lost_is_told_again(look, address, database, deals):
     seen = look(address)
-    is_deaf = False
-
-    def relay(socket) -> None:
-        server = socket.connect_to_server()
-        socket.on_message(lambda told: None if is_deaf else server.send(told))
-
-    seen.page.route_web_socket(re.compile("_stcore/stream"), relay)
+    deaf = threading.Event()
+    deafen(seen, deaf)
     open_board(seen)
-    is_deaf = True
+    deaf.set()
     drag(seen, card(seen, "Discovery 1"), column(seen, "Proposal"))
     seen.page.wait_for_timeout(1_000)
-    is_deaf = False
+    deaf.clear()
 
     expect(seen.page.locator(".said")).to_have_text("Discovery 1 is in Proposal.")
     assert stage_of(database, deals["Discovery 1"]) is OpportunityStage.PROPOSAL
