@@ -4,15 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
-from sqlalchemy import ColumnElement, and_, case, literal
+from sqlalchemy import ColumnElement, Select, Subquery, and_, literal, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import KeyedColumnElement
 
+from crm_core.columns import UtcDateTime
+
 ONE_DAY = timedelta(days=1)
+
+MOST_PARTS = 400
+"""Of a union; SQLite takes 500."""
 
 Instant = InstrumentedAttribute[datetime | None] | InstrumentedAttribute[datetime] | KeyedColumnElement[Any]
 """A column with instants, of a model or of a subquery."""
@@ -180,28 +186,34 @@ class Calendar:
         """SQL: the instant lies in the period."""
         return and_(instant >= self.start_of(period.start), instant < self.start_of(period.end))
 
-    def bucket(self, instant: Instant, firsts: Sequence[date]) -> ColumnElement[int]:
-        """SQL: the position of the span the instant lies in, where each begins on one of the days given."""
-
-        def among(low: int, high: int) -> ColumnElement[int]:
-            if low == high:
-                return literal(low)
-            middle = (low + high + 1) // 2
-            is_before = instant < self.start_of(firsts[middle])
-            return case((is_before, among(low, middle - 1)), else_=among(middle, high))
-
-        return among(0, len(firsts) - 1)
-
 
 class Pieces:
     """Periods cut where any of them begins or ends: what is counted in each piece adds up to all of them."""
 
     def __init__(self, periods: Sequence[Period]) -> None:
-        days = sorted({day for period in periods for day in (period.start, period.end)})
-        self.firsts = days[:-1] or days
-        self.whole = Period(days[0], days[-1])
-        self._position = {day: position for position, day in enumerate(days)}
+        self._days = sorted({day for period in periods for day in (period.start, period.end)})
+        self._position = {day: position for position, day in enumerate(self._days)}
+
+    def rows(self, calendar: Calendar) -> Subquery:
+        """SQL: of each piece its `position`, its first instant `since`, and `until`, the next one's."""
+        starts = [calendar.start_of(day) for day in self._days]
+        spans = list(pairwise(starts)) or [(starts[0], starts[0])]
+        parts = [
+            select(
+                literal(position).label("position"),
+                literal(since, UtcDateTime).label("since"),
+                literal(until, UtcDateTime).label("until"),
+            )
+            for position, (since, until) in enumerate(spans)
+        ]
+        while len(parts) > MOST_PARTS:
+            parts = [select(_all_of(parts[at : at + MOST_PARTS])) for at in range(0, len(parts), MOST_PARTS)]
+        return _all_of(parts)
 
     def of(self, period: Period) -> range:
         """The positions of the pieces that make up one of the periods."""
         return range(self._position[period.start], self._position[period.end])
+
+
+def _all_of(parts: Sequence[Select[*tuple[Any, ...]]]) -> Subquery:
+    return union_all(*parts).subquery("pieces")

@@ -1,20 +1,22 @@
 """What was won and lost in a period."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, and_, case, func, select, true
 from sqlalchemy.orm import Session
 
-from crm_core.analytics.pipeline import NOTHING, count_if
+from crm_core.analytics.pipeline import count_if
 from crm_core.analytics.rate import Rate, ValueRate
-from crm_core.columns import total_amount
+from crm_core.columns import amount_of, total_amount
 from crm_core.filters import EVERYTHING, OpportunityFilter
+from crm_core.gathered import side_by_side
 from crm_core.kept import kept, plain_rows
-from crm_core.models import CLOSED_STAGES, Opportunity, OpportunityStage
+from crm_core.models import Opportunity, OpportunityStage, Outcome
 from crm_core.periods import Period, Pieces
 from crm_core.scope import Scope, scope_of
 
@@ -71,7 +73,8 @@ def closed_in(
 ) -> Outcomes:
     """Won and lost deals whose last close lies in the period, by `closed_at`; without one, all of them."""
     scope = scope_of(session, where, as_of)
-    return _outcomes_of(kept(session, _counted(scope, period), plain_rows, only_closed=True))
+    chosen = select(*_counted(scope, *closed_within(scope, period)))
+    return _added_up(kept(session, chosen, plain_rows, only_closed=True))
 
 
 def closed_in_each(
@@ -83,65 +86,46 @@ def closed_in_each(
 ) -> dict[Period, Outcomes]:
     """`closed_in` each of the periods, counted together; they may overlap."""
     scope, pieces = scope_of(session, where, as_of), Pieces(periods)
-    position = scope.moment.calendar.bucket(scope.model.closed_at, pieces.firsts)
-    chosen = _counted(scope, pieces.whole).add_columns(position).group_by(position)
+    piece, closed_at = pieces.rows(scope.moment.calendar).c, scope.model.closed_at
+    chosen = select(piece.position, *_counted(scope, closed_at >= piece.since, closed_at < piece.until))
     found = kept(session, chosen, _told_by_position, only_closed=True)
-    return {
-        period: _outcomes_of(row for piece in pieces.of(period) for row in found.get(piece, ()))
-        for period in periods
-    }
+    return {period: _added_up(found[place] for place in pieces.of(period)) for period in periods}
 
 
-@dataclass
-class _Sums:
-    """Deals so far."""
+def _counted(scope: Scope[Opportunity], *within: ColumnElement[bool]) -> list[ColumnElement[Any]]:
+    """SQL: how many deals were won, what they brought, and how many have no value; the same of those lost,
+    and of those of them that do not count.
 
-    deals: int = 0
-    value: Decimal = NOTHING
-    without_value: int = 0
-
-    def add(self, deals: int, value: Decimal | None, without_value: int) -> None:
-        self.deals += deals
-        self.value += value or NOTHING
-        self.without_value += without_value
-
-
-def _counted(scope: Scope[Opportunity], period: Period | None) -> Select[*tuple[Any, ...]]:
-    """SQL: how many deals of each closed stage, those that do not count apart; with value and unknowns."""
+    Two columns with a list each: grouping would sort the deals, which the index has in order.
+    """
     deal = scope.model
-    is_uncounted = deal.is_no_real_loss()
-    return (
-        select(
-            deal.stage,
-            is_uncounted,
-            func.count(),
-            total_amount(deal.expected_value),
-            count_if(deal.expected_value.is_(None)),
-        )
-        .where(deal.stage.in_(CLOSED_STAGES), *closed_within(scope, period), *scope.conditions)
-        .group_by(deal.stage, is_uncounted)
-    )
+    counted = {Outcome.WON: (true(),), Outcome.LOST: (true(), deal.is_no_real_loss())}
+    return [
+        select(side_by_side(*(figure for each in conditions for figure in _figures(deal, each))))
+        .where(deal.stage == OpportunityStage.of(outcome), *within, *scope.conditions)
+        .scalar_subquery()
+        for outcome, conditions in counted.items()
+    ]
 
 
-def _told_by_position(rows: Iterable[Any]) -> dict[int, list[tuple[Any, ...]]]:
-    found: dict[int, list[tuple[Any, ...]]] = {}
-    for *row, position in rows:
-        found.setdefault(position, []).append(tuple(row))
-    return found
+def _figures(deal: type[Opportunity], condition: ColumnElement[bool]) -> list[ColumnElement[Any]]:
+    return [
+        count_if(condition),
+        total_amount(case((condition, deal.expected_value))),
+        count_if(and_(condition, deal.expected_value.is_(None))),
+    ]
 
 
-def _outcomes_of(rows: Iterable[tuple[Any, ...]]) -> Outcomes:
-    """From the rows of `_counted`, added up."""
-    won, lost, uncounted = _Sums(), _Sums(), _Sums()
-    for stage, is_uncounted, *counts in rows:
-        (won if stage is OpportunityStage.CLOSED_WON else lost).add(*counts)
-        if is_uncounted:
-            uncounted.add(*counts)
-    return Outcomes(
-        *(won.deals, won.value, won.without_value),
-        *(lost.deals, lost.value, lost.without_value),
-        *(uncounted.deals, uncounted.value, uncounted.without_value),
-    )
+def _told_by_position(rows: Iterable[Any]) -> dict[int, tuple[Any, ...]]:
+    return {position: tuple(counts) for position, *counts in rows}
+
+
+def _added_up(rows: Iterable[tuple[Any, ...]]) -> Outcomes:
+    """From the lists of `_counted`: always how many deals, minor units, and how many have no value."""
+    found = [[int(number or 0) for numbers in row for number in numbers] for row in rows]
+    sums = [sum(numbers) for numbers in zip(*found, strict=True)] or [0] * len(fields(Outcomes))
+    deals, amounts, unknown = sums[0::3], map(amount_of, sums[1::3]), sums[2::3]
+    return Outcomes(*chain.from_iterable(zip(deals, amounts, unknown, strict=True)))
 
 
 def closed_within(scope: Scope[Opportunity], period: Period | None) -> list[ColumnElement[bool]]:

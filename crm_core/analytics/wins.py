@@ -9,14 +9,14 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, case, func, select, type_coerce
+from sqlalchemy import BigInteger, ColumnElement, case, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from crm_core.analytics.outcomes import closed_within
 from crm_core.analytics.pipeline import CENT
 from crm_core.columns import amount_of
 from crm_core.filters import EVERYTHING, OpportunityFilter
-from crm_core.gathered import A_DAY, gathered, instant_of, microseconds
+from crm_core.gathered import A_DAY, gathered, instant_of, microseconds, side_by_side, whole_numbers
 from crm_core.kept import kept
 from crm_core.models import Opportunity
 from crm_core.periods import Calendar, Period, Pieces
@@ -51,7 +51,8 @@ def wins_in(
 ) -> Wins:
     """Average won deal and sales cycle (`closed_at` − `created_at`) of those won in the period, or ever."""
     scope = scope_of(session, where, as_of)
-    return kept(session, _won(scope, period), _wins_of_all, scope.moment.calendar, only_closed=True)
+    chosen = select(_won(scope, *closed_within(scope, period)))
+    return kept(session, chosen, _wins_of_all, scope.moment.calendar, only_closed=True)
 
 
 def wins_in_each(
@@ -62,27 +63,31 @@ def wins_in_each(
     as_of: datetime | None = None,
 ) -> dict[Period, Wins]:
     """`wins_in` each of the periods, read together; they may overlap."""
-    scope, pieces = scope_of(session, where, as_of), Pieces(periods)
-    position = scope.moment.calendar.bucket(scope.model.closed_at, pieces.firsts)
-    chosen = _won(scope, pieces.whole).add_columns(position).group_by(position)
-    return kept(session, chosen, _wins_of_each, scope.moment.calendar, tuple(periods), only_closed=True)
+    scope = scope_of(session, where, as_of)
+    calendar = scope.moment.calendar
+    piece, closed_at = Pieces(periods).rows(calendar).c, scope.model.closed_at
+    chosen = select(piece.position, _won(scope, closed_at >= piece.since, closed_at < piece.until))
+    return kept(session, chosen, _wins_of_each, calendar, tuple(periods), only_closed=True)
 
 
-def _won(scope: Scope[Opportunity], period: Period | None) -> Select[*tuple[Any, ...]]:
-    """SQL: how many deals were won, their values in minor units, how long they took that took longest, and of
-    the others when they were created and closed: it takes a calendar to tell whether that was on one day.
+def _won(scope: Scope[Opportunity], *within: ColumnElement[bool]) -> ColumnElement[Any]:
+    """SQL, as a list: how many deals were won, their values in minor units, how long they took that took
+    longest, and of the others when they were created and closed: it takes a calendar to tell whether that was
+    on one day.
     """
     deal = scope.model
     created_at, closed_at = microseconds(deal.created_at), microseconds(deal.closed_at)
     took = closed_at - created_at
     is_quick = took <= LONGEST_DAY
-    return select(
+    figures = (
         func.count(),
         gathered(type_coerce(deal.expected_value, BigInteger())),
         gathered(case((took > LONGEST_DAY, took))),
         gathered(case((is_quick, created_at))),
         gathered(case((is_quick, closed_at))),
-    ).where(deal.is_won, *closed_within(scope, period), *scope.conditions)
+    )
+    chosen = select(side_by_side(*figures)).where(deal.is_won, *within, *scope.conditions)
+    return chosen.scalar_subquery()
 
 
 @dataclass(frozen=True)
@@ -96,9 +101,10 @@ class _Won:
     took: "array[int]"
 
     @classmethod
-    def told(cls, row: Sequence[Any], calendar: Calendar) -> "_Won":
-        """From one of `_won`."""
-        deals, values, took, created, closed = row
+    def told(cls, figures: Sequence[Any], calendar: Calendar) -> "_Won":
+        """From a list of `_won`."""
+        deals, *texts = figures
+        values, took, created, closed = map(whole_numbers, texts)
         quick = [
             till - since
             for since, till in zip(created, closed, strict=True)
@@ -121,17 +127,14 @@ class _Won:
 
 
 def _wins_of_all(rows: Iterable[Any], calendar: Calendar) -> Wins:
-    (row,) = rows
-    return _Won.told(row, calendar).wins
+    ((figures,),) = rows
+    return _Won.told(figures, calendar).wins
 
 
 def _wins_of_each(rows: Iterable[Any], calendar: Calendar, periods: Sequence[Period]) -> dict[Period, Wins]:
     pieces = Pieces(periods)
-    won = {position: _Won.told(row, calendar) for *row, position in rows}
-    return {
-        period: _together([won[piece] for piece in pieces.of(period) if piece in won]).wins
-        for period in periods
-    }
+    won = {position: _Won.told(figures, calendar) for position, figures in rows}
+    return {period: _together([won[piece] for piece in pieces.of(period)]).wins for period in periods}
 
 
 def _together(won: Sequence[_Won]) -> _Won:

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from crm_core.models import Opportunity
-from crm_core.periods import Calendar, Period, PeriodKind
-from tests.conftest import NOW
+from crm_core.periods import Calendar, Period, PeriodKind, Pieces
 
 ZURICH = Calendar(ZoneInfo("Europe/Zurich"))
 ZONES = [
@@ -107,11 +106,30 @@ def test_a_period_takes_in_its_first_instant_and_not_the_next_ones(session, make
     assert set(found) == {"first", "last"}
 
 
-def test_instants_fall_into_the_span_that_holds_them(session, make):
-    firsts = [date(2026, 1, 1), date(2026, 2, 1), date(2026, 3, 1)]
-    for day in (date(2026, 1, 31), date(2026, 2, 1), date(2026, 3, 18)):
-        make.won(name=str(day), closed_at=ZURICH.start_of(day), created_at=NOW - timedelta(days=400))
+def test_pieces_begin_and_end_where_a_period_does(session):
+    february = Period(date(2026, 2, 1), date(2026, 3, 1))
+    pieces = Pieces([Period(date(2026, 1, 1), date(2026, 3, 15)), february])
 
-    bucket = ZURICH.bucket(Opportunity.closed_at, firsts)
+    rows = session.execute(select(pieces.rows(ZURICH))).all()
 
-    assert session.scalars(select(bucket).order_by(Opportunity.id)).all() == [0, 1, 2]
+    days = [date(2026, 1, 1), february.start, february.end, date(2026, 3, 15)]
+    starts = [ZURICH.start_of(day) for day in days]
+    assert [tuple(row) for row in rows] == [(place, *starts[place : place + 2]) for place in range(3)]
+    assert (list(pieces.of(february)), len(pieces.of(Period(days[0], days[-1])))) == ([1], 3)
+
+
+def test_a_period_of_no_day_is_no_piece(session):
+    nothing = Period(date(2026, 1, 1), date(2026, 1, 1))
+    pieces = Pieces([nothing])
+
+    ((_, since, until),) = session.execute(select(pieces.rows(ZURICH))).all()
+
+    assert since == until
+    assert list(pieces.of(nothing)) == []
+
+
+def test_there_may_be_very_many_pieces(session):
+    first = date(2020, 1, 1)
+    days = [Period(first + timedelta(days=each), first + timedelta(days=each + 1)) for each in range(1_200)]
+
+    assert len(session.execute(select(Pieces(days).rows(ZURICH))).all()) == len(days)
