@@ -4,6 +4,7 @@ A rare text is looked up in the index of names, and its records one after the ot
 sooner in the order that is asked for, record by record, until a page is full.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from sqlalchemy.orm import Session, aliased
 from crm_core import history, search
 from crm_core.columns import contains
 from crm_core.filters.base import RecordFilter
+from crm_core.gathered import gathered
 from crm_core.kept import kept
 from crm_core.models import Record
 from crm_core.moment import Moment
@@ -47,7 +49,7 @@ def mentions(
         return []
     if moment.as_of is None:
         every = _ids_called(session, where, row, wanted)
-        some = kept(session, select(every.limit(MANY + 1).subquery()), _ids)
+        some = kept(session, select(*map(gathered, every.limit(MANY + 1).subquery().c)), _ids)
         if len(some) <= MANY:
             return [_is_among(session, row, sorted(set(some)))]
         if in_order:
@@ -68,13 +70,14 @@ def _ids_called(session: Session, where: RecordFilter[R], row: type[R], wanted: 
 
 
 def _ids(rows: Iterable[Any]) -> tuple[int, ...]:
-    return tuple(record_id for (record_id,) in rows)
+    ((ids,),) = rows
+    return tuple(ids)
 
 
 def _is_among(session: Session, row: type[R], ids: list[int]) -> ColumnElement[bool]:
-    """One of few, which PostgreSQL looks up as long as it does not see how many they are."""
+    """One of few, given as one parameter; PostgreSQL looks them up as long as it does not see how many."""
     if search.is_embedded(session):
-        return row.id.in_(ids)
+        return row.id.in_(select(func.json_each(json.dumps(ids)).table_valued("value").c.value))
     given = func.unnest(literal(ids, ARRAY(Integer)))
     return row.id == any_(func.array(select(given).scalar_subquery()))
 
