@@ -53,6 +53,12 @@ EMBEDDED_SETTINGS = (
     "journal_size_limit=67108864",
 )
 
+SERVER_SETTINGS = (
+    "timezone=UTC",
+    "idle_in_transaction_session_timeout=60000",
+    "jit=off",  # compiling a dashboard's questions takes longer than answering them
+)
+
 
 def address(url: str) -> URL:
     """The address of a database, with our driver. Raises `DatabaseUnavailable` for one that can't be used."""
@@ -256,6 +262,7 @@ def _begins(raw: Any, *, is_last_try: bool) -> bool:
 
 
 def _server_engine(url: Any, pool_size: int, patience: float) -> Engine:
+    settings = (*SERVER_SETTINGS, f"lock_timeout={int(patience * 1000)}")
     return create_engine(
         url,
         hide_parameters=True,
@@ -267,7 +274,6 @@ def _server_engine(url: Any, pool_size: int, patience: float) -> Engine:
         connect_args={
             "connect_timeout": 5,
             "application_name": "crm",
-            "options": f"-c timezone=UTC -c lock_timeout={int(patience * 1000)}"
-            " -c idle_in_transaction_session_timeout=60000",
+            "options": " ".join(f"-c {setting}" for setting in settings),
         },
     )

@@ -83,6 +83,9 @@ class OpportunityVersion(Base):
 
 _STATE = OpportunityVersion.__table__.c
 
+AS_IT_IS = ["valid_to"]
+"""What PostgreSQL needs beside an expression with it, to leave the table alone."""
+
 Index(
     "ix_opportunity_versions_open",
     valid_until(OpportunityVersion.__table__),
@@ -96,6 +99,7 @@ Index(
     _STATE.closed_at,
     sqlite_where=_STATE.closed_at.is_(None),
     postgresql_where=_STATE.closed_at.is_(None),
+    postgresql_include=AS_IT_IS,
 )
 """What was open on a day and what it was worth, without a look at the states that had ended by then."""
 
@@ -112,6 +116,7 @@ Index(
     _STATE.credited_owner_id,
     sqlite_where=_STATE.closed_at.is_not(None),
     postgresql_where=_STATE.closed_at.is_not(None),
+    postgresql_include=AS_IT_IS,
 )
 """What had been won and lost in some days, as known on another."""
 
