@@ -305,9 +305,11 @@ def on_server(server: str, deals: int) -> Iterator[str]:
     engine = create_engine(address, isolation_level="AUTOCOMMIT")
     with contextlib.closing(engine.connect()) as admin:
         if admin.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": kept}) is None:
+            admin.execute(text(f"DROP DATABASE IF EXISTS {kept}_begun WITH (FORCE)"))
             admin.execute(text(f"CREATE DATABASE {kept}_begun"))
             fill(at(address, f"{kept}_begun"), deals)
             admin.execute(text(f"ALTER DATABASE {kept}_begun RENAME TO {kept}"))
+        admin.execute(text(f"DROP DATABASE IF EXISTS {kept}_copy WITH (FORCE)"))  # of a run that was ended
         admin.execute(text(f"CREATE DATABASE {kept}_copy TEMPLATE {kept}"))
         try:
             analyze(at(address, f"{kept}_copy"))
