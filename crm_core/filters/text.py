@@ -49,7 +49,8 @@ def mentions(
         return []
     if moment.as_of is None:
         every = _ids_called(session, where, row, wanted)
-        some = kept(session, select(*map(gathered, every.limit(MANY + 1).subquery().c)), _ids)
+        (found,) = every.limit(MANY + 1).subquery().c
+        some = kept(session, select(gathered(found)), _ids)
         if len(some) <= MANY:
             return [_is_among(session, row, sorted(set(some)))]
         if in_order:

@@ -1,17 +1,21 @@
 """Every figure recounted in plain Python over the rows, on random data, as of several instants."""
 
 import random
+from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from statistics import median
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from crm_core.analytics import outcomes, pipeline, wins
 from crm_core.analytics.outcomes import Outcomes
+from crm_core.bulk import insert_rows
+from crm_core.columns import LARGEST_AMOUNT
 from crm_core.database import Database
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.models import CLOSED_STAGES, OPEN_STAGES, CloseReason, Opportunity, OpportunityStage, Outcome
@@ -22,6 +26,9 @@ from tests.conftest import NOW
 
 ZONES = ("UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/New_York")
 STEPS = 12
+
+MORE_THAN_64_BITS_HOLD = 10_000
+"""Deals of the largest amount."""
 
 
 @pytest.fixture(params=ZONES)
@@ -248,3 +255,38 @@ def test_every_list_counts_what_its_figure_says(worked):
         stages = pipeline.by_stage(session)
     assert (overdue, unknown) == (figures.overdue, figures.without_value)
     assert everything == stages["deals"].sum()
+
+
+def test_totals_that_64_bits_do_not_hold_are_exact(session, make):
+    won, lost = make.won(LARGEST_AMOUNT, closed_at=NOW), make.lost(LARGEST_AMOUNT, closed_at=NOW)
+    for deal in (won, lost):
+        names = [column.name for column in Opportunity.__table__.columns if column.name != "id"]
+        like_it = {name: getattr(deal, name) for name in names}
+        insert_rows(session, Opportunity.__table__, [like_it] * MORE_THAN_64_BITS_HOLD)
+    day = Period(NOW.date(), NOW.date() + timedelta(days=1))
+
+    each = outcomes.closed_in_each(session, [day])[day]
+
+    total = LARGEST_AMOUNT * (MORE_THAN_64_BITS_HOLD + 1)
+    assert each == outcomes.closed_in(session, day)
+    assert (each.won_value, each.lost_value, each.not_counted_value) == (total, total, 0)
+    assert wins.wins_in(session, day).average_value == LARGEST_AMOUNT
+
+
+def test_a_server_counts_a_past_day_without_looking_into_the_table(postgres_url):
+    asked = []
+    with closing(Database(postgres_url)) as database, database.read() as session:
+        event.listen(database.engine, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+        for figures in (partial(pipeline.groups, only_open=True), outcomes.closed_in, wins.wins_in):
+            figures(session, as_of=NOW)
+        of_the_past = [each for each in asked if "opportunity_versions" in each[0]]
+        run = session.connection().exec_driver_sql
+        for other_way in ("seqscan", "bitmapscan"):
+            run(f"SET LOCAL enable_{other_way} = off")
+
+        plans = [" ".join(run(f"EXPLAIN {sql}", given).scalars()) for sql, given in of_the_past]
+
+    assert len(plans) == 3
+    for plan in plans:
+        assert "Index Only Scan using ix_opportunity_versions_" in plan
+        assert "Index Scan using ix_opportunity_versions_" not in plan
