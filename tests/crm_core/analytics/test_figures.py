@@ -9,9 +9,10 @@ from statistics import median
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
+from crm_core import demo
 from crm_core.analytics import outcomes, pipeline, wins
 from crm_core.analytics.outcomes import Outcomes
 from crm_core.bulk import insert_rows
@@ -274,19 +275,33 @@ def test_totals_that_64_bits_do_not_hold_are_exact(session, make):
 
 
 def test_a_server_counts_a_past_day_without_looking_into_the_table(postgres_url):
+    with closing(Database(postgres_url)) as database:
+        demo.fill(database, opportunities=400, seed=3, at=NOW)
+        vacuum(database)
+
+        plans = plans_of_the_past(database)
+
+    assert len(plans) == 3
+    for plan in plans:
+        assert "Index Only Scan using ix_opportunity_versions_" in plan
+        assert "Index Scan using ix_opportunity_versions_" not in plan
+
+
+def vacuum(database: Database) -> None:
+    """The server knows now how many rows there are and that each of them is there for everybody."""
+    with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        connection.execute(text("VACUUM ANALYZE opportunity_versions"))
+
+
+def plans_of_the_past(database: Database) -> list[str]:
+    """How the server goes about each question of the figures to the history."""
     asked = []
-    with closing(Database(postgres_url)) as database, database.read() as session:
-        event.listen(database.engine, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+    event.listen(database.engine, "before_cursor_execute", lambda *told: asked.append(told[2:4]))
+    with database.read() as session:
         for figures in (partial(pipeline.groups, only_open=True), outcomes.closed_in, wins.wins_in):
             figures(session, as_of=NOW)
         of_the_past = [each for each in asked if "opportunity_versions" in each[0]]
         run = session.connection().exec_driver_sql
         for other_way in ("seqscan", "bitmapscan"):
             run(f"SET LOCAL enable_{other_way} = off")
-
-        plans = [" ".join(run(f"EXPLAIN {sql}", given).scalars()) for sql, given in of_the_past]
-
-    assert len(plans) == 3
-    for plan in plans:
-        assert "Index Only Scan using ix_opportunity_versions_" in plan
-        assert "Index Scan using ix_opportunity_versions_" not in plan
+        return [" ".join(run(f"EXPLAIN {sql}", given).scalars()) for sql, given in of_the_past]
