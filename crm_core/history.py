@@ -223,7 +223,7 @@ class _Log:
         others = [row for row in session.new if row is not self.transaction]
         others += [*session.deleted, *filter(session.is_modified, session.dirty)]
         self.is_worth_a_line |= bool(others)
-        if any(not isinstance(row, Record) and row.__table__ not in ASIDE for row in others):
+        if any(not isinstance(row, Record) and not self._is_aside(row) for row in others):
             self.reaches(Reach.ANYTHING)
         for record in session.deleted:
             if isinstance(record, Record):
@@ -242,6 +242,12 @@ class _Log:
                     record.updated_at = at
                 self._follow(record, before)
 
+    def _is_aside(self, row: Any) -> bool:
+        """Whether answers about what is closed or past stay the same; a note has to be new, and of now."""
+        is_new = row in self.session.new
+        is_rewritten = isinstance(row, Note) and not (is_new and row.created_at == self.session.info["at"])
+        return row.__table__ in ASIDE and not is_rewritten
+
     def _follow(self, record: Record, before: dict[str, Any] | None) -> None:
         """Set what follows from the change; several changes in one transaction are one."""
         self.changed.add(record)
@@ -259,7 +265,7 @@ class _Log:
         table = getattr(state.statement, "table", None)
         options = state.execution_options.items()
         if table is None or table.name not in KEPT:
-            self.reaches(Reach.OPEN if table in ASIDE else Reach.ANYTHING)
+            self.reaches(Reach.OPEN if table in ASIDE - {Note.__table__} else Reach.ANYTHING)
             return
         if _PAST_IS_KEPT.items() <= options:
             return

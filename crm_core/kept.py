@@ -26,9 +26,6 @@ MOST_SHORT, MOST_LONG = 500, 20
 COUNT_AHEAD = "count_ahead"
 """What a session has to be called once anything is to be counted."""
 
-MOST_MENDED = 200
-"""Deals; with more changes it is quicker to count anew."""
-
 
 class Shelf:
     """Answers given in any thread; those that were asked for longest ago are forgotten."""
@@ -77,7 +74,7 @@ def kept(
     `told` depends on nothing else. `only_closed`: of the deals as they are the statement looks at closed ones
     alone. A transaction that writes sees what nobody else does, and always counts.
     """
-    known, asked = _known(session), _Asked.of(chosen, told, given)
+    known, asked = known_to(session), Asked.of(chosen, (told, *given))
     if known is None or asked is None:
         return told(session.execute(chosen), *given)
     key = revisions.state_read(session, chosen, asked.parameters, only_closed=only_closed), asked.key
@@ -86,38 +83,9 @@ def kept(
         with known.short.turn(key):
             answer = known.short.find(key)
             if answer is None:
-                answer = told(_counted(session, chosen), *given)
+                answer = told(counted(session, chosen), *given)
                 known.short.keep(key, answer)
     return cast("T", answer)
-
-
-def kept_by_deal(
-    session: Session,
-    question: Callable[[Sequence[int] | None], Select[*tuple[Any, ...]]],
-    told: Callable[[Iterable[Any]], T],
-    mended: Callable[[T, Sequence[int], T], T],
-) -> T:
-    """`told(rows)` of a statement whose rows are each about one deal, where it tells of every row.
-
-    `question(ids)` chooses the rows of these deals, None of all. After few of them were changed, what was
-    known is mended: `mended(known, ids, fresh)` has the fresh rows of these deals in place of the known ones.
-    """
-    chosen = question(None)
-    known, asked = _known(session), _Asked.of(chosen, told, ())
-    if known is None or asked is None:
-        return told(session.execute(chosen))
-    state = revisions.state_read(session, chosen, asked.parameters)
-    with known.long.turn(asked.key):
-        before = cast("tuple[revisions.State, T] | None", known.long.find(asked.key))
-        if before is not None and before[0] == state:
-            return before[1]
-        ids = before and revisions.deals_changed_since(session, chosen, before[0], most=MOST_MENDED)
-        if before is not None and ids is not None:
-            answer = mended(before[1], ids, told(session.execute(question(ids)))) if ids else before[1]
-        else:
-            answer = told(_counted(session, chosen))
-        known.long.keep(asked.key, (state, answer))
-    return answer
 
 
 def plain_rows(rows: Iterable[Any]) -> tuple[tuple[Any, ...], ...]:
@@ -126,32 +94,30 @@ def plain_rows(rows: Iterable[Any]) -> tuple[tuple[Any, ...], ...]:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """A statement's parameters, and what it is known by together with what is made of its rows."""
 
     parameters: Sequence[BindParameter[Any]]
     key: Hashable
 
     @classmethod
-    def of(
-        cls, chosen: Select[*tuple[Any, ...]], told: Callable[..., Any], given: Hashable
-    ) -> "_Asked | None":
+    def of(cls, chosen: Select[*tuple[Any, ...]], made: Hashable) -> "Asked | None":
         """None for one that SQLAlchemy can't tell by its SQL and its parameters."""
         found = chosen._generate_cache_key()
         if found is None or found.params:
             return None
         values = tuple(_hashable(parameter.effective_value) for parameter in found.bindparams)
-        return cls(found.bindparams, (found.key, values, told, given))
+        return cls(found.bindparams, (found.key, values, made))
 
 
-def _counted(session: Session, chosen: Select[*tuple[Any, ...]]) -> Iterable[Any]:
+def counted(session: Session, chosen: Select[*tuple[Any, ...]]) -> Iterable[Any]:
     """The rows, as nobody knows the answer yet; nor, most likely, the next ones (see `ahead`)."""
     if begin := session.info.pop(COUNT_AHEAD, None):
         begin()
     return session.execute(chosen)
 
 
-def _known(session: Session) -> Kept | None:
+def known_to(session: Session) -> Kept | None:
     known: Kept | None = session.info.get("kept")
     return known
 

@@ -5,17 +5,18 @@ past even after transactions that touch anything else
 (docs/decisions/0004-what-was-counted-is-kept-until-anything-changes.md).
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import BindParameter, FromClause, Select, Table, func, select, text
+from sqlalchemy import BindParameter, FromClause, Select, TableClause, func, select, text
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.visitors import iterate
 
 from crm_core import history
-from crm_core.models import VERSIONS, Lead, Opportunity, Reach, Transaction
+from crm_core.models import VERSIONS, Lead, Note, Opportunity, Reach, Transaction
 
 FURTHER = (Reach.CLOSED, Reach.ANYTHING, Reach.PAST)
 _LOG = Transaction.__table__.c
@@ -25,10 +26,15 @@ LAST = select(
     *(select(func.max(_LOG.at)).where(_LOG.reach == reach, IS_FURTHER).scalar_subquery() for reach in FURTHER)
 )
 
+DEALS = {Opportunity.__table__}
+NOTES = {Note.__table__}
 DEALS_AND_ASIDE = {Opportunity.__table__, Lead.__table__, *history.ASIDE}
 """Tables whose changes may reach no further than open deals."""
 
 PAST = set(VERSIONS.values())
+
+Ids = Sequence[int] | None
+"""Of the deals that were changed; None for too many."""
 
 
 @dataclass(frozen=True)
@@ -69,20 +75,47 @@ def state_read(
     return latest
 
 
-def deals_changed_since(session: Session, chosen: Select[Any], then: State, *, most: int) -> list[int] | None:
-    """The ids of the deals that were changed since that state, where nothing else was that is read here.
+def deals_changed_since(
+    session: Session, tables: set[TableClause], then: State, *, most: int
+) -> list[int] | None:
+    """The ids of the deals that were changed since that state, where nothing else was in these tables.
 
-    None otherwise, and where they are more than `most`, or the state is later than this snapshot.
+    None otherwise, and where the changes are more than `most`, or the state is later than this snapshot.
     """
-    latest, further = _newest(session), last(session, Reach.ANYTHING)
+    latest = _newest(session)
     if latest.at is None or then.at is None or then.transaction is None or latest.at < then.at:
         return None
-    if (further and further > then.at) or tables_read(chosen) & DEALS_AND_ASIDE - {Opportunity.__table__}:
+    further = last(session, Reach.PAST if tables <= DEALS else Reach.ANYTHING)
+    if (further and further > then.at) or tables & DEALS_AND_ASIDE - DEALS - NOTES:
         return None
+    found = [_once(session, _deals_changed_after, then, most)]
+    if tables & NOTES:
+        found.append(_once(session, _deals_noted_upon_after, then, most))
+    known = [ids for ids in found if ids is not None]
+    return sorted({*chain(*known)}) if known == found else None
+
+
+def _once(session: Session, find: Callable[[Session, State, int], Ids], then: State, most: int) -> Ids:
+    """In a snapshot it stays the same."""
+    known: dict[Any, Ids] = session.info.setdefault("changed_since", {})
+    key = find, then.transaction, most
+    if key not in known:
+        known[key] = find(session, then, most)
+    return known[key]
+
+
+def _deals_changed_after(session: Session, then: State, most: int) -> Ids:
     state = VERSIONS[Opportunity].c
-    changed = select(state.id).where(state.transaction_id > then.transaction).distinct().limit(most + 1)
-    ids = list(session.scalars(changed))
+    newer = select(state.id).where(state.transaction_id > then.transaction).order_by(state.transaction_id)
+    ids = session.scalars(newer.limit(most + 1)).all()  # some twice: a `DISTINCT` would leave the index
     return ids if len(ids) <= most else None
+
+
+def _deals_noted_upon_after(session: Session, then: State, most: int) -> Ids:
+    """Notes come in the order of their transactions, at their instants; any other one reaches anything."""
+    newest = select(Note.opportunity_id, Note.created_at).order_by(Note.id.desc()).limit(most + 1)
+    ids = [deal_id for deal_id, at in session.execute(newest) if then.at and at > then.at]
+    return [deal_id for deal_id in ids if deal_id is not None] if len(ids) <= most else None
 
 
 def _newest(session: Session) -> State:
@@ -98,15 +131,15 @@ def last(session: Session, reach: Reach) -> datetime | None:
     return max((at for known, at in session.info["last"].items() if known >= reach and at), default=None)
 
 
-def tables_read(chosen: Select[Any]) -> set[Table]:
-    """Every table that the statement looks at."""
-    tables: set[Table] = set()
+def tables_read(chosen: Select[Any]) -> set[TableClause]:
+    """Every table that the statement looks at, those of the search too."""
+    tables: set[TableClause] = set()
     known: set[FromClause] = set()
     sources: list[Any] = [chosen]
     while sources:
         for element in iterate(sources.pop()):
             source = element if isinstance(element, FromClause) else getattr(element, "table", None)
-            if isinstance(source, Table):
+            if isinstance(source, TableClause):
                 tables.add(source)
             elif isinstance(source, FromClause) and source not in known:
                 known.add(source)

@@ -1,21 +1,21 @@
 """Open deals that need a look, and why; those worth most first."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core.analytics.cards import Card, cards_of
-from crm_core.analytics.pipeline import ListTotals, Worth, is_open, together, worths
+from crm_core.analytics.pipeline import GROUPED, ListTotals, Worth, is_open, together, worths
 from crm_core.filters import OpportunityFilter
 from crm_core.kept import kept, plain_rows
+from crm_core.mending import kept_sums
 from crm_core.models import Opportunity
 from crm_core.moment import Moment
-from crm_core.scope import Scope, scope_of
+from crm_core.scope import Scope, Some, scope_of
 
 DAYS_AHEAD = 7
 SHOWN = 8
@@ -57,15 +57,11 @@ def attention(session: Session, where: OpportunityFilter) -> Attention:
     """The open deals of the filter that need a look; a deal may be there for several reasons."""
     scope = scope_of(session, where)
     fields = _fields(scope.moment)
-    needs = {
-        need: and_(*OpportunityFilter(**each).conditions(scope.model, scope.moment))
-        for need, each in fields.items()
-    }
-    totals = _totals(session, scope, needs)
+    totals = _totals(session, where)
     deal = scope.model
     chosen = (
         select(deal.id)
-        .where(deal.is_open, or_(*needs.values()), *scope.conditions)
+        .where(deal.is_open, or_(*_needs(scope).values()), *scope.conditions)
         .order_by(deal.expected_value.desc().nulls_last(), deal.id)
         .limit(SHOWN)
     )
@@ -77,23 +73,33 @@ def attention(session: Session, where: OpportunityFilter) -> Attention:
     )
 
 
-def _totals(
-    session: Session, scope: Scope[Opportunity], needs: Mapping[Need, ColumnElement[bool]]
-) -> dict[Need, ListTotals]:
+def _totals(session: Session, where: OpportunityFilter) -> dict[Need, ListTotals]:
     """What the deals with each need add up to, all counted together."""
-    deal = scope.model
-    flags = (condition.label(need) for need, condition in needs.items())
-    each = (
-        select(deal.stage, deal.probability, deal.expected_value, *flags)
-        .where(is_open(scope), *scope.conditions)  # `needs` are asked once: deals without any count nowhere
-        .subquery()
-        .c
-    )
-    needed = [each[need] for need in needs]
-    rows = kept(session, worths(each).add_columns(*needed).group_by(*needed), plain_rows)
+
+    def question(some: Some[Opportunity] | None) -> Select[*tuple[Any, ...]]:
+        scope = scope_of(session, where, among=some)
+        deal = scope.model
+        flags = (condition.label(need) for need, condition in _needs(scope).items())
+        each = (
+            select(deal.stage, deal.probability, deal.expected_value, *flags)
+            .where(is_open(scope), *scope.conditions)  # needs are asked once: deals without any count nowhere
+            .subquery()
+            .c
+        )
+        return worths(each, *(each[need] for need in Need))
+
+    rows = kept_sums(session, question, plain_rows, groups=len(Need) + len(GROUPED))
     return {
-        need: together(Worth(*row[: -len(needs)]) for row in rows if row[place - len(needs)])
-        for place, need in enumerate(needs)
+        need: together(Worth(*row[len(Need) :]) for row in rows if row[place])
+        for place, need in enumerate(Need)
+    }
+
+
+def _needs(scope: Scope[Opportunity]) -> dict[Need, ColumnElement[bool]]:
+    """SQL: whether a deal needs it."""
+    return {
+        need: and_(*OpportunityFilter(**each).conditions(scope.model, scope.moment))
+        for need, each in _fields(scope.moment).items()
     }
 
 

@@ -2,15 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, Self
 
 from dateutil.relativedelta import relativedelta
-from sqlalchemy import case, func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
 from crm_core import words
@@ -18,9 +19,10 @@ from crm_core.analytics.pipeline import CENT, NOTHING, ListTotals
 from crm_core.columns import LARGEST_AMOUNT
 from crm_core.filters import OpportunityFilter
 from crm_core.kept import kept
+from crm_core.mending import kept_sums
 from crm_core.models import OPEN_STAGES, Opportunity, User
 from crm_core.periods import ONE_DAY
-from crm_core.scope import Scope, scope_of
+from crm_core.scope import Scope, Some, scope_of
 from crm_core.services import settings_service
 
 NONE, OVERDUE, LATER = "none", "overdue", "later"
@@ -56,6 +58,14 @@ class Axis(ABC):
         self.session = session
         self.where = where
         self.scope = scope
+
+    def among(self, some: Some[Opportunity] | None) -> Self:
+        """The same columns with no other deals than those; None for all."""
+        if some is None:
+            return self
+        other = copy(self)
+        other.scope = scope_of(self.session, self.where, among=some)
+        return other
 
     @abstractmethod
     def key(self) -> Any:
@@ -178,16 +188,18 @@ class BySize(Axis):
     @cached_property
     def _sizes(self) -> list[tuple[int, int | None]]:
         """From which amount up to, but not including, which; the last one has no end."""
-        everything = OpportunityFilter(as_of=self.where.as_of)
-        scope = scope_of(self.session, everything)
-        value = scope.model.expected_value
-        step = case(*((value < amount, number) for number, amount in enumerate(ROUND_AMOUNTS)), else_=None)
-        chosen = (
-            select(func.coalesce(step, len(ROUND_AMOUNTS)).label("step"), func.count())
-            .where(scope.model.closed_at.is_(None), value.is_not(None), *scope.conditions)
-            .group_by("step")
-        )
-        begins = [0, *kept(self.session, chosen, _parting_amounts)]
+
+        def question(some: Some[Opportunity] | None) -> Select[*tuple[Any, ...]]:
+            scope = scope_of(self.session, OpportunityFilter(as_of=self.where.as_of), among=some)
+            value = scope.model.expected_value
+            steps = ((value < amount, number) for number, amount in enumerate(ROUND_AMOUNTS))
+            return (
+                select(case(*steps, else_=len(ROUND_AMOUNTS)).label("step"), func.count())
+                .where(scope.model.closed_at.is_(None), value.is_not(None), *scope.conditions)
+                .group_by("step")
+            )
+
+        begins = [0, *kept_sums(self.session, question, _parting_amounts, groups=1)]
         return list(zip(begins, [*begins[1:], None], strict=True))
 
     def _worth(self, begin: int, end: int | None) -> OpportunityFilter:

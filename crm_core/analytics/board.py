@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
 from crm_core.analytics import outcomes, pipeline
@@ -26,10 +26,11 @@ from crm_core.analytics.pipeline import NOTHING, ListTotals, Worth
 from crm_core.errors import InvalidInput
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.kept import kept
+from crm_core.mending import kept_ranks, kept_sums
 from crm_core.models import CLOSED_STAGES, OPEN_STAGES, Opportunity
 from crm_core.periods import Period
 from crm_core.schemas.fields import LARGEST_ID
-from crm_core.scope import Scope, scope_of
+from crm_core.scope import Scope, Some, scope_of
 
 CLOSED = "closed"
 """Key of the column of won and lost deals."""
@@ -182,14 +183,17 @@ def worths_by_key(axis: Axis) -> Mapping[str, Sequence[Worth]]:
         for group in pipeline.groups(axis.session, axis.where, only_open=True):
             by_stage.setdefault(group.stage.value, []).append(group)
         return by_stage
-    key = axis.key()
-    chosen = pipeline.worths(axis.scope.model).add_columns(key).group_by(key)
-    return kept(axis.session, chosen.where(*_open(axis.scope)), _grouped)
+
+    def question(some: Some[Opportunity] | None) -> Select[*tuple[Any, ...]]:
+        among = axis.among(some)
+        return pipeline.worths(among.scope.model, among.key()).where(*_open(among.scope))
+
+    return kept_sums(axis.session, question, _grouped, groups=1 + len(pipeline.GROUPED))
 
 
 def _grouped(rows: Iterable[Any]) -> dict[str, list[Worth]]:
     found: dict[str, list[Worth]] = {}
-    for *worth, key in rows:
+    for key, *worth in rows:
         found.setdefault(key_text(key), []).append(Worth(*worth))
     return found
 
@@ -215,11 +219,18 @@ def _open_ids(
 
 
 def _ranked_ids(axis: Axis, order: CardOrder, most: int) -> Mapping[str, Sequence[int]]:
-    deal, key = axis.scope.model, axis.key()
-    rank = func.row_number().over(partition_by=key, order_by=_order(deal, order, axis.scope.moment.today))
-    ranked = select(deal.id, key.label("key"), rank.label("rank")).where(*_open(axis.scope)).subquery().c
-    chosen = select(ranked.key, ranked.id).where(ranked.rank <= most).order_by(ranked.rank)
-    return kept(axis.session, chosen, _ids_by_key)
+    """At least so many of each column, the first of them first."""
+
+    def question(some: Some[Opportunity] | None, most: int) -> Select[*tuple[Any, ...]]:
+        among = axis.among(some)
+        deal, key = among.scope.model, among.key()
+        rank = func.row_number().over(
+            partition_by=key, order_by=_order(deal, order, among.scope.moment.today)
+        )
+        ranked = select(deal.id, key.label("key"), rank.label("rank")).where(*_open(among.scope)).subquery().c
+        return select(ranked.key, ranked.id).where(ranked.rank <= most).order_by(ranked.rank)
+
+    return kept_ranks(axis.session, question, _ids_by_key, most)
 
 
 def _order(deal: type[Opportunity], order: CardOrder, today: date) -> list[Any]:
@@ -286,7 +297,7 @@ def _closed_ids(session: Session, where: OpportunityFilter, most: int) -> list[i
     deal = scope.model
     chosen = select(deal.id).where(deal.closed_at.is_not(None), *scope.conditions)
     newest_first = chosen.order_by(deal.closed_at.desc(), deal.id.desc())
-    return kept(session, newest_first.limit(most), _ids)
+    return kept(session, newest_first.limit(most), _ids, only_closed=True)
 
 
 def _ids(rows: Iterable[Any]) -> list[int]:

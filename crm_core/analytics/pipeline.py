@@ -12,15 +12,18 @@ from sqlalchemy.orm import Session
 
 from crm_core.columns import total_amount
 from crm_core.filters import EVERYTHING, OpportunityFilter
-from crm_core.kept import kept
+from crm_core.mending import kept_sums
 from crm_core.models import OPEN_STAGES, Opportunity, OpportunityStage
-from crm_core.scope import Scope, scope_of
+from crm_core.scope import Scope, Some, scope_of
 
 if TYPE_CHECKING:
     import pandas as pd  # a quarter of the API's start, which draws nothing; loaded where a frame is made
 
 NOTHING = Decimal("0.00")
 CENT = Decimal("0.01")
+
+GROUPED = ("stage", "probability")
+"""What is added up by: with the probability the weighted value can be made of sums."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,13 @@ def list_totals(
     session: Session, where: OpportunityFilter = EVERYTHING, *, as_of: datetime | None = None
 ) -> ListTotals:
     """Count, Σ value, and Σ value × probability / 100 of the open ones, over the whole filter."""
-    scope = scope_of(session, where, as_of)
-    chosen = (worths if scope.moment.as_of else _live_worth)(scope.model)
-    return together(kept(session, chosen.where(*scope.conditions), _worth_of))
+
+    def question(some: Some[Opportunity] | None) -> Select[*tuple[Any, ...]]:
+        scope = scope_of(session, where, as_of, among=some)
+        chosen = (worths if scope.moment.as_of else _live_worths)(scope.model)
+        return chosen.where(*scope.conditions)
+
+    return together(kept_sums(session, question, _worth_of, groups=len(GROUPED)))
 
 
 def together(found: Iterable[Worth]) -> ListTotals:
@@ -137,13 +144,14 @@ def groups(
     only_open: bool = False,
 ) -> list[Group]:
     """The filter's deals by stage and probability, counted and added up in one statement."""
-    scope = scope_of(session, where, as_of)
-    deal = scope.model
-    chosen = (_grouped if scope.moment.as_of else _live_grouped)(deal, scope.moment.today)
-    chosen = chosen.where(*scope.conditions)
-    if only_open:
-        chosen = chosen.where(is_open(scope))
-    return list(kept(session, chosen, _groups_of))
+
+    def question(some: Some[Opportunity] | None) -> Select[*tuple[Any, ...]]:
+        scope = scope_of(session, where, as_of, among=some)
+        chosen = (_grouped if scope.moment.as_of else _live_grouped)(scope.model, scope.moment.today)
+        chosen = chosen.where(*scope.conditions)
+        return chosen.where(is_open(scope)) if only_open else chosen
+
+    return list(kept_sums(session, question, _groups_of, groups=len(GROUPED)))
 
 
 def is_open(scope: Scope[Opportunity]) -> ColumnElement[bool]:
@@ -152,15 +160,14 @@ def is_open(scope: Scope[Opportunity]) -> ColumnElement[bool]:
     return deal.closed_at.is_(None) if scope.moment.as_of else deal.stage.in_(OPEN_STAGES)
 
 
-def worths(deal: Any) -> Select[*tuple[Any, ...]]:
-    """The columns of `Worth`, for every stage and probability of a model or of a subquery's columns."""
-    return select(
-        deal.stage,
-        deal.probability,
-        func.count(),
-        total_amount(deal.expected_value),
-        count_if(deal.expected_value.is_(None)),
-    ).group_by(deal.stage, deal.probability)
+def worths(deal: Any, *more: Any) -> Select[*tuple[Any, ...]]:
+    """The columns of `Worth`, for every stage and probability of a model or of a subquery's columns.
+
+    With `more` columns to group by, which come first.
+    """
+    groups = (*more, *(getattr(deal, name) for name in GROUPED))
+    figures = func.count(), total_amount(deal.expected_value), count_if(deal.expected_value.is_(None))
+    return select(*groups, *figures).group_by(*groups)
 
 
 def _grouped(deal: type[Opportunity], today: date) -> Select[*tuple[Any, ...]]:
@@ -168,7 +175,7 @@ def _grouped(deal: type[Opportunity], today: date) -> Select[*tuple[Any, ...]]:
     return worths(deal).add_columns(*map(count_if, needing_a_look))
 
 
-_live_worth = lru_cache(maxsize=1)(worths)
+_live_worths = lru_cache(maxsize=10)(worths)
 _live_grouped = lru_cache(maxsize=10)(_grouped)
 """The statements about the live table, the same for everybody and all day."""
 

@@ -6,7 +6,7 @@ sooner in the order that is asked for, record by record, until a page is full.
 
 import json
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     ARRAY,
@@ -48,7 +48,7 @@ def mentions(
     if not wanted:
         return []
     if moment.as_of is None:
-        every = _ids_called(session, where, row, wanted)
+        every = _ids_called(session, where, cast("type[R]", where.model), wanted)
         (found,) = every.limit(MANY + 1).subquery().c
         some = kept(session, select(gathered(found)), _ids)
         if len(some) <= MANY:

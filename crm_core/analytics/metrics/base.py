@@ -1,7 +1,7 @@
 """What is asked of a figure, and what every figure answers: a number, and the records that it counts."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -19,10 +19,11 @@ from crm_core.analytics.rate import Rate
 from crm_core.columns import total_amount
 from crm_core.errors import InvalidInput
 from crm_core.filters import OpportunityFilter
-from crm_core.kept import kept
-from crm_core.models import Opportunity
+from crm_core.kept import kept, plain_rows
+from crm_core.mending import ADDED_UP, kept_sums
+from crm_core.models import VERSIONS, Opportunity
 from crm_core.periods import Period
-from crm_core.scope import Scope, scope_of
+from crm_core.scope import Scope, Some, scope_of
 
 COUNTED = "counted"
 OTHERS = "others"
@@ -133,7 +134,7 @@ class Figure:
 class Question:
     """Of which deals, in which days (None: ever), as known when (None: the filter's instant, or now).
 
-    With `explain` the answer names the records that were counted.
+    With `explain` the answer names the records that were counted; `some` are the only deals to look at.
     """
 
     session: Session
@@ -141,10 +142,11 @@ class Question:
     period: Period | None = None
     as_of: datetime | None = None
     explain: bool = False
+    some: Some[Opportunity] | None = None
 
     @cached_property
     def scope(self) -> Scope[Opportunity]:
-        return scope_of(self.session, self.where, self.as_of)
+        return scope_of(self.session, self.where, self.as_of, among=self.some)
 
     @property
     def at(self) -> datetime:
@@ -191,15 +193,25 @@ class Question:
 
         Numbers and ids come from the same rows, so that they can't disagree.
         """
-        found = rows.subquery().c
-        totals = select(
-            found.kind, func.count(), total_amount(found.amount), count_if(found.amount.is_(None))
-        ).group_by(found.kind)
+        return self._sorted(rows, kept(self.session, _totals(rows), plain_rows))
+
+    def sort_deals(self, rows: Callable[["Question"], Select[Any]]) -> Groups:
+        """`sort` of rows that are each about a deal and its past alone; what was known before is mended."""
+
+        def question(some: Some[Opportunity] | None) -> Select[Any]:
+            return _totals(rows(replace(self, some=some)))
+
+        tables = ADDED_UP | {VERSIONS[Opportunity]}
+        return self._sorted(
+            rows(self), kept_sums(self.session, question, plain_rows, groups=1, looks_at=tables)
+        )
+
+    def _sorted(self, rows: Select[Any], totals: Iterable[tuple[Any, ...]]) -> Groups:
         ids = self._ids(rows) if self.explain else {}
         return Groups(
             {
                 kind: Group(count, value or NOTHING, without_value, ids.get(kind))
-                for kind, count, value, without_value in kept(self.session, totals, _totals_of)
+                for kind, count, value, without_value in totals
             },
             nobody=self.nobody,
         )
@@ -225,9 +237,11 @@ class Question:
         return ids
 
 
-def _totals_of(rows: Iterable[Any]) -> tuple[Any, ...]:
-    """Of each kind the count, the value, and how many have none."""
-    return tuple(map(tuple, rows))
+def _totals(rows: Select[Any]) -> Select[Any]:
+    """SQL: of each kind the count, the value, and how many have none."""
+    found = rows.subquery().c
+    figures = func.count(), total_amount(found.amount), count_if(found.amount.is_(None))
+    return select(found.kind, *figures).group_by(found.kind)
 
 
 def by_kind(groups: Groups, *kinds: str) -> dict[str, Group]:

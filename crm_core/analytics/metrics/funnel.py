@@ -1,6 +1,8 @@
 """How far the deals that were created in a period came."""
 
-from sqlalchemy import String, cast
+from typing import Any
+
+from sqlalchemy import Select, String, cast
 
 from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Question, by_kind, ratio
 from crm_core.analytics.metrics.cohort import cohort_of
@@ -18,17 +20,7 @@ def funnel(asked: Question) -> Figure:
     Those who reached a stage are those who reached the next one, those still pending behind it, and those
     lost there. Won are those who are won now: a deal that was reopened came as far as the last open stage.
     """
-    cohort = cohort_of(asked)
-    deal = cohort.scope.model
-    step_reached = cast(furthest_step(deal, cohort.scope.moment), String)
-    groups = asked.sort(
-        cohort.rows(
-            (deal.is_no_real_loss(), DOES_NOT_COUNT),
-            (deal.is_won, WON.value),
-            (deal.is_open, step_reached + PENDING),
-            others=step_reached + LOST,
-        )
-    )
+    groups = asked.sort_deals(_by_step)
     parts: dict[str, Figure] = {WON: Figure(groups[WON].count, groups[WON], groups[WON], label=WON.label)}
     for step, stage in reversed(list(enumerate(OPEN_STAGES))):
         went_on = next(reversed(parts.values())).counted
@@ -45,3 +37,16 @@ def funnel(asked: Question) -> Figure:
     whole = parts[OPEN_STAGES[0]].counted
     in_order = dict(reversed(parts.items()))
     return Figure(whole.count, whole, whole, by_kind(groups, DOES_NOT_COUNT), parts=in_order)
+
+
+def _by_step(asked: Question) -> Select[Any]:
+    """SQL: the deals created in the period by how far they came, and what became of them."""
+    cohort = cohort_of(asked)
+    deal = cohort.scope.model
+    step_reached = cast(furthest_step(deal, cohort.scope.moment), String)
+    return cohort.rows(
+        (deal.is_no_real_loss(), DOES_NOT_COUNT),
+        (deal.is_won, WON.value),
+        (deal.is_open, step_reached + PENDING),
+        others=step_reached + LOST,
+    )

@@ -1,8 +1,9 @@
 """How often: deals won of those closed or created, leads that became deals, and why deals were lost."""
 
 from dataclasses import replace
+from typing import Any
 
-from sqlalchemy import String, case, cast, select
+from sqlalchemy import Select, String, case, cast, select
 
 from crm_core.analytics.metrics.base import (
     COUNTED,
@@ -96,18 +97,7 @@ def lead_conversion(asked: Question) -> Figure:
 
 def lost_reasons(asked: Question) -> Figure:
     """How many deals were lost in the period, and the share of each reason, by count and by value."""
-    deal = asked.deal
-    groups = asked.sort(
-        select(
-            deal.id,
-            case(
-                (deal.is_no_real_loss(), DOES_NOT_COUNT),
-                (deal.close_reason_id.is_(None), NOT_GIVEN),
-                else_=cast(deal.close_reason_id, String),
-            ).label("kind"),
-            deal.expected_value.label("amount"),
-        ).where(deal.is_lost, asked.closed, *asked.scope.conditions)
-    )
+    groups = asked.sort_deals(_by_reason)
     labels = {
         str(reason.id): reason.label
         for reason in asked.session.scalars(
@@ -124,6 +114,19 @@ def lost_reasons(asked: Question) -> Figure:
         lost,
         by_kind(groups, DOES_NOT_COUNT),
         parts={kind: _share_of_reason(groups[kind], lost, label) for kind, label in labels.items()},
+    )
+
+
+def _by_reason(asked: Question) -> Select[Any]:
+    """SQL: the deals lost in the period by their reason."""
+    deal = asked.deal
+    kind = case(
+        (deal.is_no_real_loss(), DOES_NOT_COUNT),
+        (deal.close_reason_id.is_(None), NOT_GIVEN),
+        else_=cast(deal.close_reason_id, String),
+    )
+    return select(deal.id, kind.label("kind"), deal.expected_value.label("amount")).where(
+        deal.is_lost, asked.closed, *asked.scope.conditions
     )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Select, case, func, select
 from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Group, Question
 from crm_core.filters.base import is_one_of
 from crm_core.gathered import A_DAY, gathered, microseconds, since_epoch
-from crm_core.kept import kept_by_deal
+from crm_core.mending import kept_by_deal
 from crm_core.models import OPEN_STAGES, OpportunityStage
 from crm_core.scope import scope_of
 from crm_core.stays import closed_at_the_end, owner_at_the_end, stays
