@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import BindParameter, FromClause, Select, TableClause, func, select, text
 from sqlalchemy.orm import Session
@@ -17,6 +17,8 @@ from sqlalchemy.sql.visitors import iterate
 
 from crm_core import history
 from crm_core.models import VERSIONS, Lead, Note, Opportunity, Reach, Transaction
+
+T = TypeVar("T")
 
 FURTHER = (Reach.CLOSED, Reach.ANYTHING, Reach.PAST)
 _LOG = Transaction.__table__.c
@@ -80,10 +82,10 @@ def deals_changed_since(
 ) -> list[int] | None:
     """The ids of the deals that were changed since that state, where nothing else was in these tables.
 
-    None otherwise, and where the changes are more than `most`, or the state is later than this snapshot.
+    None otherwise, and where the changes are more than `most`, or the state is none of those that led to this
+    snapshot: it may be a later one, or the database was replaced by a backup.
     """
-    latest = _newest(session)
-    if latest.at is None or then.at is None or then.transaction is None or latest.at < then.at:
+    if _once(session, _find_instant, then, most) != then.at or then.at is None:
         return None
     further = last(session, Reach.PAST if tables <= DEALS else Reach.ANYTHING)
     if (further and further > then.at) or tables & DEALS_AND_ASIDE - DEALS - NOTES:
@@ -95,13 +97,18 @@ def deals_changed_since(
     return sorted({*chain(*known)}) if known == found else None
 
 
-def _once(session: Session, find: Callable[[Session, State, int], Ids], then: State, most: int) -> Ids:
+def _once(session: Session, find: Callable[[Session, State, int], T], then: State, most: int) -> T:
     """In a snapshot it stays the same."""
-    known: dict[Any, Ids] = session.info.setdefault("changed_since", {})
+    known: dict[Any, T] = session.info.setdefault("changed_since", {})
     key = find, then.transaction, most
     if key not in known:
         known[key] = find(session, then, most)
     return known[key]
+
+
+def _find_instant(session: Session, then: State, _most: int) -> datetime | None:
+    """That of the state's transaction, if there is one."""
+    return session.scalar(select(_LOG.at).where(_LOG.id == then.transaction))
 
 
 def _deals_changed_after(session: Session, then: State, most: int) -> Ids:

@@ -1,6 +1,7 @@
 """Whatever is done, by whomever: what is known of before is what counting anew would say."""
 
 import random
+import shutil
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from crm_core import history, mending
+from crm_core import history, mending, migrate
 from crm_core.analytics import board, dashboard, metrics
 from crm_core.analytics.board import CardOrder, GroupBy
 from crm_core.analytics.metrics import MetricName
@@ -317,6 +318,34 @@ def test_totals_follow_a_deal_that_is_called_otherwise(database, many, monkeypat
     with database.write(at=NOW + 2 * A_DAY) as session:
         services.update_opportunity(session, deals[0], OpportunityUpdate(expected_value=Decimal(4)))
     assert total() == 304
+
+
+def test_a_database_that_was_replaced_is_counted_anew(empty_sqlite_url):
+    """The transactions since the backup are others now, under the same numbers."""
+    database = Database(empty_sqlite_url)
+    migrate.upgrade(database)
+
+    def set_value(deal: int, value: int, days: int) -> None:
+        with database.write(at=NOW + days * A_DAY) as session:
+            changes = OpportunityUpdate(expected_value=Decimal(value))
+            services.update_opportunity(session, deal, changes)
+
+    def total() -> Decimal:
+        with database.read() as session:
+            return services.get_opportunities(session).totals.value
+
+    with database.write(at=NOW) as session:
+        one, other = (Make(session).opportunity(expected_value=value).id for value in (1, 20))
+    backup = database.back_up("test")
+    set_value(one, 300, days=1)
+    assert total() == 320
+
+    database.close()
+    shutil.copy(backup, str(database.url.database))
+    set_value(other, 4000, days=2)
+    set_value(other, 5000, days=3)
+    assert total() == 5001
+    database.close()
 
 
 def test_how_far_a_transaction_reaches(database):
