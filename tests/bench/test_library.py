@@ -26,7 +26,11 @@ def test_every_case_is_measured_beside_what_it_takes_by_hand(database, capsys, m
         names = [case.name for case in library.Bench(again).cases()]
     assert [row.name for row in rows] == names == [line.split(" | ")[2] for line in lines]
     assert all(0 < row.p50 <= row.p95 for row in rows)
-    assert [row.name for row in rows if row.by_hand is None] == ["dashboard", "... again"]
+    assert [row.name for row in rows if row.by_hand is None] == [
+        "dashboard",
+        "... again",
+        "dashboard after a move",
+    ]
     assert [row.name for row in rows if row.columns] == [
         "open totals of a past day",
         "funnel",
