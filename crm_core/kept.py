@@ -118,6 +118,7 @@ def counted(session: Session, chosen: Select[*tuple[Any, ...]]) -> Iterable[Any]
 
 
 def known_to(session: Session) -> Kept | None:
+    """The answers of the session's database; none to a session that writes."""
     known: Kept | None = session.info.get("kept")
     return known
 
