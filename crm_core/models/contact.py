@@ -3,10 +3,10 @@
 from typing import TYPE_CHECKING
 
 from sqlalchemy import ForeignKey, Index
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_core.columns import Line, folded
-from crm_core.models.base import Record
+from crm_core.models.base import Record, linked
 
 if TYPE_CHECKING:
     from crm_core.models.company import Company
@@ -23,9 +23,9 @@ class Contact(Record):
     phone: Mapped[str | None] = mapped_column(Line(50))
     job_title: Mapped[str | None] = mapped_column(Line(200))
 
-    owner: Mapped["User | None"] = relationship(lazy="raise")
-    company: Mapped["Company | None"] = relationship(back_populates="contacts", lazy="raise")
-    opportunities: Mapped[list["Opportunity"]] = relationship(back_populates="contact", lazy="raise")
+    owner: Mapped["User | None"] = linked()
+    company: Mapped["Company | None"] = linked(back_populates="contacts")
+    opportunities: Mapped[list["Opportunity"]] = linked(back_populates="contact")
 
 
 Index("ix_contacts_folded_name", folded(Contact.name))

@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_core.columns import Line, Money, folded, stored_enum
-from crm_core.models.base import Record
+from crm_core.models.base import Record, linked
 
 if TYPE_CHECKING:
     from crm_core.models.opportunity import Opportunity
@@ -59,8 +59,8 @@ class Lead(Record):
     )
     conversion: Mapped[dict[str, Any] | None]
 
-    owner: Mapped["User | None"] = relationship(lazy="raise")
-    opportunity: Mapped["Opportunity | None"] = relationship(foreign_keys=[opportunity_id], lazy="raise")
+    owner: Mapped["User | None"] = linked()
+    opportunity: Mapped["Opportunity | None"] = linked(foreign_keys=[opportunity_id])
 
 
 Index("ix_leads_folded_name", folded(Lead.name))

@@ -20,10 +20,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_core.columns import Line, Money, stored_enum
-from crm_core.models.base import Record
+from crm_core.models.base import Record, linked
 from crm_core.models.close_reason import CloseReason, Outcome
 from crm_core.models.note import Note
 
@@ -132,12 +132,12 @@ class Opportunity(Record):
     source: Mapped[str | None] = mapped_column(Line(100), index=True)
     description: Mapped[str | None]
 
-    owner: Mapped["User | None"] = relationship(foreign_keys="Opportunity.owner_id", lazy="raise")
-    credited_owner: Mapped["User | None"] = relationship(foreign_keys=[credited_owner_id], lazy="raise")
-    company: Mapped["Company | None"] = relationship(back_populates="opportunities", lazy="raise")
-    contact: Mapped["Contact | None"] = relationship(back_populates="opportunities", lazy="raise")
-    lead: Mapped["Lead | None"] = relationship(foreign_keys=[lead_id], lazy="raise")
-    close_reason: Mapped[CloseReason | None] = relationship(lazy="raise")
+    owner: Mapped["User | None"] = linked(foreign_keys="Opportunity.owner_id")
+    credited_owner: Mapped["User | None"] = linked(foreign_keys=[credited_owner_id])
+    company: Mapped["Company | None"] = linked(back_populates="opportunities")
+    contact: Mapped["Contact | None"] = linked(back_populates="opportunities")
+    lead: Mapped["Lead | None"] = linked(foreign_keys=[lead_id])
+    close_reason: Mapped[CloseReason | None] = linked()
 
     @hybrid_property
     def is_open(self) -> bool:

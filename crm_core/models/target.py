@@ -4,10 +4,10 @@ from datetime import date
 from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_core.columns import Money, stored_enum
-from crm_core.models.base import Base
+from crm_core.models.base import Base, linked
 from crm_core.models.user import Team, User
 
 
@@ -34,5 +34,5 @@ class Target(Base):
     starts_on: Mapped[date]
     amount: Mapped[Money]
 
-    user: Mapped[User | None] = relationship(lazy="raise")
-    team: Mapped[Team | None] = relationship(lazy="raise")
+    user: Mapped[User | None] = linked()
+    team: Mapped[Team | None] = linked()

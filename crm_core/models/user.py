@@ -3,10 +3,10 @@
 from enum import StrEnum
 
 from sqlalchemy import ForeignKey, Index, func
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_core.columns import Line, stored_enum
-from crm_core.models.base import Base, filled
+from crm_core.models.base import Base, filled, linked
 
 LOCAL_USER_ID = 1
 """Who acts where nobody signs in; the first migration creates this user."""
@@ -34,10 +34,8 @@ class Team(Base):
     name: Mapped[str] = mapped_column(Line(200), unique=True)
     manager_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", use_alter=True), index=True)
 
-    manager: Mapped["User | None"] = relationship(foreign_keys=[manager_id], lazy="raise", post_update=True)
-    members: Mapped[list["User"]] = relationship(
-        back_populates="team", foreign_keys="User.team_id", lazy="raise"
-    )
+    manager: Mapped["User | None"] = linked(foreign_keys=[manager_id])
+    members: Mapped[list["User"]] = linked(back_populates="team", foreign_keys="User.team_id")
 
 
 class User(Base):
@@ -53,7 +51,7 @@ class User(Base):
     team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"), index=True)
     is_active: Mapped[bool] = mapped_column(default=True)
 
-    team: Mapped[Team | None] = relationship(back_populates="members", foreign_keys=[team_id], lazy="raise")
+    team: Mapped[Team | None] = linked(back_populates="members", foreign_keys=[team_id])
 
 
 Index("uq_users_email", func.lower(User.email), unique=True)

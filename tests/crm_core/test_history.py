@@ -111,19 +111,24 @@ def test_a_record_that_others_point_to_is_not_changed_by_it(database):
         company = Make(session).company()
     with database.write(at=NOW + AN_HOUR) as session:
         company = session.get_one(Company, company.id)
-        session.add(Opportunity(name="Solar roof", probability=10, company=company))
+        session.add(Opportunity(name="Solar roof", probability=10, company_id=company.id))
 
     assert written(database, Company) == [(company.id, 1)]
     assert company.version == 1
     assert check.findings(database) == []
 
 
-def test_a_relationship_set_to_another_record_is_a_change(database, deal):
+def test_a_relationship_is_changed_by_its_key_alone(database, deal):
     with database.write(at=NOW) as session:
         company = Make(session).company()
     with database.write(at=NOW + AN_HOUR) as session:
         opportunity = session.get_one(Opportunity, deal, options=[joinedload(Opportunity.company)])
-        opportunity.company = session.get_one(Company, company.id)
+        company = session.get_one(Company, company.id, options=[joinedload(Company.opportunities)])
+        with pytest.raises(TransactionMisuse, match="“company” follows from its key"):
+            opportunity.company = company
+        with pytest.raises(TransactionMisuse, match="“opportunities” follows"):
+            company.opportunities.append(opportunity)
+        opportunity.company_id = company.id
 
     assert written(database, Opportunity) == [(deal, 1), (deal, 2)]
     assert check.findings(database) == []
