@@ -1,6 +1,7 @@
 """Column types that store and refuse the same on SQLite and PostgreSQL, before a driver sees the value."""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from enum import StrEnum
@@ -68,11 +69,6 @@ def amount_of(minor_units: int | str) -> Decimal:
     return Decimal(int(minor_units)).scaleb(-2)
 
 
-def in_utc(stored: datetime) -> datetime:
-    """The instant that a driver gave back: SQLite's has no time zone."""
-    return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored.astimezone(UTC)
-
-
 def storable_text(value: str, limit: int | None = None) -> str:
     """The text itself; refuses what one of the databases or a browser can't carry."""
     if "\x00" in value:
@@ -103,8 +99,17 @@ class UtcDateTime(TypeDecorator[datetime]):
             raise InvalidInput("This instant lies outside of the calendar.") from None
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        return None if value is None else in_utc(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        """One call for each of the many instants of a list, where `process_result_value` would take four."""
+        return _read_from_a_file if dialect.name == "sqlite" else _read_from_a_server
+
+
+def _read_from_a_file(stored: str | None) -> datetime | None:
+    return None if stored is None else datetime.fromisoformat(f"{stored}+00:00")
+
+
+def _read_from_a_server(stored: datetime | None) -> datetime | None:
+    return None if stored is None else stored.astimezone(UTC)
 
 
 class MinorUnits(TypeDecorator[Decimal]):
@@ -116,8 +121,12 @@ class MinorUnits(TypeDecorator[Decimal]):
     def process_bind_param(self, value: Decimal | int | str | None, dialect: Dialect) -> int | None:
         return None if value is None else int(exact_amount(value) * MINOR_UNITS)
 
-    def process_result_value(self, value: int | None, dialect: Dialect) -> Decimal | None:
-        return None if value is None else amount_of(value)
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Decimal | None]:
+        return _read_amount
+
+
+def _read_amount(stored: int | str | None) -> Decimal | None:
+    return None if stored is None else amount_of(stored)
 
 
 class Line(TypeDecorator[str]):
