@@ -14,7 +14,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import StatementError
 from sqlalchemy.orm import Session
 
@@ -31,6 +31,8 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 
 WRITER_LOCK = 4_271_965
 """Key of the advisory lock that a writer holds on PostgreSQL."""
+
+TAKE_WRITER_LOCK = f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"
 
 TAKE_SNAPSHOT = {"sqlite": "SELECT 1 FROM sqlite_master LIMIT 1", "postgresql": "SELECT 1"}
 """A transaction sees what was there at its first read, which must not come after its instant."""
@@ -148,7 +150,7 @@ class Database:
         """Stand in the queue of all processes; SQLite's `BEGIN IMMEDIATE` has done so already."""
         if self.kind == "postgresql":
             with engines.in_plain_words(self.url):
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
+                connection.exec_driver_sql(TAKE_WRITER_LOCK)
 
     @contextlib.contextmanager
     def _transaction(self, kind: str, engine: Engine) -> Iterator[Session]:

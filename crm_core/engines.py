@@ -1,8 +1,10 @@
 """How each kind of database is reached and set up, and what it says in plain words where it can't be."""
 
 import contextlib
+import math
 import os
 import random
+import selectors
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -10,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from crm_core.columns import ADDED_UP_ON_SQLITE, LOWERED_ON_SQLITE, added_up
 from crm_core.errors import DatabaseUnavailable
@@ -40,6 +43,9 @@ SIGNS_OF_FAILURE = (
     "server closed the connection",
 )
 """What the drivers say when a file is damaged, a disk is full, or a server went away."""
+
+LATELY = 30.0
+"""Seconds since its last use in which a connection to a server goes away only with a word from there."""
 
 FIRST_PAUSE, SHORTEST_PAUSE, HALVED_AFTER = 0.01, 0.001, 0.05
 """Seconds between a writer's tries for its turn: at first, at least, and the wait after which it is half."""
@@ -192,12 +198,13 @@ def _embedded_engine(url: Any, pool_size: int, patience: float) -> Engine:
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         reading = connection.get_execution_options().get("crm") == "read"
-        connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reading else 'OFF'}")
+        raw: Any = connection.connection.dbapi_connection
+        raw.execute(f"PRAGMA query_only={'ON' if reading else 'OFF'}")
         if reading:
-            connection.exec_driver_sql("BEGIN")
+            raw.execute("BEGIN")
         else:
             _switch_to_write_ahead_log(connection, patience)
-            _begin_in_turn(connection, patience)
+            _begin_in_turn(raw, patience)
         _refuse_another_file(connection, url.database)
 
     return engine
@@ -223,7 +230,13 @@ def _lower(value: str | None) -> str | None:
 
 
 def _switch_to_write_ahead_log(connection: Connection, patience: float) -> None:
-    """Done once for a file; the switch needs an exclusive lock and does not heed the busy timeout."""
+    """Done once for a file, which stays so as long as anybody has it open.
+
+    The switch needs an exclusive lock and does not heed the busy timeout.
+    """
+    known = connection.connection.info
+    if "write_ahead_log" in known:
+        return
     deadline = time.monotonic() + patience
     while connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
         try:
@@ -232,14 +245,14 @@ def _switch_to_write_ahead_log(connection: Connection, patience: float) -> None:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(random.uniform(0.005, 0.05))  # noqa: S311
+    known["write_ahead_log"] = True
 
 
-def _begin_in_turn(connection: Connection, patience: float) -> None:
+def _begin_in_turn(raw: Any, patience: float) -> None:
     """Take the write lock once other processes let go of it; whoever has waited longest tries most often.
 
     SQLite's own busy timeout tries ever more rarely instead, and newcomers overtake again and again.
     """
-    raw: Any = connection.connection.dbapi_connection
     asked_at = time.monotonic()
     raw.execute("PRAGMA busy_timeout=0")
     try:
@@ -263,13 +276,12 @@ def _begins(raw: Any, *, is_last_try: bool) -> bool:
 
 def _server_engine(url: Any, pool_size: int, patience: float) -> Engine:
     settings = (*SERVER_SETTINGS, f"lock_timeout={int(patience * 1000)}")
-    return create_engine(
+    engine = create_engine(
         url,
         hide_parameters=True,
         pool_size=pool_size,
         max_overflow=pool_size,
         pool_timeout=patience,
-        pool_pre_ping=True,
         pool_recycle=1800,
         connect_args={
             "connect_timeout": 5,
@@ -277,3 +289,27 @@ def _server_engine(url: Any, pool_size: int, patience: float) -> Engine:
             "options": " ".join(f"-c {setting}" for setting in settings),
         },
     )
+
+    @event.listens_for(engine, "checkin")
+    def remember(_raw: Any, record: ConnectionPoolEntry) -> None:
+        record.info["used_at"] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def look_whether_it_is_there(raw: Any, record: ConnectionPoolEntry, _lent: Any) -> None:
+        """As `pool_pre_ping` does each time, which takes longer than most questions."""
+        idle = time.monotonic() - record.info.get("used_at", -math.inf)
+        if idle < LATELY and not _has_heard(raw):
+            return
+        try:
+            engine.dialect.do_ping(raw)
+        except engine.dialect.loaded_dbapi.Error as error:
+            raise InvalidatePoolError from error  # whoever asked gets another one
+
+    return engine
+
+
+def _has_heard(raw: Any) -> bool:
+    """Whether the server said anything since the last answer, as when it goes away."""
+    with selectors.DefaultSelector() as ear:
+        ear.register(raw, selectors.EVENT_READ)
+        return bool(ear.select(timeout=0))

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from streamlit.runtime.scriptrunner_utils.exceptions import RerunException, StopException
 from streamlit.runtime.scriptrunner_utils.script_requests import RerunData
 
-from crm_core import check
+from crm_core import check, engines
 from crm_core.bulk import insert_rows
 from crm_core.columns import total_amount
 from crm_core.config import PROJECT
@@ -227,6 +227,20 @@ def test_a_server_that_hangs_up_is_said_in_one_sentence_and_called_again(postgre
 
         with database.read() as session:
             assert session.scalars(select(Team.name).order_by(Team.id)).all() == ["East", "South"]
+
+
+@pytest.mark.parametrize("way_in", ["read", "write"])
+@pytest.mark.parametrize("lately", [0, engines.LATELY])
+def test_a_server_that_hung_up_while_nobody_asked_is_called_again(postgres_url, monkeypatch, lately, way_in):
+    monkeypatch.setattr(engines, "LATELY", lately)
+    with closing(Database(postgres_url)) as database:
+        for _ in range(2):
+            with database.read():
+                in_a_thread(lambda: with_nothing_done(database, "read"))  # two connections at once
+            hang_up(database)
+
+            with getattr(database, way_in)() as session:
+                ask(session)
 
 
 def test_waiting_for_a_turn_leaves_the_patience_for_everything_else(sqlite_url):
