@@ -53,6 +53,7 @@ class Door:
     may_write: bool
     idempotency_key: str | None
     fingerprint: str
+    """Of a request with an idempotency key."""
 
     def read(self) -> AbstractContextManager[Session]:
         """A snapshot of what the caller may see."""
@@ -102,7 +103,6 @@ async def fingerprint(request: Request) -> str:
 
 async def door(
     request: Request,
-    same_as: Annotated[str, Depends(fingerprint)],
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     idempotency_key: Annotated[
         str | None,
@@ -118,6 +118,7 @@ async def door(
     """Let in who has a token, and on an installation without sign-in the local user."""
     opened = database(config.current().database_url)
     key = idempotency_key if request.method == "POST" else None
+    same_as = "" if key is None else await fingerprint(request)
     if credentials is not None:
         token = await run_in_threadpool(token_service.use_token, opened, credentials.credentials)
         return Door(opened, token.user_id, token.scope is TokenScope.WRITE, key, same_as)

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 from sqlalchemy import (
     BindParameter,
+    FromClause,
     Insert,
     Table,
     TextClause,
@@ -53,8 +54,6 @@ IDS_PER_STATEMENT = 500
 THEN = "_then"
 PAST_IS_SEEN_TO = {"past": "is seen to"}
 """Execution options of a statement that leaves no trace, but whose caller sees to the past."""
-_PAST_IS_KEPT = {"past": "is kept"}
-"""Those of the statements that keep it, here."""
 
 AS_OF = "as_of"
 _LOG = Transaction.__table__.c
@@ -94,8 +93,8 @@ def instant_asked(at: datetime) -> BindParameter[datetime]:
 
 def refuse_whole_records_of_the_past(state: ORMExecuteState) -> None:
     """A session holds one state of a record: asked for a past one, it would hand out the one it has."""
-    for chosen in getattr(state.statement, "column_descriptions", ()):
-        if chosen.get("aliased") and chosen["expr"] is chosen["entity"] and _is_past(chosen["entity"]):
+    for chosen in getattr(state.statement, "_raw_columns", ()):
+        if isinstance(chosen, FromClause) and str(getattr(chosen, "name", "")).endswith(THEN):
             raise HistoryBypassed("Select the columns of a past state, not the whole record.")
 
 
@@ -138,6 +137,14 @@ def is_snapshot(session: Session) -> bool:
 def transaction_of(session: Session) -> Transaction:
     """The session's own transaction, logged at the latest when this is called."""
     return _log_of(session).enter()
+
+
+def log_as(session: Session, transaction_id: int) -> None:
+    """Log the session's own transaction under that id: those before it belong to what it says of the past."""
+    transaction = _log_of(session).transaction
+    transaction.id, transaction.at = transaction_id, session.info["at"]
+    session.add(transaction)
+    session.flush()
 
 
 def transaction_of_changes(session: Session) -> Transaction | None:
@@ -207,10 +214,15 @@ class _Log:
     def enter(self) -> Transaction:
         """Log the transaction, once."""
         if self.transaction.id is None:
-            self.transaction.at = self.session.info["at"]
-            self.session.add(self.transaction)
+            self._begin()
             self.session.flush()
         return self.transaction
+
+    def _begin(self) -> None:
+        """Log the transaction with what is flushed next."""
+        if self.transaction.id is None:
+            self.transaction.at = self.session.info["at"]
+            self.session.add(self.transaction)
 
     def reaches(self, reach: Reach) -> None:
         """Note how far the transaction reaches, at the least."""
@@ -220,9 +232,11 @@ class _Log:
         """Count a record's change and note its instant: once in a transaction, whatever is flushed."""
         session = self.session
         at = session.info["at"]
-        others = [row for row in session.new if row is not self.transaction]
-        others += [*session.deleted, *filter(session.is_modified, session.dirty)]
-        self.is_worth_a_line |= bool(others)
+        modified = list(filter(session.is_modified, session.dirty))
+        others = [row for row in (*session.new, *session.deleted, *modified) if row is not self.transaction]
+        if others:
+            self.is_worth_a_line = True
+            self._begin()
         if any(not isinstance(row, Record) and not self._is_aside(row) for row in others):
             self.reaches(Reach.ANYTHING)
         for record in session.deleted:
@@ -234,8 +248,8 @@ class _Log:
                 record.created_at = record.created_at or at
                 record.updated_at = at
                 self._follow(record, None)
-        for record in session.dirty:
-            if isinstance(record, Record) and session.is_modified(record):
+        for record in modified:
+            if isinstance(record, Record):
                 before = _before_this_flush(record)
                 if record.updated_at != at:
                     record.version += 1
@@ -263,13 +277,10 @@ class _Log:
             return
         self.is_worth_a_line = True
         table = getattr(state.statement, "table", None)
-        options = state.execution_options.items()
         if table is None or table.name not in KEPT:
             self.reaches(Reach.OPEN if table in ASIDE - {Note.__table__} else Reach.ANYTHING)
             return
-        if _PAST_IS_KEPT.items() <= options:
-            return
-        if not PAST_IS_SEEN_TO.items() <= options:
+        if not PAST_IS_SEEN_TO.items() <= state.execution_options.items():
             raise HistoryBypassed(
                 f"A bulk statement on {table} leaves no history: change the records through the session."
             )
@@ -290,11 +301,12 @@ class _Log:
         self.before.clear()
 
     def _carry_out(self, statement: Insert | Update, records: Sequence[Record]) -> None:
+        """Past the session, which would refuse it."""
         ids = sorted(record.id for record in records)
         for start in range(0, len(ids), IDS_PER_STATEMENT):
             some = ids[start : start + IDS_PER_STATEMENT]
             known = {"ids": some, "at": self.session.info["at"], "by": self.transaction.id}
-            self.session.execute(statement, known, execution_options=_PAST_IS_KEPT)
+            self.session.connection().execute(statement, known)
 
 
 @cache
@@ -356,10 +368,6 @@ def _before_this_flush(record: Record) -> dict[str, Any]:
     """The record's columns as they are in the database."""
     state = inspect(record)
     return {**state.dict, **state.committed_state}
-
-
-def _is_past(entity: Any) -> bool:
-    return str(getattr(inspect(entity).selectable, "name", "")).endswith(THEN)
 
 
 def _refuse_what_leaves_no_trace(state: ORMExecuteState) -> None:

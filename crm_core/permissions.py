@@ -18,8 +18,9 @@ from crm_core.schemas.fields import LARGEST_ID
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
 
-ACTOR = select(User.id, User.name, User.role, User.team_id, User.is_active).where(
-    User.id == bindparam("actor_id", type_=Integer)
+_USERS = User.__table__.c
+ACTOR = select(_USERS.id, _USERS.name, _USERS.role, _USERS.team_id, _USERS.is_active).where(
+    _USERS.id == bindparam("actor_id", type_=Integer)
 )
 """What is asked of whoever acts, in every transaction."""
 

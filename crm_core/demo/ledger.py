@@ -27,6 +27,8 @@ class Ledger:
         self._instants, self._numbers = _in_order(np.frombuffer(instants, dtype=np.int64))
         self._first_id = first_id
         self._settled = 0
+        self.next_id = first_id + len(instants)
+        """The first number after those of all actions."""
 
     def settle(self, actions: list[Action]) -> None:
         """Number the next chapter's actions."""

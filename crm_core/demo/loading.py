@@ -112,6 +112,7 @@ def fill(
     with _without_search_for_cycles(), database.write(at=at, note=workspace_service.DEMO) as session:
         if history.next_id(session, Transaction) != first_action_id:
             raise ChangedMeanwhile
+        history.log_as(session, ledger.next_id)
         settings_service.get_settings(session).has_demo_data = True
         team_ids = teams.write(session, staff)
         insert_rows(session, Target.__table__, quotas.targets(won, staff, team_ids, workdays))

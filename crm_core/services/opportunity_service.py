@@ -446,8 +446,9 @@ def _move(
     if probability is not None:
         _require_percent(probability)
         opportunity.probability = probability
-    elif to is not opportunity.stage and settings_service.get_settings(session).probability_follows_stage:
-        opportunity.probability = settings_service.default_probability(session, to)
+    elif to is not opportunity.stage:
+        follows = settings_service.probability_after_move(session, to)
+        opportunity.probability = opportunity.probability if follows is None else follows
     opportunity.stage = to
 
 

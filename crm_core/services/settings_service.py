@@ -1,6 +1,6 @@
 """What the workspace decided: currency, calendar, stages, reasons to close."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -25,6 +25,16 @@ from crm_core.schemas.settings import (
 CHANGE = "change the settings"
 
 CALENDAR = select(Settings.time_zone, Settings.fiscal_year_start_month)
+
+_STAGE = StageSettings.__table__.c
+PROBABILITIES = select(
+    _STAGE.stage,
+    _STAGE.default_probability,
+    select(Settings.__table__.c.probability_follows_stage).scalar_subquery(),
+)
+"""What a transaction that moves deals asks once."""
+
+_KNOWN = "probabilities"
 
 
 @dataclass(frozen=True)
@@ -84,7 +94,7 @@ def update_settings(session: Session, changes: SettingsUpdate) -> Settings:
     """
     permissions.require_admin(session, CHANGE)
     settings = get_settings(session)
-    _apply(settings, _answers(settings, changes))
+    _apply(session, settings, _answers(settings, changes))
     return settings
 
 
@@ -115,7 +125,13 @@ def get_stage_settings(session: Session, stage: OpportunityStage) -> StageSettin
 
 def default_probability(session: Session, stage: OpportunityStage) -> int:
     """The probability, in percent, that a deal gets when it enters the stage."""
-    return get_stage_settings(session, stage).default_probability
+    return _probabilities(session)[stage][0]
+
+
+def probability_after_move(session: Session, to: OpportunityStage) -> int | None:
+    """The probability, in percent, that a deal gets when it moves to the stage; None: it keeps its own."""
+    default, follows = _probabilities(session)[to]
+    return default if follows else None
 
 
 def update_stage_settings(
@@ -132,7 +148,7 @@ def update_stage_settings(
         raise ClosedStageIsFixed(stage)
     if answers.get("can_be_won") is False and not _can_be_won_elsewhere(session, stage):
         raise NothingCouldBeWon(stage)
-    _apply(settings, answers)
+    _apply(session, settings, answers)
     return settings
 
 
@@ -179,8 +195,17 @@ def update_close_reason(session: Session, reason_id: int, changes: CloseReasonUp
         _require_new_label(session, reason.outcome, answers["label"], but=reason.id)
     if answers.get("is_active") is False and get_close_reasons(session, Outcome.LOST) == [reason]:
         raise NothingCouldBeLost(reason)
-    _apply(reason, answers)
+    _apply(session, reason, answers)
     return reason
+
+
+def _probabilities(session: Session) -> Mapping[OpportunityStage, tuple[int, bool]]:
+    """Of each stage, and whether a deal that moves follows it; what the session changes itself counts."""
+    permissions.actor_of(session)
+    if _KNOWN not in session.info:
+        session.info[_KNOWN] = {stage: found for stage, *found in session.execute(PROBABILITIES)}
+    known: Mapping[OpportunityStage, tuple[int, bool]] = session.info[_KNOWN]
+    return known
 
 
 def _calendar_of(rows: Iterable[Any]) -> Calendar:
@@ -209,6 +234,7 @@ def _answers(row: Base, changes: Schema) -> dict[str, Any]:
     return {field: value for field, value in changes.model_dump().items() if value != getattr(row, field)}
 
 
-def _apply(row: Base, answers: dict[str, Any]) -> None:
+def _apply(session: Session, row: Base, answers: dict[str, Any]) -> None:
     for field, value in answers.items():
         setattr(row, field, value)
+    session.info.pop(_KNOWN, None)

@@ -382,6 +382,10 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         Right.ANYBODY,
         lambda s, w: settings_service.default_probability(s, S.PROPOSAL),
     ),
+    settings_service.probability_after_move: (
+        Right.ANYBODY,
+        lambda s, w: settings_service.probability_after_move(s, S.PROPOSAL),
+    ),
     settings_service.get_close_reasons: (
         Right.ANYBODY,
         lambda s, w: settings_service.get_close_reasons(s, Outcome.LOST),

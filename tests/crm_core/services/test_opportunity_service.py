@@ -209,6 +209,18 @@ def test_a_changed_default_touches_no_deal_and_holds_from_then_on(database, stag
         assert reopen_opportunity(session, deals[-1], to=stage).probability == 64
 
 
+def test_what_a_transaction_decides_holds_for_the_moves_after_it(session, make):
+    first, second, third = (make.opportunity(probability=10) for _ in range(3))
+
+    move_opportunity(session, first.id, to=S.PROPOSAL)
+    settings_service.update_stage_settings(session, S.PROPOSAL, StageSettingsUpdate(default_probability=64))
+    move_opportunity(session, second.id, to=S.PROPOSAL)
+    settings_service.update_settings(session, SettingsUpdate(probability_follows_stage=False))
+    move_opportunity(session, third.id, to=S.PROPOSAL)
+
+    assert [deal.probability for deal in (first, second, third)] == [50, 64, 10]
+
+
 def test_a_changed_switch_touches_no_deal(database):
     with database.write(at=NOW) as session:
         deal = Make(session).opportunity(probability=42).id
