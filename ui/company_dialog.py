@@ -18,7 +18,8 @@ from ui.data import actor, load, workspace
 from ui.drawer import choices, form, merge_form, notes, related, timeline
 from ui.drawer.form import Form
 from ui.drawer.merge_form import Merging
-from ui.listing.filter_bar import company_label, exact_link
+from ui.listing.addressed import exact_link
+from ui.listing.filter_bar import company_label
 
 KIND = "company"
 ENTRIES = 50

@@ -13,7 +13,7 @@ from crm_core.services import opportunity_service, settings_service, team_servic
 from ui import words
 from ui.data import load, workspace
 from ui.drawer import choices
-from ui.listing import filter_bar
+from ui.listing import addressed, filter_bar
 from ui.listing.filter_bar import FilterBar
 
 GOING = "going to deals"
@@ -96,12 +96,12 @@ def show(bar: FilterBar, *, past: bool = False) -> OpportunityFilter:
 
 def link(where: OpportunityFilter, label: str, *, icon: str | None = None) -> None:
     """A link to the list of exactly these deals; the label is Markdown."""
-    filter_bar.exact_link(LIST, label, PREFIX, address(where), icon=icon)
+    addressed.exact_link(LIST, label, PREFIX, address(where), icon=icon)
 
 
 def go(where: OpportunityFilter) -> NoReturn:
     """Go to the list of exactly these deals."""
-    filter_bar.go_exactly(LIST, PREFIX, address(where))
+    addressed.go_exactly(LIST, PREFIX, address(where))
 
 
 def go_later(where: OpportunityFilter) -> None:

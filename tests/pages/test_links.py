@@ -26,7 +26,8 @@ def addressed(where: OpportunityFilter) -> AppTest:
 
         from crm_core.filters import OpportunityFilter
         from ui import opportunity_filters
-        from ui.listing.filter_bar import EXACTLY, FilterBar
+        from ui.listing.addressed import EXACTLY
+        from ui.listing.filter_bar import FilterBar
 
         where = OpportunityFilter.model_validate_json(told)
         for name, value in opportunity_filters.address(where).items():

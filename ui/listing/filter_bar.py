@@ -1,26 +1,25 @@
-"""Filter bars. What they are set to lives in the URL, so a view can be shared and gone back to."""
+"""Filter bars: every kind of field that a screen narrows its list by."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Literal, TypeVar
 
 import streamlit as st
 
 from crm_core.columns import LARGEST_AMOUNT, exact_amount
-from crm_core.filters import CompanyFilter, RecordFilter
+from crm_core.filters import CompanyFilter
 from crm_core.periods import ONE_DAY, Days, Period, PeriodChoice
 from crm_core.schemas.fields import LARGEST_ID
 from crm_core.services import company_service, user_service
 from crm_core.sorting import Sort
 from ui import words
 from ui.data import actor, load, today, workspace
+from ui.listing.addressed import NOBODY, Addressed, Chip
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Sort)
-F = TypeVar("F", bound=RecordFilter[Any])
 
 FIELD_WIDTH = 171
 """Two fit side by side on a phone."""
@@ -30,57 +29,11 @@ COMPANIES_OFFERED = 50
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
 
-EXACTLY = "exactly"
-"""A link that names a bar by this means what it says and nothing that was set before."""
-
 OWN_DAYS = "Days of your own"
 
-NOBODY = frozenset({LARGEST_ID})
-"""An id that no record has: contradictory filters match nothing."""
 
-
-@dataclass(frozen=True)
-class Chip:
-    """Something that is set: what it says, and what its field holds without it.
-
-    One that is not `known` is of an address, or a saved view, whose value there is no longer.
-    """
-
-    text: str
-    key: str
-    without: Any
-    known: bool = True
-
-
-class FilterBar:
-    """The filters of one screen, drawn where they are asked for; knows what is set, to tell and to clear it.
-
-    Every field is bound to the query parameter `prefix_name`, as this module reads it again.
-    """
-
-    def __init__(self, prefix: str) -> None:
-        self.prefix = prefix
-        self._chips: list[Chip] = []
-        self._readers: dict[str, Callable[[list[str]], Any]] = {}
-        self._first: Mapping[str, list[str]] = {}
-        self._checked: set[str] = set()
-        self.is_exact = st.query_params.get(EXACTLY) == prefix
-        if self.is_exact:
-            del st.query_params[EXACTLY]
-            self._first = {key: st.query_params.get_all(key) for key in st.query_params}
-
-    @property
-    def is_known(self) -> bool:
-        """Whether everything that the address asks for is understood; otherwise nothing matches."""
-        return all(chip.known for chip in self._chips)
-
-    def understood(self, where: F) -> F:
-        """The filter itself; one that matches nothing where the address asks for what is not known."""
-        return where if self.is_known else where.model_copy(update={"owners": NOBODY})
-
-    def begin_with(self, query: Mapping[str, list[str]]) -> None:
-        """Let the fields, which are yet to be drawn, be as the query says."""
-        self._first = query
+class FilterBar(Addressed):
+    """The filters of one screen, drawn where they are asked for."""
 
     def search(self, placeholder: str) -> str:
         """Words to look for in names, answered while typing."""
@@ -246,80 +199,6 @@ class FilterBar:
         )
         return by_label[chosen]
 
-    def choose(self, name: str, label: str) -> None:
-        """Set a field that has one value; for a callback."""
-        st.session_state[f"{self.prefix}_{name}"] = label
-
-    def show_chips(self) -> None:
-        """Everything that is set, each to be taken away by a click, and a button that clears it all."""
-        if not self._chips:
-            return
-        with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
-            for chip in self._chips:
-                st.button(
-                    words.literal(chip.text, limit=60),
-                    key=f"{self.prefix} chip {chip.key} {chip.text}",
-                    icon=":material/close:",
-                    icon_position="right",
-                    help="Take this filter away",
-                    on_click=_set if chip.known else _forget_unknown,
-                    args=(chip.key, chip.without) if chip.known else (chip.key,),
-                )
-            st.button(
-                "Clear all",
-                key=f"{self.prefix} clear",
-                type="tertiary",
-                icon=":material/filter_alt_off:",
-                on_click=self.clear,
-            )
-
-    def clear(self) -> None:
-        """Let every field be as it is at first; for a callback."""
-        self.set({})
-
-    def query(self) -> dict[str, list[str]]:
-        """What the address says about these filters and the order."""
-        return {key: st.query_params.get_all(key) for key in self._readers if key in st.query_params}
-
-    def set(self, query: Mapping[str, list[str]]) -> None:
-        """Let the fields be as the query says, and the others as at first; for a callback."""
-        for key, read in self._readers.items():
-            told = list(query.get(key, []))
-            st.session_state[key] = read(told)
-            _forget_unknown(key)
-            if key.removeprefix(f"{self.prefix}_") in self._checked:
-                self._note_unknown(key, told, read)
-
-    def _key(self, name: str, read: Callable[[list[str]], Any], label: str = "") -> str:
-        """The key of a field that `read` fills from what the address says.
-
-        With a label, what it can't read stays as a chip that matches nothing: a filter that nobody
-        understands must not let everything through.
-        """
-        key = f"{self.prefix}_{name}"
-        self._readers[key] = read
-        if key in self._first or self.is_exact:
-            st.session_state[key] = read(list(self._first.get(key, [])))
-            _forget_unknown(key)
-        if label:
-            self._checked.add(name)
-            told = list(self._first.get(key, st.query_params.get_all(key)))
-            self._note_unknown(key, told, read)
-            for text in st.session_state.get(_unknown(key), []):
-                said = f"{label}: {words.one_line(text, limit=40)} is not known"
-                self._chips.append(Chip(said, key, None, known=False))
-        return key
-
-    def _note_unknown(self, key: str, told: list[str], read: Callable[[list[str]], Any]) -> None:
-        unknown = [each for each in told if read([each]) in (None, [], "")]
-        if unknown:
-            st.session_state[_unknown(key)] = unknown
-
-    def _chip_each(self, key: str, chosen: Sequence[str], pattern: str) -> None:
-        for each in chosen:
-            rest = [other for other in chosen if other != each]
-            self._chips.append(Chip(pattern.format(words.one_line(each, limit=40)), key, rest))
-
     def _amount(self, name: str, label: str, sign: str) -> Decimal | None:
         """In the address it is a plain number, which means the same in every locale."""
         key = self._key(name, _amount_told, label)
@@ -357,22 +236,6 @@ class FilterBar:
         return chosen
 
 
-def exact_link(
-    page: str, label: str, prefix: str, query: Mapping[str, str | list[str]], *, icon: str | None = None
-) -> None:
-    """A link to a screen whose filter bar is set to the query, whatever it was set to before."""
-    st.page_link(page, label=label, icon=icon, query_params=_exactly(prefix, query))
-
-
-def go_exactly(page: str, prefix: str, query: Mapping[str, str | list[str]]) -> NoReturn:
-    """Go to such a screen."""
-    st.switch_page(page, query_params=_exactly(prefix, query))
-
-
-def _exactly(prefix: str, query: Mapping[str, str | list[str]]) -> dict[str, str | list[str]]:
-    return {**{f"{prefix}_{name}": value for name, value in query.items()}, EXACTLY: prefix}
-
-
 def company_label(company_id: int, name: str) -> str:
     """How the address names a company; the number is what counts."""
     return f"{words.one_line(name)} #{company_id}"
@@ -385,18 +248,6 @@ def owner_labels() -> dict[str, int]:
         name = words.one_line(person.name)
         labels[f"{name} ({person.id})" if name in labels else name] = person.id
     return dict(sorted(labels.items(), key=lambda label: label[0].lower()))
-
-
-def _set(key: str, value: Any) -> None:
-    st.session_state[key] = value
-
-
-def _unknown(key: str) -> str:
-    return f"{key} unknown"
-
-
-def _forget_unknown(key: str) -> None:
-    st.session_state.pop(_unknown(key), None)
 
 
 def _storable(text: str) -> str:
