@@ -53,7 +53,6 @@ class Door:
     may_write: bool
     idempotency_key: str | None
     fingerprint: str
-    """Of a request with an idempotency key."""
 
     def read(self) -> AbstractContextManager[Session]:
         """A snapshot of what the caller may see."""
@@ -118,7 +117,7 @@ async def door(
     """Let in who has a token, and on an installation without sign-in the local user."""
     opened = database(config.current().database_url)
     key = idempotency_key if request.method == "POST" else None
-    same_as = "" if key is None else await fingerprint(request)
+    same_as = await fingerprint(request)  # reads the whole body, so one too large is refused everywhere
     if credentials is not None:
         token = await run_in_threadpool(token_service.use_token, opened, credentials.credentials)
         return Door(opened, token.user_id, token.scope is TokenScope.WRITE, key, same_as)
