@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import permissions, search
 from crm_core.errors import RuleBroken
-from crm_core.history import PAST_IS_SEEN_TO
+from crm_core.history import PAST_IS_SEEN_TO, transaction_of
 from crm_core.models import (
     LOCAL_USER_ID,
     Base,
@@ -52,13 +52,14 @@ def start_empty(session: Session, *, with_own_deals: bool = False) -> None:
     if not settings.has_demo_data or (count_own_deals(session) and not with_own_deals):
         raise WorkspaceIsInUse
     settings.has_demo_data = False
-    session.flush()  # before the rows below go, in statements of their own
+    own = transaction_of(session)  # written before the rows below go, in statements of their own
     forget = {**PAST_IS_SEEN_TO, "synchronize_session": False}
     _untie_circles(session, forget)
     settings_tables = {model.__table__ for model in SETTINGS}
     for table in reversed(Base.metadata.sorted_tables):
         if table not in settings_tables and table is not User.__table__:
-            session.execute(delete(table), execution_options=forget)
+            others = [table.c.id != own.id] if table is Transaction.__table__ else []
+            session.execute(delete(table).where(*others), execution_options=forget)
     search.forget(session)
     staying = {LOCAL_USER_ID, permissions.actor_of(session).id} - {None}
     session.execute(delete(User).where(User.id.not_in(staying)), execution_options=forget)
