@@ -258,9 +258,11 @@ def require_references(session: Session, answers: Mapping[str, Any]) -> None:
 
 
 def in_batches(session: Session, model: type[R], ids: Iterable[int]) -> Iterable[R]:
-    """Those of the records that exist, deleted ones too, whoever may read them; so many by each statement."""
+    """Those of the records that exist, by their ids, deleted ones too, whoever may read them.
+
+    So many are read by each statement.
+    """
     wanted: Sequence[int] = sorted({key for key in ids if 0 < key <= LARGEST_ID})
     for start in range(0, len(wanted), IDS_PER_STATEMENT):
-        yield from session.scalars(
-            select(model).where(model.id.in_(wanted[start : start + IDS_PER_STATEMENT]))
-        )
+        some = wanted[start : start + IDS_PER_STATEMENT]
+        yield from session.scalars(select(model).where(model.id.in_(some)).order_by(model.id))
