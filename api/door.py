@@ -117,7 +117,7 @@ async def door(
     """Let in who has a token, and on an installation without sign-in the local user."""
     opened = database(config.current().database_url)
     key = idempotency_key if request.method == "POST" else None
-    same_as = await fingerprint(request)  # reads the whole body, so one too large is refused everywhere
+    same_as = await fingerprint(request)  # reads the whole body: one too large is refused
     if credentials is not None:
         token = await run_in_threadpool(token_service.use_token, opened, credentials.credentials)
         return Door(opened, token.user_id, token.scope is TokenScope.WRITE, key, same_as)

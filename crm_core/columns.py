@@ -109,7 +109,9 @@ def _read_from_a_file(stored: str | None) -> datetime | None:
 
 
 def _read_from_a_server(stored: datetime | None) -> datetime | None:
-    return None if stored is None else stored.astimezone(UTC)
+    if stored is None or stored.tzinfo is None:  # which no column of ours has
+        return stored and stored.replace(tzinfo=UTC)
+    return stored.astimezone(UTC)
 
 
 class MinorUnits(TypeDecorator[Decimal]):

@@ -45,7 +45,7 @@ SIGNS_OF_FAILURE = (
 """What the drivers say when a file is damaged, a disk is full, or a server went away."""
 
 LATELY = 30.0
-"""Seconds since its last use in which a connection to a server goes away only with a word from there."""
+"""Seconds since its last use in which a connection to a server hardly ever goes away without a word."""
 
 FIRST_PAUSE, SHORTEST_PAUSE, HALVED_AFTER = 0.01, 0.001, 0.05
 """Seconds between a writer's tries for its turn: at first, at least, and the wait after which it is half."""
@@ -230,7 +230,7 @@ def _lower(value: str | None) -> str | None:
 
 
 def _switch_to_write_ahead_log(connection: Connection, patience: float) -> None:
-    """Done once for a file, which stays so as long as anybody has it open.
+    """Looked after once for a connection: a file stays so as long as anybody has it open.
 
     The switch needs an exclusive lock and does not heed the busy timeout.
     """
@@ -292,16 +292,15 @@ def _server_engine(url: Any, pool_size: int, patience: float) -> Engine:
 
     @event.listens_for(engine, "checkin")
     def remember(_raw: Any, record: ConnectionPoolEntry) -> None:
-        record.info["used_at"] = time.monotonic()
+        record.info["used_at"] = time.time()
 
     @event.listens_for(engine, "checkout")
     def look_whether_it_is_there(raw: Any, record: ConnectionPoolEntry, _lent: Any) -> None:
         """As `pool_pre_ping` does each time, which takes longer than most questions."""
-        idle = time.monotonic() - record.info.get("used_at", -math.inf)
-        if idle < LATELY and not _has_heard(raw):
-            return
+        idle = time.time() - record.info.get("used_at", -math.inf)  # a clock that goes on while we sleep
         try:
-            engine.dialect.do_ping(raw)
+            if not 0 <= idle < LATELY or _has_heard(raw):
+                engine.dialect.do_ping(raw)
         except engine.dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError from error  # whoever asked gets another one
 

@@ -141,9 +141,9 @@ def transaction_of(session: Session) -> Transaction:
 
 def log_as(session: Session, transaction_id: int) -> None:
     """Log the session's own transaction under that id: those before it belong to what it says of the past."""
-    transaction = _log_of(session).transaction
-    transaction.id, transaction.at = transaction_id, session.info["at"]
-    session.add(transaction)
+    log = _log_of(session)
+    log.begin()
+    log.transaction.id = transaction_id
     session.flush()
 
 
@@ -213,14 +213,14 @@ class _Log:
 
     def enter(self) -> Transaction:
         """Log the transaction, once."""
+        self.begin()
         if self.transaction.id is None:
-            self._begin()
             self.session.flush()
         return self.transaction
 
-    def _begin(self) -> None:
-        """Log the transaction with what is flushed next."""
-        if self.transaction.id is None:
+    def begin(self) -> None:
+        """Log the transaction with what is flushed next, if it is not in the log."""
+        if self.transaction not in self.session:
             self.transaction.at = self.session.info["at"]
             self.session.add(self.transaction)
 
@@ -236,7 +236,7 @@ class _Log:
         others = [row for row in (*session.new, *session.deleted, *modified) if row is not self.transaction]
         if others:
             self.is_worth_a_line = True
-            self._begin()
+            self.begin()
         if any(not isinstance(row, Record) and not self._is_aside(row) for row in others):
             self.reaches(Reach.ANYTHING)
         for record in session.deleted:

@@ -105,7 +105,8 @@ def filled(column: str, limit: int) -> CheckConstraint:
 def linked(**how: Any) -> Mapped[Any]:
     """A relationship to read, loaded only where a statement asks for it; what changes it is its key.
 
-    So the unit of work has no links between the tables to follow: a fifth of the time that a change took.
+    So the unit of work has no links between tables to follow: a tenth of what a change took. Records that
+    point at each other have to be flushed one after the other.
     """
     return relationship(lazy="raise", viewonly=True, **how)
 
@@ -115,7 +116,7 @@ def _guard(_model: type[Base], name: str, attribute: QueryableAttribute[Any]) ->
     """SQLAlchemy would pass over what is put into a relationship that is only read."""
 
     def refuse(*_given: Any) -> None:
-        raise TransactionMisuse(f"“{name}” follows from its key: set that.")
+        raise TransactionMisuse(f"“{name}” is only read: set the key that it follows from.")
 
     if isinstance(attribute.property, RelationshipProperty):
         for change in ("set", "append", "remove"):

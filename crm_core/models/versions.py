@@ -26,7 +26,10 @@ NEVER: ColumnElement[datetime] = literal_column("'9999-12-31 23:59:59.999999+00'
 
 
 def valid_until(versions: FromClause) -> ColumnElement[datetime]:
-    """SQL: when a state ended, later than any instant where it is still so; as the indexes have it."""
+    """SQL: when a state ended, later than any instant where it is still so; as the indexes have it.
+
+    To compare with, not to be read: that later one is no instant of SQLite's.
+    """
     return func.coalesce(versions.c.valid_to, NEVER, type_=versions.c.valid_to.type)
 
 

@@ -203,7 +203,9 @@ def _probabilities(session: Session) -> Mapping[OpportunityStage, tuple[int, boo
     """Of each stage, and whether a deal that moves follows it; what the session changes itself counts."""
     permissions.actor_of(session)
     if _KNOWN not in session.info:
-        session.info[_KNOWN] = {stage: found for stage, *found in session.execute(PROBABILITIES)}
+        session.info[_KNOWN] = {
+            stage: (default, follows) for stage, default, follows in session.execute(PROBABILITIES)
+        }
     known: Mapping[OpportunityStage, tuple[int, bool]] = session.info[_KNOWN]
     return known
 
