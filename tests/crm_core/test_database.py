@@ -206,8 +206,8 @@ def be_hung_up_on(database: Database, way_in: str, then: Callable[[Session], obj
 
 
 def hang_up(database: Database) -> None:
-    """End every connection to the database but the one that says so."""
-    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    """End every connection to the database but the one that says so, and wait until they are."""
+    others = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database()"
     engine = create_engine(database.url)
     with engine.connect() as connection:
         connection.exec_driver_sql(f"{others} AND pid <> pg_backend_pid()")
