@@ -9,7 +9,7 @@ TESTS ?= tests
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench bench-check bench-api bench-ui bench-sessions install install-development lock clean
+.PHONY: help run test test-all lint format bench bench-check bench-api bench-ui bench-sessions install install-development lock clean
 
 help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,8 +17,11 @@ help:  ## Print this list
 run: $(RUNTIME)  ## Start the CRM on http://localhost:8501
 	@$(BIN)/streamlit run app.py
 
-test: $(DEVELOPMENT)  ## Run every test
-	@$(BIN)/pytest -n $(WORKERS) --dist worksteal $(TESTS)
+test: $(DEVELOPMENT)  ## Run every test in its short form; TESTS="tests/api tests/ui" for some of them
+	@$(BIN)/pytest -n $(WORKERS) --dist worksteal --durations 30 $(TESTS)
+
+test-all: export CRM_TEST_LONG := 1
+test-all: test  ## ... in its long form: more examples and repetitions, everything on both databases
 
 lint: $(DEVELOPMENT)  ## Check style and types
 	@$(BIN)/ruff check .

@@ -1,29 +1,69 @@
 """A fresh, migrated database of each kind for every test, and builders for what a test cares about."""
 
 import gc
+import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from crm_core import migrate
 from crm_core.database import Database
+from tests import forms
 from tests.builders import Make
 from tests.contents import IDS_ANEW
-from tests.postgres import POSTGRES, PostgresInTurn, create_database, drop_database, url_of
+from tests.databases import POSTGRES, InTurn, create_database, drop_database, url_of
 
 NOW = datetime(2026, 3, 18, 12, 0, tzinfo=UTC)
 
 
+settings.register_profile(
+    "the form of this run",
+    max_examples=forms.either(15, 100),
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+    ],
+)
+settings.load_profile("the form of this run")
+
+
+BUSY_BEFORE = pytest.StashKey[float]()
+
+
 class Discard(Exception):
     """Ends a test's transaction without keeping it."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[BUSY_BEFORE] = busy_seconds()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    busy = busy_seconds() - config.stash[BUSY_BEFORE]
+    terminalreporter.write_line(f"Processor time in all, of every process on this machine: {busy:,.0f} s")
+
+
+def busy_seconds() -> float:
+    """How long the processors have worked since the machine started; unknown where there is no /proc.
+
+    What browsers and servers took is in no parent's account.
+    """
+    with suppress(OSError):
+        user, nice, system, _idle, _waiting, *interrupts = Path("/proc/stat").read_text().split()[1:8]
+        ticks = sum(map(int, (user, nice, system, *interrupts)))
+        return ticks / os.sysconf("SC_CLK_TCK")
+    return math.nan
 
 
 def pytest_collection_finish() -> None:
@@ -69,23 +109,49 @@ def migrated_template(server: Database) -> Iterator[str]:
     drop_database(server, name)
 
 
+@pytest.fixture(scope="session")
+def new_sqlite(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], InTurn]:
+    def make() -> str:
+        file = tmp_path_factory.mktemp("database") / "crm.db"
+        shutil.copy(migrated_file, file)
+        return f"sqlite:///{file}"
+
+    return lambda: InTurn(make)
+
+
+@pytest.fixture(scope="session")
+def new_postgres(server: Database, migrated_template: str) -> Callable[[], InTurn]:
+    return lambda: InTurn(
+        lambda: url_of(create_database(server, migrated_template)),
+        lambda url: drop_database(server, str(url.database)),
+    )
+
+
 @pytest.fixture
 def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
+    """A file of the test's own, to be closed, copied, damaged or replaced."""
     shutil.copy(migrated_file, tmp_path / "crm.db")
     return f"sqlite:///{tmp_path / 'crm.db'}"
 
 
-@pytest.fixture(scope="session")
-def postgres_in_turn(server: Database, migrated_template: str) -> Iterator[PostgresInTurn]:
-    database = PostgresInTurn(server, migrated_template)
-    yield database
-    database.drop()
-
-
 @pytest.fixture
-def postgres_url(postgres_in_turn: PostgresInTurn) -> Iterator[str]:
-    yield postgres_in_turn.url()
+def postgres_url(postgres_in_turn: InTurn) -> Iterator[str]:
+    yield postgres_in_turn.database.url.render_as_string(hide_password=False)
     postgres_in_turn.empty()
+
+
+@pytest.fixture(scope="session")
+def sqlite_in_turn(new_sqlite: Callable[[], InTurn]) -> Iterator[InTurn]:
+    databases = new_sqlite()
+    yield databases
+    databases.drop()
+
+
+@pytest.fixture(scope="session")
+def postgres_in_turn(new_postgres: Callable[[], InTurn]) -> Iterator[InTurn]:
+    databases = new_postgres()
+    yield databases
+    databases.drop()
 
 
 @pytest.fixture
@@ -100,56 +166,65 @@ def empty_postgres_url(server: Database) -> Iterator[str]:
     drop_database(server, name)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def kind(request: pytest.FixtureRequest) -> str:
-    """Whatever takes a database runs on both kinds."""
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    for name in {"database_kind", "empty_database_kind", "module_database_kind"} & {*metafunc.fixturenames}:
+        scope = "module" if name.startswith("module") else "function"
+        metafunc.parametrize(name, forms.databases(metafunc.definition), indirect=True, scope=scope)
+
+
+@pytest.fixture
+def database_kind(request: pytest.FixtureRequest) -> str:
+    """What the test runs on, sqlite or postgres: see `forms`."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def module_database_kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
 @pytest.fixture
-def database(kind: str, request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A fresh database, migrated."""
-    database = Database(request.getfixturevalue(f"{kind}_url"))
-    yield database
-    database.close()
+def empty_database_kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
-@pytest.fixture(scope="session")
-def reused_sqlite(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    file = tmp_path_factory.mktemp("reused") / "crm.db"
-    shutil.copy(migrated_file, file)
-    database = Database(f"sqlite:///{file}")
-    yield database
-    database.close()
+@pytest.fixture
+def in_turn(database_kind: str, request: pytest.FixtureRequest) -> InTurn:
+    databases: InTurn = request.getfixturevalue(f"{database_kind}_in_turn")
+    return databases
 
 
-@pytest.fixture(scope="session")
-def reused_postgres(server: Database, migrated_template: str) -> Iterator[Database]:
-    name = create_database(server, migrated_template)
-    database = Database(url_of(name))
-    yield database
-    database.close()
-    drop_database(server, name)
+@pytest.fixture(scope="module")
+def module_in_turn(module_database_kind: str, request: pytest.FixtureRequest) -> Iterator[InTurn]:
+    """A module's own, for what is filled once and then only read."""
+    databases: InTurn = request.getfixturevalue(f"new_{module_database_kind}")()
+    yield databases
+    databases.drop()
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
-def empty_database(request: pytest.FixtureRequest) -> Iterator[Database]:
+@pytest.fixture
+def database(in_turn: InTurn) -> Iterator[Database]:
+    """A migrated database without any records."""
+    yield in_turn.database
+    in_turn.empty()
+
+
+@pytest.fixture
+def empty_database(empty_database_kind: str, request: pytest.FixtureRequest) -> Iterator[Database]:
     """A database without a single table."""
-    database = Database(request.getfixturevalue(f"empty_{request.param}_url"))
+    database = Database(request.getfixturevalue(f"empty_{empty_database_kind}_url"))
     yield database
     database.close()
 
 
 @pytest.fixture
-def session(kind: str, request: pytest.FixtureRequest) -> Iterator[Session]:
-    """A write transaction at NOW that is thrown away at the end.
-
-    It leaves nothing behind, so tests that take no database of their own share one.
-    """
-    own = "database" in request.fixturenames
-    database: Database = request.getfixturevalue("database" if own else f"reused_{kind}")
+def session(in_turn: InTurn, request: pytest.FixtureRequest) -> Iterator[Session]:
+    """A write transaction at NOW that is thrown away at the end."""
+    if "database" in request.fixturenames:
+        request.getfixturevalue("database")  # which is emptied once the transaction is over
+    database = in_turn.database
     with suppress(Discard), database.write(at=NOW) as session:
-        if not own and kind == "postgres":
+        if database.kind == "postgresql":
             session.execute(text(IDS_ANEW))  # a transaction gives no ids back
         yield session
         raise Discard
@@ -160,7 +235,7 @@ def make(session: Session) -> Make:
     return Make(session)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real CRM data that lies beside a full checkout."""
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"

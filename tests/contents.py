@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from crm_core.models import Base
+from crm_core.models.search import SEARCHED
 
 Contents = dict[str, list[dict[str, Any]]]
 """Rows by the name of their table."""
@@ -35,6 +36,9 @@ def put_back(connection: Connection, contents: Contents) -> None:
     connection.execute(text(IN_WHATEVER_ORDER[connection.dialect.name]))
     for table in Base.metadata.sorted_tables:
         connection.execute(table.delete())
+    if connection.dialect.name == "sqlite":
+        for index in SEARCHED.values():
+            connection.execute(index.delete())
     for table in Base.metadata.sorted_tables:
         if rows := contents[table.name]:
             connection.execute(table.insert(), rows)

@@ -42,6 +42,15 @@ def imported(file: Path) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
+def of_sqlalchemy(file: Path) -> Iterator[str]:
+    """What a file takes from SQLAlchemy."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names if name.name.startswith("sqlalchemy"))
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sqlalchemy"):
+            yield from (name.name for name in node.names)
+
+
 def called(file: Path) -> Iterator[str]:
     """The names of the methods that a file calls."""
     for node in ast.walk(ast.parse(file.read_text())):
@@ -154,6 +163,19 @@ def test_html_is_found_however_it_is_written(tmp_path, line):
     assert list(raw_html(tmp_path / "screen.py")) != []
 
 
+def test_no_screen_asks_the_database_itself():
+    """So what a screen shows can't depend on the kind of database, and its tests run on one of them."""
+    asks = {"execute", "scalars", "scalar", "get_one", "exec_driver_sql"}
+    wrong = {
+        f"{file.relative_to(PROJECT)}: {found}"
+        for folder in ("pages", "ui")
+        for file in code(folder)
+        for found in {*of_sqlalchemy(file)} - {"Session"} | asks & {*called(file)}
+    }
+
+    assert wrong == set()
+
+
 def test_no_screen_lies_directly_in_pages():
     assert list((PROJECT / "pages").glob("*.py")) == []
 
@@ -174,7 +196,7 @@ def commands(group: Command, path: str = "python -m crm_core") -> Iterator[str]:
         yield from commands(command, f"{path} {name}")
 
 
-@pytest.mark.parametrize("command", commands(typer.main.get_command(app)))
+@pytest.mark.parametrize("command", [*commands(typer.main.get_command(app))])
 def test_every_command_is_in_the_readme(command):
     assert command in (PROJECT / "README.md").read_text()
 

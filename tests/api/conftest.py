@@ -18,9 +18,6 @@ from tests.builders import Make
 HERE = "http://localhost"
 PROBLEM = "application/problem+json"
 
-on_sqlite = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)
-"""For what no database has a say in."""
-
 PROTECTIVE = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; base-uri 'none'; form-action 'none'; "

@@ -1,7 +1,8 @@
 """What a page may load and run."""
 
+import pytest
+
 from api.content_policy import inline_scripts, policy
-from tests.api.conftest import on_sqlite
 
 
 def test_nothing_is_allowed_but_what_is_named():
@@ -21,7 +22,7 @@ def test_a_script_in_a_page_is_named_by_its_hash():
     assert inline_scripts(page.replace("alert", "Alert")) != inline_scripts(page)
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_the_page_at_docs_runs_its_own_scripts_alone(client):
     answer = client.get("/docs")
 

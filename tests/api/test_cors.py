@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.api.calls import CALLS
-from tests.api.conftest import PROTECTIVE, on_sqlite, problem_of
+from tests.api.conftest import PROTECTIVE, problem_of
 
 DEALS = "/api/opportunities"
 SHOP = "https://shop.example"
@@ -21,7 +21,7 @@ FOREIGN = (
     "",
 )
 
-pytestmark = on_sqlite
+pytestmark = pytest.mark.on_sqlite
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from crm_core.schemas.contact import ContactResponse
 from crm_core.schemas.lead import LeadResponse
 from crm_core.schemas.opportunity import OpportunityResponse
 from crm_core.services import opportunity_service
-from tests.api.conftest import fields_of, on_sqlite, problem_of
+from tests.api.conftest import fields_of, problem_of
 
 DEALS = "/api/opportunities"
 CSV = {"Accept": "text/csv"}
@@ -96,7 +96,7 @@ def test_a_list_can_be_saved(client):
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_who_does_not_ask_for_csv_gets_json(client):
     for accept in (
         "*/*",
@@ -198,14 +198,14 @@ def test_what_changes_meanwhile_is_not_in_it(client, database, given, small_batc
     assert (len(after), after[0]["name"], after[-1]["company_name"]) == (10, "Aaa 4", "Zoo 4")
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_wrong_list_is_refused_as_ever(client, monkeypatch):
     assert fields_of(client.get(DEALS, params={"sort": "x", "limit": 0}, headers=CSV)) == ["limit", "sort"]
     monkeypatch.setenv("CRM_ALLOWED_HOSTS", "crm.example.com")
     assert problem_of(client.get(DEALS, headers=CSV | {"Host": "crm.example.com"}), 401)
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_only_what_may_be_read_is_exported(client, world, token_of, given):
     with given() as make:
         make.session.get_one(Settings, 1).visibility = Visibility.OWN

@@ -15,7 +15,6 @@ from api.answers import DESCRIPTIONS
 from crm_core.config import PROJECT
 from crm_core.schemas.user import UserCreate
 from crm_core.services import user_service
-from tests.api.conftest import on_sqlite
 from tests.serving import API_ALONE, Server
 
 PAGE = (PROJECT / "docs" / "api.md").read_text("utf-8")
@@ -51,7 +50,7 @@ def as_pattern(answer: str) -> str:
     return r"\s*".join(re.escape(line) for line in answer.splitlines()).replace("…", ".*?")
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_the_commands_print_what_the_page_shows(server, environment):
     examples: list[Any] = EXAMPLE.findall(PAGE)
     script = f"\necho '{NEXT}'\n".join(command for command, _ in examples).replace(

@@ -8,7 +8,7 @@ from crm_core import clock
 from crm_core.models import ApiToken, Settings, Source, TokenScope, Transaction, User, Visibility
 from crm_core.services import token_service
 from tests.api.calls import CALLS, Call, Right
-from tests.api.conftest import PROTECTIVE, World, on_sqlite, problem_of
+from tests.api.conftest import PROTECTIVE, World, problem_of
 
 DEALS = "/api/opportunities"
 JSON = {"Content-Type": "application/json"}
@@ -97,7 +97,7 @@ def test_a_stranger_reads_only_what_is_theirs(client, database, world, token_of)
     assert client.get(f"{DEALS}/stats", headers=otto).json()["open"]["deals"] == 0
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_who_is_refused_is_told_who_could(client, world, token_of):
     answer = client.put(f"{DEALS}/{world.deal}", json={"name": "Mine"}, headers=token_of(world.otto))
 
@@ -115,7 +115,7 @@ def test_who_sits_at_this_machine_is_the_local_user(client, database, world):
         assert {(each.actor_id, each.source) for each in session.scalars(newest)} == {(1, Source.API)}
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_what_a_program_does_is_its_users_doing(client, world, token_of):
     answer = client.post(DEALS, json={"name": "Boat"}, headers=token_of(world.rita))
 
@@ -140,7 +140,7 @@ def test_what_a_program_does_is_its_users_doing(client, world, token_of):
     }.items(),
     ids=lambda value: value if isinstance(value, str) else "",
 )
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_who_does_not_sit_at_this_machine_needs_a_token(client, world, token_of, name, values):
     for value in values:
         sent = {name: value.encode("latin-1")}
@@ -152,7 +152,7 @@ def test_who_does_not_sit_at_this_machine_needs_a_token(client, world, token_of,
             assert client.get(DEALS, headers=sent | token_of(world.rita)).status_code == 200
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_page_of_this_server_is_not_foreign(client, world):
     answer = client.put(
         f"{DEALS}/{world.deal}",
@@ -164,7 +164,7 @@ def test_a_page_of_this_server_is_not_foreign(client, world):
     assert (answer.status_code, typed.status_code) == (200, 200)
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_server_with_a_name_of_its_own_asks_everybody_for_a_token(client, world, token_of, monkeypatch):
     monkeypatch.setenv("CRM_ALLOWED_HOSTS", "crm.example.com, localhost")
     host = {"Host": "crm.example.com"}
@@ -198,7 +198,7 @@ def test_a_token_that_ended_opens_nothing(client, database, world, token_of):
             assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_name_that_was_not_configured_is_not_served(client, world):
     documents = ["/docs", "/api/openapi.json", "/api/docs-assets/swagger-ui.css", "/api/nowhere"]
     evil = {"Host": "evil.example"}
@@ -212,7 +212,7 @@ def test_a_name_that_was_not_configured_is_not_served(client, world):
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_this_machine_has_several_names(client):
     hosts = ["localhost:8501", "LocalHost", "127.0.0.1", "127.0.0.1:80", "[::1]", "[::1]:80"]
 
@@ -220,7 +220,7 @@ def test_this_machine_has_several_names(client):
         assert {client.get(path, headers={"Host": host}).status_code for host in hosts} == {200}
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_no_foreign_page_is_invited(client, world):
     foreign = {"Origin": "https://evil.example"}
 
@@ -235,7 +235,7 @@ def test_no_foreign_page_is_invited(client, world):
     assert not [name for name in headers if name.startswith("access-control")]
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_only_json_is_read(client, world):
     sneaky = b'{"name": "Sneaky"}'
     form = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -254,14 +254,14 @@ def test_only_json_is_read(client, world):
     assert client.get(DEALS, params={"text": "Sneaky"}).json()["total"] == 0
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_json_may_name_its_charset(client):
     for kind in ("application/json", "Application/JSON; charset=utf-8"):
         answer = client.post(DEALS, content=b'{"name": "Boat"}', headers={"Content-Type": kind})
         assert answer.status_code == 201
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_large_body_is_refused(client, world):
     for call in SIGNED_IN_ONLY.values():
         for body in (b" " * (LARGEST_BODY + 1), iter([b" " * LARGEST_BODY, b" "])):
@@ -269,7 +269,7 @@ def test_a_large_body_is_refused(client, world):
             assert "1,000,000 bytes" in problem_of(answer, 413)["detail"]
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_body_may_be_as_large_as_is_said(client):
     body = b'{"name": "Boat"}'.ljust(LARGEST_BODY)
 
@@ -277,7 +277,7 @@ def test_a_body_may_be_as_large_as_is_said(client):
         assert client.post(DEALS, content=sent, headers=JSON).status_code == 201
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_every_answer_says_how_to_treat_it(client, world):
     for call in CALLS.values():
         answer = call.by(client, world)

@@ -10,7 +10,7 @@ from api import door
 from crm_core import clock
 from crm_core.models import IdempotencyKey, LeadStatus, TokenScope, User
 from crm_core.services.idempotency import KEPT
-from tests.api.conftest import fields_of, on_sqlite, problem_of
+from tests.api.conftest import fields_of, problem_of
 
 DEALS = "/api/opportunities"
 KEY = {"Idempotency-Key": "k1"}
@@ -166,7 +166,7 @@ def test_a_read_only_token_keeps_nothing(client, database, world, token_of):
     assert kept(database) == 1
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_only_a_post_has_a_key(client, database):
     at = client.post(DEALS, json=ROOF).headers["Location"]
 
@@ -179,7 +179,7 @@ def test_only_a_post_has_a_key(client, database):
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256])
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_key_has_a_length(client, key):
     answer = client.post(DEALS, json=ROOF, headers={"Idempotency-Key": key})
 

@@ -10,7 +10,7 @@ from crm_core import clock
 from crm_core.analytics.metrics import METRICS, Days, MetricName, measure
 from crm_core.models import Settings, Visibility
 from crm_core.periods import Period
-from tests.api.conftest import fields_of, on_sqlite, problem_of
+from tests.api.conftest import fields_of, problem_of
 from tests.builders import reason_id
 
 QUARTER = {"period_from": "2026-01-01", "period_to": "2026-03-31"}
@@ -81,7 +81,7 @@ def test_a_figure_is_told_as_it_was(client, database, given):
     assert get(client, "won", as_of=before.isoformat())["value"] == "0.00"
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_figure_takes_every_filter_of_a_list(client, given):
     with given() as make:
         rita = make.user().id
@@ -94,7 +94,7 @@ def test_a_figure_takes_every_filter_of_a_list(client, given):
     assert (told["value"], told["explain"]["counted"]) == ("5.00", [hers])
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_what_can_not_be_counted_is_null(client):
     for name, days in ((name, days_of(name)) for name in MetricName):
         told = get(client, name, **days)
@@ -103,7 +103,7 @@ def test_what_can_not_be_counted_is_null(client):
         assert told["n"] == 0
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_the_catalogue_has_every_figure(client):
     told = client.get("/api/metrics").json()
 
@@ -111,7 +111,7 @@ def test_the_catalogue_has_every_figure(client):
     assert {each["of"] for each in told} == {"opportunities", "leads"}
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_an_unknown_figure_is_refused_with_those_that_there_are(client):
     answer = client.get("/api/metrics/revenue")
 
@@ -119,7 +119,7 @@ def test_an_unknown_figure_is_refused_with_those_that_there_are(client):
     assert "open_pipeline" in problem_of(answer, 422)["detail"]
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 @pytest.mark.parametrize(
     ("name", "asked", "refusal"),
     [
@@ -136,7 +136,7 @@ def test_what_makes_no_sense_is_refused(client, name, asked, refusal):
     assert told["type"] == f"urn:crm:{refusal}"
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_days_must_come_in_their_order(client):
     answer = client.get("/api/metrics/won", params={"period_from": "2026-03-31", "period_to": "2026-01-01"})
 

@@ -18,7 +18,7 @@ from crm_core.schemas.company import CompanyResponse
 from crm_core.schemas.contact import ContactResponse
 from crm_core.schemas.user import UserResponse
 from tests.api.calls import CALLS, Right
-from tests.api.conftest import PROBLEM, on_sqlite
+from tests.api.conftest import PROBLEM
 
 Operation = dict[str, Any]
 
@@ -163,7 +163,7 @@ def test_the_examples_tell_one_story(description):
         assert called[f"{name}_name", EXAMPLES[kind]["id"]] == EXAMPLES[kind]["name"]
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_every_example_of_a_body_is_taken(client, world, operations):
     """A record that it names may be missing here, or a rule may speak against it; it is never invalid."""
     for name, told in operations.items():
@@ -236,7 +236,7 @@ def test_what_is_made_leads_to_what_can_be_done_with_it(operations):
     assert "convert_lead" in operations["create_lead"]["responses"]["201"]["links"]
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_list_in_an_address_may_name_something_twice(client, operations):
     assert "uniqueItems" not in set(keywords([parameters(told, "query") for told in operations.values()]))
     for query in ("owners=1&owners=1", "stages=proposal&stages=proposal", "sources=Fair&sources=Fair"):
@@ -261,7 +261,7 @@ def test_every_operation_answers_as_it_is_described(client, world, description, 
         assert wrong(answer.json(), schema, description) == [], name
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_problem_is_as_it_is_described(client, world, description):
     schema = {"$ref": "#/components/schemas/Problem"}
 
@@ -275,6 +275,6 @@ def test_a_problem_is_as_it_is_described(client, world, description):
         assert wrong(answer.json(), schema, description) == []
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_the_documentation_shows_the_same(client, description):
     assert client.get("/api/openapi.json").json() == description

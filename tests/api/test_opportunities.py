@@ -14,7 +14,7 @@ from crm_core.schemas.opportunity import OpportunityCreate, OpportunityResponse,
 from crm_core.services import opportunity_service, settings_service
 from crm_core.sorting import OpportunitySort
 from tests.api.calls import CALLS
-from tests.api.conftest import fields_of, on_sqlite, problem_of
+from tests.api.conftest import fields_of, problem_of
 from tests.builders import Make, reason_id
 
 DEALS = "/api/opportunities"
@@ -136,7 +136,7 @@ def test_the_same_request_creates_one_deal(client):
     assert client.get(DEALS).json()["total"] == 1
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_each_wrong_field_is_named(client):
     assert set(WRONG) == set(OpportunityCreate.model_fields)
 
@@ -166,7 +166,7 @@ def test_nobody_who_left_gets_a_deal(client, given):
     assert problem_of(answer, 409)["type"] == "urn:crm:owner-is-inactive"
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_deal_is_not_born_closed(client):
     answer = client.post(DEALS, json={"name": "Boat", "stage": "closed_won"})
 
@@ -191,7 +191,7 @@ def test_there_is_no_such_deal(client, world):
             assert problem_of(answer, 404)["type"] == "urn:crm:record-not-found"
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_an_id_is_a_number_that_a_database_holds(client):
     for key in ("0", "-1", f"{2**31}", f"{2**63}", "9" * 5_000, "x", "%00", "NaN", "1.5"):
         at = f"{DEALS}/{key}"
@@ -258,7 +258,7 @@ def test_nothing_new_is_no_change(client, deal):
         assert (answer.json(), answer.headers["ETag"]) == (deal, '"1"')
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_each_wrong_change_is_named(client, deal):
     wrong = {name: value for name, value in WRONG.items() if name != "request_id"}
     at = f"{DEALS}/{deal['id']}"
@@ -394,7 +394,7 @@ def test_each_rule_of_closing(client, given):
     assert refused(late, outcome="won") == "opportunity-is-closed"
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_each_wrong_word_of_closing_is_named(client):
     at = f"{deal_in(client)}/close"
     wrong = {"outcome": "closed_won", "reason": 0, "note": "x" * 100_001, "closed_on": "2026-02-30", "on": 1}
@@ -538,7 +538,7 @@ def test_a_stale_change_is_refused(client, method, verb, body):
     assert fresh.status_code == (204 if method == "DELETE" else 200)
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_version_is_named_by_its_one_etag(client, world):
     for name in ("update_opportunity", "delete_opportunity", "restore_opportunity", "convert_lead"):
         for wrong in ("1", 'W/"1"', '"1", "2"', '"x"', '""', "", '"99999999999999999999"', '"-1"'):
@@ -546,7 +546,7 @@ def test_a_version_is_named_by_its_one_etag(client, world):
             assert "ETag" in problem_of(answer, 422)["detail"]
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_any_version_will_do(client, deal):
     at = f"{DEALS}/{deal['id']}"
 
@@ -603,7 +603,7 @@ def test_all_are_changed_or_none(client, given):
     assert client.get(DEALS).json() == before
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_each_wrong_field_of_many_is_named(client):
     for body, fields in (
         ({}, ["ids", "changes"]),
@@ -671,7 +671,7 @@ def test_the_past_is_told_as_the_record_is(client, deal):
     assert told > {*moved, "closed_at", "actual_close_date", "stage", "probability", "close_reason_id"}
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_page_of_the_past_has_a_size(client, deal):
     at = f"{DEALS}/{deal['id']}/history"
 
@@ -810,7 +810,7 @@ def test_pages_follow_each_other_in_every_order(client, database, busy):
         assert found == [row.model_dump(mode="json") for row in rows], sort
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_the_most_valuable_come_first(client, busy):
     assert client.get(DEALS).json() == client.get(DEALS, params={"sort": "-value", "limit": 50}).json()
 
@@ -835,7 +835,7 @@ def test_pages_stay_right_while_deals_come_and_go(client, busy, sort):
     assert old - set(seen) <= gone
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_page_has_a_size_and_an_order(client):
     for query in (
         {"limit": 0},
@@ -860,7 +860,7 @@ def test_a_cursor_belongs_to_its_list(client, busy):
         assert problem_of(client.get(DEALS, params=query), 422)["type"] == "urn:crm:foreign-cursor"
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_each_wrong_filter_is_named(client):
     wrong = {
         "text": "x" * 201,
@@ -949,14 +949,14 @@ def test_the_past_is_what_was_known_then(client):
     assert client.get(f"{DEALS}/stats", params={"as_of": tomorrow}).json()["open"]["value"] == "20.00"
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_figures_have_no_pages(client):
     wrong = {"limit": 1, "sort": "name", "period_from": "x", "period_to": "2026-02-30"}
 
     assert sorted(fields_of(client.get(f"{DEALS}/stats", params=wrong))) == sorted(wrong)
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_no_deals_are_worth_nothing(client):
     page = client.get(DEALS).json()
     told = client.get(f"{DEALS}/stats").json()
@@ -974,7 +974,7 @@ def test_no_deals_are_worth_nothing(client):
     assert (told["win_rate"]["value"], told["wins"]["average_value"]) == (None, None)
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_row_of_a_list_is_the_record(client, deal):
     row = client.get(DEALS).json()["items"][0]
 

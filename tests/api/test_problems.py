@@ -5,6 +5,7 @@ import json
 import logging
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 from starlette.testclient import TestClient
 
@@ -12,8 +13,9 @@ from api import door
 from api.main import api
 from crm_core.schemas.fields import LARGEST_ID
 from crm_core.sorting import OpportunitySort
+from tests import forms
 from tests.api.calls import CALLS
-from tests.api.conftest import HERE, PROTECTIVE, fields_of, on_sqlite, problem_of
+from tests.api.conftest import HERE, PROTECTIVE, fields_of, problem_of
 
 DEALS = "/api/opportunities"
 JSON = {"Content-Type": "application/json"}
@@ -179,7 +181,7 @@ def test_no_value_breaks_anything(client, world):
     assert client.get(DEALS).json() == before
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_nobody_sets_what_is_kept_by_itself(client, world):
     for name in ("create_opportunity", "create_lead", "create_company", "create_contact"):
         call = CALLS[name]
@@ -191,7 +193,7 @@ def test_nobody_sets_what_is_kept_by_itself(client, world):
     answered(surrogate, 422)
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_problem_names_some_fields_and_counts_the_rest(client):
     answer = client.post(DEALS, json={"name": "Roof"} | {f"x{number}": 1 for number in range(20_000)})
 
@@ -218,7 +220,7 @@ def test_what_looks_like_an_attack_is_stored_and_found_as_it_is(client):
     assert [row["source"] for row in found["items"]] == list(some)
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_an_attack_is_no_number_and_no_order(client):
     for attack in (*INJECTIONS, "\x00", "\ud7ff", MARK):
         query = dict.fromkeys(
@@ -250,7 +252,7 @@ def test_the_first_and_the_last_day_are_days(client, world):
         assert client.post(DEALS, json={"name": "Boat", "expected_close_date": day}).status_code == 201
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_number_is_no_day(client):
     for number in ("0", "1767225600", "-1", "1e3", "0.5"):
         for field in (*DAYS, "as_of"):
@@ -281,7 +283,7 @@ def test_a_forged_cursor_breaks_nothing(client, world):
         answered(client.get(DEALS, params={"sort": "name", "cursor": cursor}), 200, 422)
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_text_of_a_megabyte_is_refused_in_every_field(client, world):
     body = json.dumps(MARK * 120_000).encode()
 
@@ -298,7 +300,7 @@ def test_a_text_of_a_megabyte_is_refused_in_every_field(client, world):
         assert fields_of(answer) == [field]
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_an_address_that_is_not_there_says_so(client, world):
     nowhere = client.get("/api/Zanzibar")
     elsewhere = client.patch(f"{DEALS}/{world.deal}", json={})
@@ -313,7 +315,7 @@ def test_an_address_that_is_not_there_says_so(client, world):
     assert client.get(f"{DEALS}/", follow_redirects=False).headers["Location"] == f"{HERE}{DEALS}"
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_a_parameter_that_means_nothing_is_refused(client, world):
     """Nobody shall believe that ?dry_run=true was heard."""
     for name, call in CALLS.items():
@@ -326,7 +328,7 @@ def test_a_parameter_that_means_nothing_is_refused(client, world):
     assert client.get(f"{DEALS}/{world.doomed}").status_code == 200
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_what_can_mean_one_thing_only_is_said_once(client):
     twice = {"limit": [0, 50], "is_open": [True, False], "sort": ["name", "name"], "stages": ["proposal"] * 2}
 
@@ -373,8 +375,9 @@ def test_where_a_database_is_that_is_not_there_goes_to_the_log_alone(client, mon
 
 
 def test_a_naughty_string_is_refused_or_stored_and_found_as_it_is(client, shared_data):
-    """Some five hundred, in an order, in filters, and in a body."""
-    for string in json.loads((shared_data / "naughty_strings" / "blns.json").read_text()):
+    """Some five hundred, or some sixty of them, in an order, in filters, and in a body."""
+    strings = json.loads((shared_data / "naughty_strings" / "blns.json").read_text())
+    for string in strings[:: forms.either(8, 1)]:
         created = client.post(DEALS, json={"name": string, "description": string})
         answered(client.get(DEALS, params={"sort": string}), 422)
         answered(client.get(DEALS, params={"sources": string, "limit": 1}), 200, 422)

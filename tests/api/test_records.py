@@ -17,7 +17,7 @@ from crm_core.schemas.lead import LeadCreate, LeadResponse, LeadUpdate
 from crm_core.schemas.settings import SettingsUpdate
 from crm_core.services import company_service, contact_service, lead_service, settings_service
 from crm_core.sorting import CompanySort, ContactSort, LeadSort, Sort
-from tests.api.conftest import fields_of, on_sqlite, problem_of
+from tests.api.conftest import fields_of, problem_of
 from tests.builders import Make
 
 LONG = "x" * 501
@@ -227,7 +227,7 @@ def test_one_is_created_read_changed_and_deleted(client, noun, links):
 
 
 @each_noun
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_each_wrong_field_is_named(client, noun, record):
     at = f"{noun.at}/{record['id']}"
     changes = {name: value for name, value in noun.wrong.items() if name != "request_id"}
@@ -473,7 +473,7 @@ def test_an_instant_without_its_time_zone_is_told_how_to_write_it(client, at):
     assert "+ is %2B" in problem_of(client.get("/api/leads", params={"as_of": at}), 422)["detail"]
 
 
-@on_sqlite
+@pytest.mark.on_sqlite
 def test_what_amounts_and_days_mean_is_told(client, database, given):
     with given() as make:
         settings_service.update_settings(

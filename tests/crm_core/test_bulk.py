@@ -15,6 +15,8 @@ from crm_core.errors import InvalidInput
 from crm_core.models import Note, Opportunity, Role, Target, TargetPeriod, Team, User
 from tests.builders import Make
 
+pytestmark = pytest.mark.both_databases
+
 AT = datetime(2026, 3, 18, 12, 0, 0, 123456, tzinfo=UTC)
 AWKWARD = [
     "",

@@ -1,6 +1,5 @@
 """Whatever is damaged behind the program's back is found and named."""
 
-import sqlite3
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -10,10 +9,13 @@ from sqlalchemy import text
 
 from crm_core import check
 from crm_core.database import Database
+from crm_core.engines import embedded_sqlite
 from crm_core.models import Opportunity, OpportunityStage, Outcome
 from crm_core.services.opportunity_service import close_opportunity, move_opportunity
 from tests.builders import Make
 from tests.conftest import NOW
+
+pytestmark = pytest.mark.both_databases
 
 AN_HOUR = timedelta(hours=1)
 
@@ -38,7 +40,7 @@ def worked(database: Database) -> Database:
 def damage(database: Database, statement: str) -> None:
     """Change something behind the program's back, foreign keys unheeded."""
     if database.kind == "sqlite":
-        with closing(sqlite3.connect(str(database.url.database))) as raw:
+        with closing(embedded_sqlite.connect(str(database.url.database))) as raw:
             raw.execute(statement)
             raw.commit()
         return
@@ -156,6 +158,14 @@ def test_checking_changes_nothing(sqlite_url, tmp_path):
     check.findings(Database(sqlite_url))
 
     assert (tmp_path / "crm.db").read_bytes() == before
+
+
+def test_what_another_process_wrote_meanwhile_is_no_damage(sqlite_url):
+    with closing(Database(sqlite_url, pool_size=1)) as one, closing(Database(sqlite_url)) as other:
+        for database in (one, other):
+            with database.write() as session:
+                Make(session).lead("Ada Lovelace")
+            assert check.findings(one) == []
 
 
 def test_a_damaged_page_is_found(sqlite_url, tmp_path):

@@ -26,6 +26,8 @@ from crm_core.errors import InvalidInput
 from crm_core.models import Company, Opportunity
 from tests.conftest import NOW
 
+pytestmark = pytest.mark.both_databases
+
 AMOUNTS = ["0", "0.01", "0.1", "19.99", "1234567.89", "9999999999999.99"]
 
 

@@ -16,6 +16,8 @@ from crm_core.services.opportunity_service import delete_opportunity
 from crm_core.sorting import OpportunitySort
 from tests.conftest import NOW
 
+pytestmark = pytest.mark.both_databases
+
 
 @pytest.fixture
 def deals(make) -> list[int]:

@@ -25,10 +25,13 @@ from crm_core.database import Database, instant
 from crm_core.engines import BUSY
 from crm_core.errors import DatabaseUnavailable, TransactionMisuse
 from crm_core.models import Opportunity, Preference, Team, Transaction
+from tests import forms
 from tests.builders import Make
 from tests.conftest import NOW
 
-PROCESSES, CHANGES, DEALS = 8, 100, 5
+pytestmark = pytest.mark.both_databases
+
+PROCESSES, CHANGES, DEALS = forms.either(4, 8), 100, 5
 
 
 @pytest.fixture

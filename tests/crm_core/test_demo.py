@@ -40,7 +40,7 @@ from crm_core.models import (
 )
 from crm_core.services import settings_service
 from tests.builders import PROBABILITIES
-from tests.conftest import create_database, drop_database, url_of
+from tests.databases import create_database, drop_database, url_of
 
 AT = datetime(2026, 3, 18, 15, 0, tzinfo=UTC)
 WON, LOST = OpportunityStage.CLOSED_WON, OpportunityStage.CLOSED_LOST

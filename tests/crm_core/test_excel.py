@@ -10,7 +10,7 @@ from functools import partial
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.exporting import (
@@ -102,7 +102,6 @@ def test_what_one_sheet_does_not_hold_goes_on_in_the_next(rows, sizes):
     assert found == [float(number) for number in range(rows)]
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.lists(storable.filter(lambda text: not text.startswith("<r>")), max_size=5))
 def test_every_text_is_read_back(values):
     assert texts(*values) == [value or None for value in values]

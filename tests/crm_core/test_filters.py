@@ -38,6 +38,8 @@ from crm_core.services import opportunity_service, settings_service
 from tests.builders import Make
 from tests.conftest import NOW
 
+pytestmark = pytest.mark.both_databases
+
 THEN = NOW - timedelta(days=7)
 ZONES = ("Pacific/Kiritimati", "America/New_York")
 CREATED_ON = [date(2026, 1, day) for day in range(5, 11)]

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from statistics import median
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import case, func, literal, select
 
@@ -13,6 +13,8 @@ from crm_core.gathered import gathered, instant_of, microseconds, since_epoch
 from crm_core.models import Opportunity
 from tests.builders import Make
 from tests.conftest import NOW
+
+pytestmark = pytest.mark.both_databases
 
 INSTANTS = (
     datetime(1, 1, 1, tzinfo=UTC),
@@ -32,9 +34,8 @@ def test_an_instant_is_the_same_number_here_and_there(session, at):
 
 
 @given(at=st.datetimes(timezones=st.just(UTC)))
-@settings(max_examples=50, deadline=None)
-def test_whichever_instant_it_is(reused_sqlite, at):
-    with reused_sqlite.read() as session:
+def test_whichever_instant_it_is(sqlite_in_turn, at):
+    with sqlite_in_turn.database.read() as session:
         assert session.scalar(select(microseconds(literal(at, UtcDateTime())))) == since_epoch(at)
 
 

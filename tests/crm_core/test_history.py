@@ -28,6 +28,8 @@ from crm_core.services.opportunity_service import move_opportunity, update_oppor
 from tests.builders import Make
 from tests.conftest import NOW, Discard
 
+pytestmark = pytest.mark.both_databases
+
 AN_HOUR = timedelta(hours=1)
 A_MICROSECOND = timedelta(microseconds=1)
 

@@ -3,9 +3,7 @@
 Hypothesis plays a salesperson on both databases; what must be true is foretold in plain Python.
 """
 
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from copy import deepcopy
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,7 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_s
 from sqlalchemy import func, select
 
 from crm_core import check
-from crm_core.database import Database, instant
+from crm_core.database import instant
 from crm_core.errors import CrmError
 from crm_core.history import as_of
 from crm_core.models import (
@@ -37,8 +35,10 @@ from crm_core.models import (
 )
 from crm_core.schemas.opportunity import OpportunityCreate, OpportunityUpdate
 from crm_core.services import opportunity_service as service
+from tests import forms
 from tests.builders import PROBABILITIES
-from tests.conftest import NOW, Discard, create_database, drop_database, url_of
+from tests.conftest import NOW, Discard
+from tests.databases import InTurn
 
 FORETOLD: dict[type[Record], tuple[str, ...]] = {
     Opportunity: ("name", "stage", "expected_value", "probability", "company_id", "closed_at", "deleted_at"),
@@ -52,7 +52,6 @@ REASONS = {Outcome.WON: None, Outcome.LOST: 7}
 
 Row = dict[str, Any]
 World = dict[type[Record], dict[int, Row]]
-Fresh = Callable[[], AbstractContextManager[Database]]
 
 some = st.integers(0, 5)
 names = st.sampled_from(["Solar roof", "Wind park", "“Ж𝄞”", "O'Hara", "%_\\"])
@@ -71,12 +70,11 @@ is_working = precondition(lambda player: player.work is not None)
 class Salesperson(RuleBasedStateMachine):
     """`world` is what must be true inside the open transaction, `kept` what the last one must have left."""
 
-    fresh: Fresh
+    databases: InTurn
 
     def __init__(self) -> None:
         super().__init__()
-        self.life = ExitStack()
-        self.database = self.life.enter_context(type(self).fresh())
+        self.database = self.databases.database
         self.work: ExitStack | None = None
         self.clock = NOW
         self.kept: World = {model: {} for model in VERSIONS}
@@ -87,7 +85,7 @@ class Salesperson(RuleBasedStateMachine):
     def teardown(self) -> None:
         if self.work is not None:
             self.throw_away()
-        self.life.close()
+        self.databases.empty()
 
     # What can be done
 
@@ -287,36 +285,12 @@ def assert_without_gap_or_overlap(session: Any, model: type[Record]) -> None:
         assert line[-1].valid_to is None
 
 
-@pytest.fixture
-def fresh_sqlite(migrated_file, tmp_path) -> Fresh:
-    @contextmanager
-    def fresh() -> Iterator[Database]:
-        shutil.copy(migrated_file, tmp_path / "crm.db")
-        database = Database(f"sqlite:///{tmp_path / 'crm.db'}")
-        yield database
-        database.close()
-
-    return fresh
-
-
-@pytest.fixture
-def fresh_postgres(server, migrated_template) -> Fresh:
-    @contextmanager
-    def fresh() -> Iterator[Database]:
-        name = create_database(server, migrated_template)
-        database = Database(url_of(name))
-        yield database
-        database.close()
-        drop_database(server, name)
-
-    return fresh
-
-
-@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_the_past_stays_what_it_was(request, kind):
+@pytest.mark.both_databases
+def test_the_past_stays_what_it_was(in_turn):
     class SalespersonHere(Salesperson):
-        fresh = staticmethod(request.getfixturevalue(f"fresh_{kind}"))
+        databases = in_turn
 
     run_state_machine_as_test(
-        SalespersonHere, settings=settings(max_examples=20, stateful_step_count=30, deadline=None)
+        SalespersonHere,
+        settings=settings(max_examples=forms.either(4, 20), stateful_step_count=30),
     )

@@ -35,6 +35,8 @@ from crm_core.sorting import CompanySort, ContactSort, LeadSort, OpportunitySort
 from tests.builders import Make, reason_id
 from tests.conftest import NOW
 
+pytestmark = pytest.mark.both_databases
+
 S = OpportunityStage
 A_DAY = timedelta(days=1)
 STEPS = [NOW - days * A_DAY for days in (40, 30, 20, 10)]

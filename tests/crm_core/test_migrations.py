@@ -36,6 +36,8 @@ from crm_core.services import settings_service
 from tests.builders import Make
 from tests.conftest import NOW, Discard
 
+pytestmark = pytest.mark.both_databases
+
 NEXT_MIGRATION = """
 import sqlalchemy as sa
 from alembic import op
@@ -325,14 +327,15 @@ def test_two_programs_that_start_at_once_set_up_once(empty_database):
         assert session.query(User).count() == 1
 
 
-def test_two_programs_that_start_at_once_migrate_once(database, newer_program, tmp_path):
+def test_two_programs_that_start_at_once_migrate_once(database, newer_program):
     line = "migrate.upgrade(database); print(migrate.state(database).value)"
 
     with ThreadPoolExecutor(2) as both:
         runs = list(both.map(lambda _: run(newer_program, database, line), range(2)))
 
     assert [(each.stdout, each.stderr) for each in runs] == [("current\n", "")] * 2
-    assert len(list(tmp_path.glob("crm.before-*.db"))) == (1 if database.kind == "sqlite" else 0)
+    if database.kind == "sqlite":
+        assert len(list(Path(database.url.database).parent.glob("crm.before-migrating-*.db"))) == 1
 
 
 def test_a_migration_that_fails_leaves_nothing(empty_database):

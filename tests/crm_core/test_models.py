@@ -36,6 +36,8 @@ from crm_core.models import (
 )
 from tests.conftest import NOW
 
+pytestmark = pytest.mark.both_databases
+
 TODAY = NOW.date()
 
 

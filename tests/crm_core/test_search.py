@@ -6,7 +6,7 @@ from datetime import timedelta
 from weakref import WeakKeyDictionary
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from sqlalchemy import make_url, select, text
@@ -33,6 +33,8 @@ from crm_core.services.opportunity_service import count_opportunities
 from crm_core.sorting import OpportunitySort
 from tests.builders import Make
 from tests.conftest import NOW, Discard
+
+pytestmark = pytest.mark.both_databases
 
 AWKWARD = (
     "aAbBiIkKsS %_\\/'\"()*{}:^-+~.,0\t\u00a0"
@@ -65,7 +67,6 @@ def many(request, monkeypatch):
     monkeypatch.setattr(by_text, "MANY", request.param)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=st.tuples(NAMES, NAMES, NAMES), wanted=st.text(AWKWARD, min_size=1, max_size=5), cut=st.data())
 @example(names=("ΑΣ.", "STRİ.", "ﬁne."), wanted="tri", cut=None)
 @example(names=("x\ufffdyz.", "x\ufffeyz.", "x\uffffyz."), wanted="x\uffffyz", cut=None)

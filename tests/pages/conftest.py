@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 
 import pytest
+import streamlit as st
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
@@ -23,6 +24,13 @@ def packages_are_looked_through_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", look)
         yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_cached() -> None:
+    """Tests write into one database, at the same instants: answers of one must not reach the next."""
+    st.cache_data.clear()
+    st.cache_resource.clear()
 
 
 @pytest.fixture

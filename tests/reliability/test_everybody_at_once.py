@@ -27,10 +27,11 @@ from crm_core.services.opportunity_service import (
     restore_opportunity,
     update_opportunities,
 )
+from tests import forms
 from tests.builders import Make
 from tests.reliability.workers import in_processes, orphans
 
-TURNS = 40
+TURNS = forms.either(10, 40)
 COMPANIES = CONTACTS = DEALS = 100
 """More than can be merged and deleted."""
 

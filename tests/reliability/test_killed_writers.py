@@ -28,9 +28,10 @@ from crm_core.services.opportunity_service import (
     create_opportunity,
     update_opportunities,
 )
+from tests import forms
 from tests.reliability.workers import PROCESSES, address, opened, orphans
 
-KILLS = 30
+KILLS = forms.either(5, 30)
 LOOK_AFTER = 5
 """Kills, after which everything is looked at. Nothing repairs itself meanwhile: history is only added to."""
 

@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
@@ -44,16 +43,6 @@ filters = st.sampled_from(
         OpportunityFilter(is_open=False),
         OpportunityFilter(sources={"web"}),
     ]
-)
-
-thorough = settings(
-    max_examples=60,
-    deadline=None,
-    suppress_health_check=[
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.too_slow,
-        HealthCheck.data_too_large,
-    ],
 )
 
 

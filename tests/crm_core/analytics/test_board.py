@@ -27,6 +27,7 @@ from crm_core.moment import moment_of
 from crm_core.periods import Period
 from crm_core.schemas.opportunity import OpportunityUpdate
 from crm_core.services import opportunity_service, settings_service
+from tests import forms
 from tests.builders import Make
 from tests.conftest import NOW, Discard
 from tests.crm_core.analytics.histories import (
@@ -36,7 +37,6 @@ from tests.crm_core.analytics.histories import (
     histories,
     instants,
     periods,
-    thorough,
     total,
     valueless,
     weighted,
@@ -53,6 +53,7 @@ NO_DAY = date.min
 QUARTER = Period(date(2026, 1, 1), date(2026, 4, 1))
 
 
+@pytest.mark.both_databases
 @given(
     st.lists(histories(), max_size=12),
     st.sampled_from(ZONES),
@@ -60,7 +61,7 @@ QUARTER = Period(date(2026, 1, 1), date(2026, 4, 1))
     periods,
     filters,
 )
-@settings(thorough, max_examples=15)
+@settings(max_examples=forms.either(5, 15))
 def test_columns_and_cards_are_what_a_recount_says(database, deals, zone, asked, period, where):
     with suppress(Discard), database.write(at=NOW) as session:
         settings_service.get_settings(session).time_zone = zone

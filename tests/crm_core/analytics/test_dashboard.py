@@ -1,7 +1,7 @@
 """The dashboard's answers, recounted in plain Python over the rows of then, for every period."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -25,6 +25,7 @@ from crm_core.periods import ONE_DAY, Period, PeriodChoice
 from crm_core.services import opportunity_service, settings_service
 from tests.builders import Make
 from tests.conftest import NOW
+from tests.databases import InTurn
 
 WON, LOST = OpportunityStage.CLOSED_WON, OpportunityStage.CLOSED_LOST
 A_MOMENT = timedelta(microseconds=1)
@@ -110,9 +111,10 @@ class Past:
         ]
 
 
-@pytest.fixture(params=EDGES_OF_A_DAY)
-def past(request: pytest.FixtureRequest, database: Database) -> Past:
-    past, chance = Past(database, ZoneInfo(request.param)), random.Random(request.param)
+@pytest.fixture(params=EDGES_OF_A_DAY, scope="module")
+def past(request: pytest.FixtureRequest, module_in_turn: InTurn) -> Iterator[Past]:
+    database, chance = module_in_turn.database, random.Random(request.param)
+    past = Past(database, ZoneInfo(request.param))
     asked = {past.asked_at(day) for day in ASKED_ON}
     rounds = {datetime.combine(BEGINNING + timedelta(days), time(9), UTC) for days in range(0, 718, 43)}
     since = datetime.combine(BEGINNING, time(), past.zone)
@@ -125,7 +127,8 @@ def past(request: pytest.FixtureRequest, database: Database) -> Past:
         since = at
         if at in asked:
             past.rows[at] = rows_of(database)
-    return past
+    yield past
+    module_in_turn.empty()
 
 
 def work_a_while(session: Session, chance: random.Random, past: Past, since: datetime, at: datetime) -> None:

@@ -18,6 +18,7 @@ from crm_core.filters import EVERYTHING
 from crm_core.models import OpportunityStage
 from crm_core.periods import PeriodChoice
 from crm_core.services import opportunity_service, settings_service
+from tests.databases import InTurn
 
 Row = dict[str, str]
 
@@ -25,20 +26,21 @@ DAYS = {date(2017, 5, 14): date(2017, 4, 1), date(2017, 9, 30): date(2017, 7, 1)
 """Asked for, and the first day of that quarter."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def file(shared_data: Path) -> Path:
     return shared_data / "maven_crm_sales" / "sales_pipeline.csv"
 
 
-@pytest.fixture
-def imported(database: Database, file: Path) -> Database:
+@pytest.fixture(scope="module")
+def imported(module_in_turn: InTurn, file: Path) -> Database:
+    database = module_in_turn.database
     importing.import_opportunities(
         database, file, importing.find_mapping("maven", file), at=datetime.now(UTC)
     )
     return database
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def engaged(file: Path) -> list[Row]:
     """Deals with a day of their own: the others were there first when the file was read."""
     with file.open(encoding="utf-8", newline="") as text:

@@ -1,6 +1,7 @@
 """Every figure recounted in plain Python over the rows, on random data, as of several instants."""
 
 import random
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -24,6 +25,9 @@ from crm_core.periods import Calendar, Period, PeriodKind
 from crm_core.services import opportunity_service, settings_service
 from tests.builders import Make
 from tests.conftest import NOW
+from tests.databases import InTurn
+
+pytestmark = pytest.mark.both_databases
 
 ZONES = ("UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/New_York")
 STEPS = 12
@@ -32,12 +36,12 @@ MORE_THAN_64_BITS_HOLD = 10_000
 """Deals of the largest amount."""
 
 
-@pytest.fixture(params=ZONES)
+@pytest.fixture(params=ZONES, scope="module")
 def worked(
-    request: pytest.FixtureRequest, database: Database
-) -> tuple[Database, list[tuple[datetime, list[dict]]]]:
+    request: pytest.FixtureRequest, module_in_turn: InTurn
+) -> Iterator[tuple[Database, list[tuple[datetime, list[dict]]]]]:
     """A database after a year of random work, with plain copies of its rows after each step."""
-    chance = random.Random(request.param)
+    database, chance = module_in_turn.database, random.Random(request.param)
     remembered = []
     at = NOW - timedelta(days=360)
     with database.write(at=at) as session:
@@ -50,7 +54,8 @@ def worked(
             work_a_while(session, chance, owners)
         with database.read() as session:
             remembered.append((at, [plain(deal) for deal in session.scalars(select(Opportunity))]))
-    return database, remembered
+    yield database, remembered
+    module_in_turn.empty()
 
 
 def work_a_while(session: Session, chance: random.Random, owners: list[int]) -> None:

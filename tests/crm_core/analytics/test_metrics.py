@@ -37,6 +37,7 @@ from crm_core.services.opportunity_service import (
     reopen_opportunity,
     update_opportunity,
 )
+from tests import forms
 from tests.builders import Make, reason_id
 from tests.conftest import NOW, Discard
 from tests.crm_core.analytics.histories import (
@@ -46,7 +47,6 @@ from tests.crm_core.analytics.histories import (
     histories,
     instants,
     periods,
-    thorough,
     written,
 )
 from tests.crm_core.analytics.recount import Past, Recount, Told
@@ -59,6 +59,7 @@ RECOUNTED = {name: name.value for name in MetricName if name not in OF_TARGETS} 
 """Each figure and what it is called in the recount; those of targets have tests of their own."""
 
 
+@pytest.mark.both_databases
 @given(
     st.lists(histories(), max_size=12),
     st.sampled_from(ZONES),
@@ -66,7 +67,7 @@ RECOUNTED = {name: name.value for name in MetricName if name not in OF_TARGETS} 
     periods,
     filters,
 )
-@settings(thorough, max_examples=25)
+@settings(max_examples=forms.either(5, 25))
 def test_figures_are_what_a_recount_says(database, deals, zone, asked, period, where):
     with suppress(Discard), database.write(at=NOW) as session:
         settings_service.get_settings(session).time_zone = zone

@@ -29,7 +29,6 @@ from tests.crm_core.analytics.histories import (
     lets_through,
     middle,
     periods,
-    thorough,
     total,
     valueless,
     weighted,
@@ -37,6 +36,7 @@ from tests.crm_core.analytics.histories import (
 )
 
 
+@pytest.mark.both_databases
 @given(
     st.lists(histories(), max_size=12),
     st.sampled_from(ZONES),
@@ -44,7 +44,6 @@ from tests.crm_core.analytics.histories import (
     periods,
     filters,
 )
-@thorough
 def test_stats_are_what_a_recount_says(database, deals, zone, asked, period, where):
     with suppress(Discard), database.write(at=NOW) as session:
         settings_service.get_settings(session).time_zone = zone

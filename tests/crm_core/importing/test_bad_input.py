@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from crm_core.database import Database
@@ -29,8 +29,6 @@ from tests.crm_core.importing.conftest import (
     small_mapping,
     with_columns,
 )
-
-FAST = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture
@@ -271,7 +269,6 @@ CELLS = st.one_of(
 )
 
 
-@FAST
 @given(content=st.binary(max_size=200), is_beginning=st.booleans())
 def test_random_bytes_never_end_in_a_traceback(
     embedded: Database, content: bytes, is_beginning: bool
@@ -284,7 +281,6 @@ def test_random_bytes_never_end_in_a_traceback(
         import_opportunities(embedded, file, small_mapping(), at=AT, dry_run=True)
 
 
-@FAST
 @given(rows=st.lists(st.lists(CELLS, min_size=8, max_size=8), max_size=4), is_quoted=st.booleans())
 def test_random_cells_are_imported_whole_or_refused_by_row(
     embedded: Database, rows: list[list[str]], is_quoted: bool

@@ -16,14 +16,21 @@ from crm_core.importing.report import Count
 from crm_core.models import Company, Opportunity, OpportunityStage, Source, Transaction
 from crm_core.services.opportunity_service import get_pipeline_stats
 from tests.crm_core.importing.conftest import AT, every_row
+from tests.databases import InTurn
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def file(shared_data: Path) -> Path:
     return shared_data / "maven_crm_sales" / "sales_pipeline.csv"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def database(module_in_turn: InTurn) -> Database:
+    """Every test finds the imported deals in it, and leaves them as they are."""
+    return module_in_turn.database
+
+
+@pytest.fixture(scope="module")
 def report(database: Database, file: Path) -> ImportReport:
     return import_opportunities(database, file, find_mapping(None, file), at=AT)
 

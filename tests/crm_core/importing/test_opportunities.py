@@ -24,6 +24,8 @@ from tests.crm_core.importing.conftest import (
     with_columns,
 )
 
+pytestmark = pytest.mark.both_databases
+
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
