@@ -7,6 +7,7 @@ its versions say. So the state as of now is the live table, and there is exactly
 instant. And that a search finds every record by what it is called now.
 """
 
+from contextlib import suppress
 from functools import reduce
 from operator import add
 from typing import Any
@@ -24,6 +25,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    literal_column,
     or_,
     select,
     text,
@@ -128,9 +130,16 @@ def _listed(session: Session, table: Table, *kinds: Wrong) -> list[str]:
 
 
 def _damage(session: Session) -> list[str]:
-    """What SQLite itself finds wrong with its file; a server looks after its own."""
+    """What SQLite itself finds wrong with its file; a server looks after its own.
+
+    SQLite checks a search index against what this connection last knew of it, so after somebody else's change
+    it would report damage where there is none; a search brings the connection up to date.
+    """
     if session.get_bind().dialect.name != "sqlite":
         return []
+    for index in SEARCHED.values():
+        with suppress(DBAPIError):  # where it is damaged, the check says so
+            session.execute(select(index.c.rowid).where(literal_column(index.name).match('"any"'))).first()
     complaints = session.scalars(text(f"PRAGMA integrity_check({LISTED})"))
     return [f"The database file is damaged: {complaint}." for complaint in complaints if complaint != "ok"]
 
