@@ -1,34 +1,32 @@
 """A real server on a port of its own, and a real browser that looks at it."""
 
-import shutil
 import warnings
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from bench.browser import CHROMIUM, FLAGS
 from crm_core import demo
 from crm_core.config import PROJECT
 from crm_core.database import Database
+from tests.databases import InTurn
 from tests.serving import Server, served
 
 EVERY_ELEMENT = ("streamlit", "run", "tests/browser/every_element.py", "--server.port")
 SCREENSHOTS = PROJECT / "build" / "screenshots"
 WIDE, PHONE = (1280, 900), (390, 844)
 
-EVERY_LOOK = pytest.mark.parametrize(
-    ("size", "scheme"), [(WIDE, "light"), (PHONE, "dark")], ids=["wide-light", "phone-dark"]
-)
-"""Both sizes and both schemes, in as few sessions as show them."""
-
 expect.set_options(timeout=20_000)  # the machine may have more to do
 
 FAILED = pytest.StashKey[bool]()
+
+Contexts = Callable[[tuple[int, int], str], BrowserContext]
 
 
 @dataclass
@@ -63,10 +61,9 @@ class Look:
 
 
 @pytest.fixture(scope="session")
-def demo_database(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Database:
-    file = tmp_path_factory.mktemp("demo") / "crm.db"
-    shutil.copy(migrated_file, file)
-    database = Database(f"sqlite:///{file}")
+def demo_database(new_sqlite: Callable[[], InTurn]) -> Database:
+    """Two years of deals. What is added to it is seen by the tests that come after."""
+    database = new_sqlite().database
     demo.fill(database, opportunities=demo.DEFAULT_OPPORTUNITIES, seed=1, at=datetime.now(UTC))
     return database
 
@@ -78,11 +75,32 @@ def demo_address(demo_database: Database) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def elements(migrated_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def workspaces(new_sqlite: Callable[[], InTurn]) -> Iterator[InTurn]:
+    databases = new_sqlite()
+    yield databases
+    databases.drop()
+
+
+@pytest.fixture(scope="session")
+def address(workspaces: InTurn) -> Iterator[str]:
+    """Where `database` is served."""
+    with served(workspaces.database.url.render_as_string()) as address:
+        yield address
+
+
+@pytest.fixture
+def database(workspaces: InTurn) -> Iterator[Database]:
+    """An empty workspace."""
+    database = workspaces.database
+    yield database
+    workspaces.empty()
+    assert workspaces.database is database, "Somebody kept the workspace locked."
+
+
+@pytest.fixture(scope="session")
+def elements(new_sqlite: Callable[[], InTurn]) -> Iterator[Server]:
     """A server with screens of every element, on an empty database."""
-    file = tmp_path_factory.mktemp("elements") / "crm.db"
-    shutil.copy(migrated_file, file)
-    server = Server(f"sqlite:///{file}", EVERY_ELEMENT)
+    server = Server(new_sqlite().database.url.render_as_string(), EVERY_ELEMENT)
     server.start()
     yield server
     server.stop()
@@ -124,17 +142,31 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
+@pytest.fixture(scope="session")
+def contexts(browser: Browser) -> Iterator[Contexts]:
+    """A browser session for each look, which loads the app's scripts but once."""
+    opened: dict[Any, BrowserContext] = {}
+
+    def context(size: tuple[int, int], scheme: str) -> BrowserContext:
+        if (size, scheme) not in opened:
+            opened[size, scheme] = browser.new_context(
+                viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, locale="en-US"
+            )
+        return opened[size, scheme]
+
+    yield context
+    for each in opened.values():
+        each.close()
+
+
 @pytest.fixture
-def look(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[..., Look]]:
-    """Opens the app in a fresh browser session: `look(address, size=PHONE, scheme="dark")`."""
-    contexts = []
+def look(contexts: Contexts, request: pytest.FixtureRequest) -> Iterator[Callable[..., Look]]:
+    """Opens the app in a page of its own: `look(address, size=PHONE, scheme="dark")`."""
+    pages: list[Page] = []
 
     def open_(address: str, *, size: tuple[int, int] = WIDE, scheme: str = "light") -> Look:
-        context = browser.new_context(
-            viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, locale="en-US"
-        )
-        contexts.append(context)
-        seen = Look(context.new_page(), address)
+        seen = Look(contexts(size, scheme).new_page(), address)
+        pages.append(seen.page)
         seen.page.on("pageerror", lambda error: seen.complaints.append(str(error)))
         seen.page.on(
             "console",
@@ -157,7 +189,7 @@ def look(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Callable[
     yield open_
     if request.node.stash.get(FAILED, False):
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        for number, page in enumerate(page for context in contexts for page in context.pages):
+        for number, page in enumerate(page for page in pages if not page.is_closed()):
             page.screenshot(path=SCREENSHOTS / f"failed-{request.node.name}-{number}.png")
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.close()

@@ -52,6 +52,18 @@ def names(page: Page) -> list[str]:
     return table(page).locator("tbody th").all_inner_texts()
 
 
+def open_row(seen: Look, name: str) -> None:
+    """Open the record of that row at the side."""
+    row(seen.page, name).locator("th").get_by_role("button").click()
+    expect(drawer(seen.page).first).to_be_visible()
+    seen.settle()  # for a moment its fields may be drawn twice
+
+
+def close_drawer(page: Page) -> None:
+    page.keyboard.press("Escape")
+    expect(drawer(page)).to_have_count(0)
+
+
 def click_thrice(button: Locator) -> None:
     """As a nervous hand does; the later clicks may find the button gone."""
     button.click(click_count=3, delay=15)
@@ -110,3 +122,19 @@ def exported(page: Page, label: str, folder: Path) -> list[list[Any]]:
             head, *rows = csv.reader(text)
     name, value = head.index("Name"), head.index("Value (USD)")
     return [[each[name], float(each[value]) if each[value] != "" else None] for each in rows]
+
+
+def go(seen: Look, path: str, title: str) -> None:
+    """To the screen of that title without loading the app anew, as the browser's back button does.
+
+    It takes half of the time of `open`. Where the same screen stays, wait for what else there is to come.
+    """
+    if seen.page.url == "about:blank":
+        seen.open(path)
+    else:
+        seen.page.evaluate(
+            "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')) }",
+            f"/{path}",
+        )
+    expect(seen.page.get_by_test_id("stMain").locator("h1")).to_have_text(title)
+    seen.settle()

@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from datetime import UTC, datetime
 
 import pytest
@@ -12,11 +11,14 @@ from sqlalchemy import select
 from crm_core import demo
 from crm_core.database import Database
 from crm_core.models import OPEN_STAGES, CloseReason, Opportunity
-from tests.browser.conftest import EVERY_LOOK
+from tests.browser.parts import go, names, plain
 from tests.builders import Make
 from tests.serving import served
 
-SCREENS = {"dashboard": "", "opportunities": "opportunities", "pipeline": "pipeline"}
+SCREENS = {"": "Dashboard", "opportunities": "Opportunities", "pipeline": "Pipeline"}
+"""Addresses and titles."""
+
+COUNTED = re.compile(r"of \d+ deals?")
 
 
 def dollars(text: str) -> int:
@@ -39,25 +41,10 @@ def uncounted(demo_database: Database) -> set[int]:
         return set(session.scalars(select(CloseReason.id).where(~CloseReason.counts)))
 
 
-@EVERY_LOOK
-@pytest.mark.parametrize("screen", SCREENS)
-def test_a_screen_draws_without_complaint(look, demo_address, screen, size, scheme):
-    seen = look(demo_address, size=size, scheme=scheme)
-
-    seen.open(SCREENS[screen])
-
-    seen.screenshot(f"{screen}-{size[0]}-{scheme}")
-    assert seen.page.get_by_test_id("stException").count() == 0
-    assert seen.page.get_by_text("Page not found").count() == 0
-    assert seen.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    assert (seen.complaints, seen.foreign) == ([], [])
-
-
-def test_the_dashboard_shows_what_the_database_holds(look, demo_address, deals, uncounted):
+def test_the_figures_of_dashboard_list_and_board_are_the_database_s(look, demo_address, deals, uncounted):
     seen = look(demo_address)
 
     seen.open("?dashboard_period=All+time")
-
     shown = {
         card.get_by_test_id("stMetricLabel").inner_text(): card.get_by_test_id("stMetricValue").inner_text()
         for card in seen.page.get_by_test_id("stMetric").all()
@@ -72,20 +59,10 @@ def test_the_dashboard_shows_what_the_database_holds(look, demo_address, deals, 
     rate = 100 * len(won) / (len(won) + len(lost))
     assert float(shown["Win rate"].removesuffix("%")) == pytest.approx(rate, abs=0.005)
 
+    go(seen, "opportunities", "Opportunities")
+    assert f"of {len(deals)} deals" in seen.page.get_by_text(COUNTED).inner_text()
 
-def test_the_list_counts_every_deal(look, demo_address, deals):
-    seen = look(demo_address)
-
-    seen.open("opportunities")
-
-    assert f"of {len(deals)} deals" in seen.page.get_by_text(re.compile(r"of \d+ deals")).inner_text()
-
-
-def test_every_column_of_the_pipeline_adds_up(look, demo_address, deals):
-    seen = look(demo_address)
-
-    seen.open("pipeline")
-
+    go(seen, "pipeline", "Pipeline")
     seen.page.locator("li.card").first.wait_for()
     for stage in OPEN_STAGES:
         head = seen.page.locator("section.column").filter(
@@ -95,42 +72,21 @@ def test_every_column_of_the_pipeline_adds_up(look, demo_address, deals):
         value = int(sum(deal.expected_value or 0 for deal in inside))
         assert head.locator(".worth").inner_text() == f"${value:,}"
         assert head.locator(".count").inner_text() == str(len(inside))
+    assert (seen.complaints, seen.foreign) == ([], [])
 
 
-def test_filters_live_in_the_address_and_come_back(look, demo_address):
+def test_search_order_and_filter_live_in_the_address_and_come_back(look, demo_address, deals):
     seen = look(demo_address)
     seen.open("opportunities")
+    search = seen.page.get_by_placeholder("Deal, company or contact")
+    every = seen.page.get_by_text(f"of {len(deals)} deals")
 
-    seen.page.get_by_label("Stage").click()
-    seen.page.get_by_role("option", name="Negotiation").click()
-    expect(seen.page).to_have_url(re.compile("deals_stage=Negotiation"))
-    expect(seen.page.get_by_text("of 400 deals")).to_have_count(0)
-    seen.settle()
-    address = seen.page.url
-    shown = seen.page.get_by_text(re.compile(r"of \d+ deals")).inner_text()
-
-    again = look(demo_address)
-    again.page.goto(address)
-    again.settle()
-    assert "deals_stage=Negotiation" in address
-    assert again.page.get_by_text(re.compile(r"of \d+ deals")).inner_text() == shown
-
-
-def test_a_search_is_answered_while_typing(look, demo_address, deals):
-    seen = look(demo_address)
-    seen.open("opportunities")
-    word = deals[0].name.split()[0]
-
-    seen.page.get_by_placeholder("Deal, company or contact").press_sequentially(word, delay=30)
-
+    search.press_sequentially(deals[0].name.split()[0], delay=30)
     expect(seen.page).to_have_url(re.compile("deals_search"))
-    expect(seen.page.get_by_text(f"of {len(deals)} deals")).to_have_count(0)
-    expect(seen.page.get_by_text(re.compile(r"of \d+ deals?"))).to_be_visible()
-
-
-def test_a_click_on_a_head_sorts_the_whole_list(look, demo_address):
-    seen = look(demo_address)
-    seen.open("opportunities")
+    expect(every).to_have_count(0)
+    expect(seen.page.get_by_text(COUNTED)).to_be_visible()
+    search.fill("")
+    expect(every).to_be_visible()
 
     click_head_of_names(seen)
     expect(seen.page).to_have_url(re.compile("sort="))
@@ -138,18 +94,29 @@ def test_a_click_on_a_head_sorts_the_whole_list(look, demo_address):
     seen.settle()
     click_head_of_names(seen)
     expect(seen.page).not_to_have_url(first)
-
     assert "Name%2C+A+to+Z" in first
     assert "Name%2C+Z+to+A" in seen.page.url
+
+    seen.page.get_by_label("Stage").click()
+    seen.page.get_by_role("option", name="Negotiation").click()
+    expect(seen.page).to_have_url(re.compile("deals_stage=Negotiation"))
+    expect(every).to_have_count(0)
+    seen.settle()
+    address, shown = seen.page.url, seen.page.get_by_text(COUNTED).inner_text()
+    assert "Name%2C+Z+to+A" in address
+    again = look(demo_address)
+    again.page.goto(address)
+    again.settle()
+    assert again.page.get_by_text(COUNTED).inner_text() == shown
+    assert names(again.page) == names(seen.page)
+    assert (seen.complaints, seen.foreign) == ([], [])
 
 
 def click_head_of_names(seen) -> None:
     seen.page.get_by_role("columnheader", name="Name").get_by_role("button").click()
 
 
-def test_hostile_names_are_only_text(look, migrated_file, tmp_path, shared_data):
-    shutil.copy(migrated_file, tmp_path / "crm.db")
-    database = Database(f"sqlite:///{tmp_path / 'crm.db'}")
+def test_hostile_names_are_only_text(look, address, database, shared_data):
     hostile = [
         "**x** :red[y] <img src=x onerror=alert(1)> [a](javascript:alert(2))",
         "![x](http://example.com/x.png)",
@@ -165,36 +132,21 @@ def test_hostile_names_are_only_text(look, migrated_file, tmp_path, shared_data)
         for name in strings:
             if name.strip() and "\x00" not in name and len(name) <= 200:
                 make.opportunity(name=name)
-    with served(database.url.render_as_string()) as address:
-        seen = look(address)
-        seen.page.on("dialog", lambda dialog: pytest.fail(f"A name ran as a script: {dialog.message}"))
-        for screen, path in SCREENS.items():
-            seen.open(path)
-            seen.screenshot(f"hostile-{screen}")
-            assert seen.page.get_by_test_id("stException").count() == 0
-        seen.open("pipeline")
-        assert hostile[0] in seen.page.locator("li.card .name").all_inner_texts()
-        seen.page.get_by_role("combobox", name="Owner").click()
-        options = [
-            option.inner_text().replace("\u2060", "") for option in seen.page.get_by_role("option").all()
-        ]
+    seen = look(address)
+    seen.page.on("dialog", lambda dialog: pytest.fail(f"A name ran as a script: {dialog.message}"))
+    for path, title in SCREENS.items():
+        go(seen, path, title)
+        seen.screenshot(f"hostile-{title.lower()}")
+        assert seen.page.get_by_test_id("stException").count() == 0
+    assert hostile[0] in seen.page.locator("li.card .name").all_inner_texts()
+    seen.page.get_by_role("combobox", name="Owner").click()
+    options = [plain(option.inner_text()) for option in seen.page.get_by_role("option").all()]
     assert hostile[0] in options
     assert (seen.complaints, seen.foreign) == ([], [])
 
 
-def test_an_empty_workspace_says_what_to_do(look, sqlite_url):
-    with served(sqlite_url) as address:
-        for scheme in ("light", "dark"):
-            seen = look(address, scheme=scheme)
-            for screen, path in SCREENS.items():
-                seen.open(path)
-                seen.screenshot(f"empty-{screen}-{scheme}")
-                assert seen.page.get_by_text("No opportunities yet").is_visible()
-
-
-def test_starting_empty_asks_copies_and_then_shows_an_empty_workspace(look, migrated_file, tmp_path):
-    shutil.copy(migrated_file, tmp_path / "crm.db")
-    database = Database(f"sqlite:///{tmp_path / 'crm.db'}")
+def test_starting_empty_asks_copies_and_then_shows_an_empty_workspace(look, sqlite_url, tmp_path):
+    database = Database(sqlite_url)
     demo.fill(database, opportunities=20, seed=1, at=datetime.now(UTC))
     with served(database.url.render_as_string()) as address:
         seen = look(address)

@@ -1,7 +1,6 @@
 """From a file to a won deal, in one browser, as a team lives it: every place tells the same to the cent."""
 
 import re
-import shutil
 from datetime import timedelta
 from decimal import Decimal
 
@@ -12,8 +11,7 @@ from crm_core import clock
 from crm_core.database import Database
 from crm_core.models import CloseReason, Lead, LeadStatus, Opportunity, OpportunityStage, Outcome
 from tests.browser.conftest import Look
-from tests.browser.parts import drawer, exported, popover, row
-from tests.serving import served
+from tests.browser.parts import drawer, exported, go, popover, row
 
 A_WHILE_AGO = clock.now().date() - timedelta(days=40)
 
@@ -48,7 +46,7 @@ def import_deals(seen: Look) -> None:
 
 def write_down_a_lead(seen: Look) -> None:
     page = seen.page
-    seen.open("leads?lead=new")
+    go(seen, "leads?lead=new", "Leads")
     for label, text in {"Name": "Grace Hopper", "E-mail": "grace@sun.example", "Company": "Sun"}.items():
         drawer(page).get_by_label(label, exact=True).fill(text)
     drawer(page).get_by_role("button", name="Create lead").click()
@@ -81,41 +79,37 @@ def drag(page: Page, name: str, to: str) -> None:
     page.mouse.up()
 
 
-def test_from_a_file_to_a_won_deal(look, migrated_file, tmp_path):
-    shutil.copy(migrated_file, tmp_path / "crm.db")
-    database = Database(f"sqlite:///{tmp_path / 'crm.db'}")
-    with served(database.url.render_as_string()) as address:
-        seen, manager = look(address), look(address)
-        import_deals(seen)
-        assert [deal.name for deal in deals(database)] == ["Solar roof", "Heat pump", "Wind park"]
-        write_down_a_lead(seen)
-        convert(seen)
-        manager.open("?dashboard_period=All+time")
-        before = figures(manager.page)
+def test_from_a_file_to_a_won_deal(look, address, database, tmp_path):
+    seen, manager = look(address), look(address)
+    import_deals(seen)
+    assert [deal.name for deal in deals(database)] == ["Solar roof", "Heat pump", "Wind park"]
+    write_down_a_lead(seen)
+    convert(seen)
+    manager.open("?dashboard_period=All+time")
+    before = figures(manager.page)
 
-        seen.open("pipeline")
-        seen.page.locator("li.card").first.wait_for()
-        for stage in (OpportunityStage.DISCOVERY, OpportunityStage.PROPOSAL):
-            drag(seen.page, "Roof of the south wing", stage.value)
-            expect(seen.page.get_by_text(f"Moved to {stage.label}").first).to_be_attached()
-            seen.settle()
-            assert deals(database)[-1].stage is stage
+    go(seen, "pipeline", "Pipeline")
+    seen.page.locator("li.card").first.wait_for()
+    for stage in (OpportunityStage.DISCOVERY, OpportunityStage.PROPOSAL):
+        drag(seen.page, "Roof of the south wing", stage.value)
+        expect(seen.page.get_by_text(f"Moved to {stage.label}").first).to_be_attached()
+        seen.settle()
+        assert deals(database)[-1].stage is stage
 
-        seen.page.locator("li.card").filter(has_text="Roof of the south wing").click()
-        drawer(seen.page).get_by_role("button", name="Close deal").click()
-        popover(seen.page).get_by_label("Reason").click()
-        seen.page.get_by_role("option", name="Price").click()
-        popover(seen.page).get_by_role("button", name="Close as won").click()
-        expect(drawer(seen.page)).to_contain_text("Closed won")
-        won = deals(database)[-1]
-        assert (won.stage, won.expected_value) == (OpportunityStage.CLOSED_WON, Decimal("2500.55"))
+    seen.page.locator("li.card").filter(has_text="Roof of the south wing").click()
+    drawer(seen.page).get_by_role("button", name="Close deal").click()
+    popover(seen.page).get_by_label("Reason").click()
+    seen.page.get_by_role("option", name="Price").click()
+    popover(seen.page).get_by_role("button", name="Close as won").click()
+    expect(drawer(seen.page)).to_contain_text("Closed won")
+    won = deals(database)[-1]
+    assert (won.stage, won.expected_value) == (OpportunityStage.CLOSED_WON, Decimal("2500.55"))
 
-        assert_the_same_everywhere(seen, manager, address, database, tmp_path, before)
-        assert (seen.complaints, seen.foreign, manager.complaints) == ([], [], [])
+    assert_the_same_everywhere(seen, manager, address, database, tmp_path, before)
+    assert (seen.complaints, seen.foreign, manager.complaints) == ([], [], [])
     with database.read() as session:
         assert session.scalars(select(Lead)).one().status is LeadStatus.CONVERTED
         assert session.get_one(CloseReason, won.close_reason_id).outcome is Outcome.WON
-    database.close()
 
 
 def figures(page: Page) -> dict[str, Decimal]:
@@ -142,7 +136,7 @@ def assert_the_same_everywhere(seen, manager, address, database, folder, before)
     assert now == {"Won in the period": won, "Total pipeline value": opened}
     assert now["Won in the period"] - before["Won in the period"] == Decimal("2500.55")
 
-    seen.open("opportunities?deals_stage=Closed+won")
+    go(seen, "opportunities?deals_stage=Closed+won", "Opportunities")
     expect(seen.page.get_by_text("$3,700.65").first).to_be_visible()
     rows = exported(seen.page, "CSV", folder)
     assert sum(Decimal(str(value)) for _, value in rows) == won
@@ -152,6 +146,6 @@ def assert_the_same_everywhere(seen, manager, address, database, folder, before)
     stats = seen.page.request.get(f"{address}/api/opportunities/stats").json()
     assert Decimal(stats["open"]["value"]) == opened
 
-    seen.open("pipeline")
+    go(seen, "pipeline", "Pipeline")
     seen.page.locator("li.card").first.wait_for()
     expect(seen.page.get_by_text("$7,000.25").first).to_be_visible()
