@@ -224,10 +224,11 @@ def session(in_turn: InTurn, request: pytest.FixtureRequest) -> Iterator[Session
         request.getfixturevalue("database")  # which is emptied once the transaction is over
     database = in_turn.database
     with suppress(Discard), database.write(at=NOW) as session:
-        if database.kind == "postgresql":
-            session.execute(text(IDS_ANEW))  # a transaction gives no ids back
         yield session
         raise Discard
+    if database.kind == "postgresql":
+        with database.engine.begin() as connection:
+            connection.execute(text(IDS_ANEW))  # a transaction gives no ids back
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import product
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +13,15 @@ from crm_core.analytics import outcomes
 from crm_core.database import instant
 from crm_core.errors import NotFound
 from crm_core.filters import OpportunityFilter
-from crm_core.models import OPEN_STAGES, CloseReason, OpportunityStage, Outcome, Settings, StageSettings
+from crm_core.models import (
+    OPEN_STAGES,
+    CloseReason,
+    Opportunity,
+    OpportunityStage,
+    Outcome,
+    Settings,
+    StageSettings,
+)
 from crm_core.periods import Period
 from crm_core.schemas.opportunity import OpportunityUpdate
 from crm_core.services.closing import (
@@ -64,53 +73,51 @@ def month_of(day):
     return Period(first, first + relativedelta(months=1))
 
 
-def won_in(database, period, **options):
-    with database.read() as session:
-        found = outcomes.closed_in(session, period, **options)
-        return found.won, found.won_value
+def won_in(session, period, **options):
+    found = outcomes.closed_in(session, period, **options)
+    return found.won, found.won_value
 
 
-@pytest.mark.parametrize("stage", [S.PROPOSAL, S.NEGOTIATION])
-def test_a_late_deal_can_be_won(session, make, stage):
+def test_a_late_deal_can_be_won(session, make):
     owner = make.user()
-    deal = make.opportunity(stage=stage, owner_id=owner.id, expected_close_date=TODAY + A_DAY)
 
-    close_opportunity(session, deal.id, outcome=Outcome.WON)
-
-    assert (deal.stage, deal.probability) == (S.CLOSED_WON, 100)
-    assert (deal.closed_at, deal.actual_close_date) == (instant(session), TODAY)
-    assert (deal.credited_owner_id, deal.expected_close_date) == (owner.id, TODAY + A_DAY)
-
-
-@pytest.mark.parametrize("stage", [S.QUALIFICATION, S.DISCOVERY])
-def test_an_early_deal_can_not_be_won(session, make, stage):
-    deal = make.opportunity(stage=stage)
-
-    with pytest.raises(TooEarlyToWin, match="Deals are won from proposal or negotiation: move it first"):
+    for stage in (S.PROPOSAL, S.NEGOTIATION):
+        deal = make.opportunity(stage=stage, owner_id=owner.id, expected_close_date=TODAY + A_DAY)
         close_opportunity(session, deal.id, outcome=Outcome.WON)
+        assert (deal.stage, deal.probability) == (S.CLOSED_WON, 100)
+        assert (deal.closed_at, deal.actual_close_date) == (instant(session), TODAY)
+        assert (deal.credited_owner_id, deal.expected_close_date) == (owner.id, TODAY + A_DAY)
 
 
-@pytest.mark.parametrize("only", OPEN_STAGES)
-def test_from_where_deals_are_won_is_the_workspaces_choice(session, make, only):
-    for stage in OPEN_STAGES:
-        session.get_one(StageSettings, stage).can_be_won = stage is only
-    deals = {stage: make.opportunity(stage=stage) for stage in OPEN_STAGES}
-
-    close_opportunity(session, deals.pop(only).id, outcome=Outcome.WON)
-
-    for deal in deals.values():
-        with pytest.raises(TooEarlyToWin, match=f"Deals are won from {only}: move it first"):
+def test_an_early_deal_can_not_be_won(session, make):
+    for stage in (S.QUALIFICATION, S.DISCOVERY):
+        deal = make.opportunity(stage=stage)
+        with pytest.raises(TooEarlyToWin, match="Deals are won from proposal or negotiation: move it first"):
             close_opportunity(session, deal.id, outcome=Outcome.WON)
-        assert deal.is_open
 
 
-@pytest.mark.parametrize("stage", OPEN_STAGES)
-def test_every_open_deal_can_be_lost_for_a_reason(session, make, stage):
-    deal = make.opportunity(stage=stage, expected_close_date=TODAY + A_DAY)
+def test_from_where_deals_are_won_is_the_workspaces_choice(session, make):
+    for only in OPEN_STAGES:
+        for stage in OPEN_STAGES:
+            session.get_one(StageSettings, stage).can_be_won = stage is only
+        deals = {stage: make.opportunity(stage=stage) for stage in OPEN_STAGES}
 
-    close_opportunity(session, deal.id, outcome=Outcome.LOST, reason_id=reason_id(session, "Price"))
+        close_opportunity(session, deals.pop(only).id, outcome=Outcome.WON)
 
-    assert (deal.stage, deal.probability, deal.expected_close_date) == (S.CLOSED_LOST, 0, TODAY + A_DAY)
+        for deal in deals.values():
+            with pytest.raises(TooEarlyToWin, match=f"Deals are won from {only}: move it first"):
+                close_opportunity(session, deal.id, outcome=Outcome.WON)
+            assert deal.is_open
+
+
+def test_every_open_deal_can_be_lost_for_a_reason(session, make):
+    price = reason_id(session, "Price")
+
+    for stage in OPEN_STAGES:
+        deal = make.opportunity(stage=stage, expected_close_date=TODAY + A_DAY)
+        close_opportunity(session, deal.id, outcome=Outcome.LOST, reason_id=price)
+        assert (deal.stage, deal.probability) == (S.CLOSED_LOST, 0)
+        assert (deal.close_reason_id, deal.expected_close_date) == (price, TODAY + A_DAY)
 
 
 def test_a_loss_needs_a_reason(session, make):
@@ -133,13 +140,13 @@ def test_a_win_needs_no_reason_but_may_have_one(session, make):
     assert (with_one.close_reason_id, with_one.close_note) == (price, "Cheapest")
 
 
-@pytest.mark.parametrize("note", [None, "", "  ", "\u200b", "\u2800\u3164"])
-@pytest.mark.parametrize("outcome", Outcome)
-def test_the_reason_other_needs_a_note(session, make, outcome, note):
-    deal, other = make.opportunity(stage=S.PROPOSAL), reason_id(session, "Other", outcome)
+def test_the_reason_other_needs_a_note(session, make):
+    deal = make.opportunity(stage=S.PROPOSAL)
 
-    with pytest.raises(ReasonNeedsNote, match="“Other” says little"):
-        close_opportunity(session, deal.id, outcome=outcome, reason_id=other, note=note)
+    for outcome, note in product(Outcome, (None, "", "  ", "\u200b", "\u2800\u3164")):
+        other = reason_id(session, "Other", outcome)
+        with pytest.raises(ReasonNeedsNote, match="“Other” says little"):
+            close_opportunity(session, deal.id, outcome=outcome, reason_id=other, note=note)
 
     assert deal.is_open
 
@@ -152,14 +159,14 @@ def test_the_reason_other_is_fine_with_a_note(session, make):
     assert (deal.close_reason_id, deal.close_note) == (other, " Their cat ")
 
 
-@pytest.mark.parametrize("outcome", Outcome)
-def test_a_retired_reason_is_no_longer_chosen(session, make, outcome):
-    price = session.get_one(CloseReason, reason_id(session, "Price", outcome))
-    price.is_active = False
+def test_a_retired_reason_is_no_longer_chosen(session, make):
     deal = make.opportunity(stage=S.PROPOSAL)
 
-    with pytest.raises(ReasonIsRetired, match=r"“Price” is no longer used\. Choose another reason"):
-        close_opportunity(session, deal.id, outcome=outcome, reason_id=price.id)
+    for outcome in Outcome:
+        price = session.get_one(CloseReason, reason_id(session, "Price", outcome))
+        price.is_active = False
+        with pytest.raises(ReasonIsRetired, match=r"“Price” is no longer used\. Choose another reason"):
+            close_opportunity(session, deal.id, outcome=outcome, reason_id=price.id)
 
     assert deal.is_open
 
@@ -175,35 +182,33 @@ def test_a_reason_belongs_to_its_outcome(session, make):
         close_opportunity(session, deal.id, outcome=Outcome.LOST, reason_id=99)
 
 
-@pytest.mark.parametrize("days", [1, 365])
-def test_a_deal_is_not_closed_in_the_future(session, make, days):
+def test_a_deal_is_not_closed_in_the_future(session, make):
     deal = make.opportunity(stage=S.PROPOSAL)
     before = stored(session)
 
-    with pytest.raises(ImpossibleCloseDate, match="in the future"):
-        close_opportunity(session, deal.id, outcome=Outcome.WON, on=TODAY + days * A_DAY)
+    for days in (1, 365):
+        with pytest.raises(ImpossibleCloseDate, match="in the future"):
+            close_opportunity(session, deal.id, outcome=Outcome.WON, on=TODAY + days * A_DAY)
 
     assert stored(session) == before
 
 
-@pytest.mark.parametrize("on", [TODAY - 2 * A_DAY, date.min])
-def test_a_deal_is_not_closed_before_it_was_created(session, make, on):
+def test_a_deal_is_not_closed_before_it_was_created(session, make):
     deal = make.opportunity(stage=S.PROPOSAL, created_at=NOW - A_DAY)
     before = stored(session)
 
-    with pytest.raises(ImpossibleCloseDate, match="was created on 2026-03-17"):
-        close_opportunity(session, deal.id, outcome=Outcome.WON, on=on)
+    for on in (TODAY - 2 * A_DAY, date.min):
+        with pytest.raises(ImpossibleCloseDate, match="was created on 2026-03-17"):
+            close_opportunity(session, deal.id, outcome=Outcome.WON, on=on)
 
     assert stored(session) == before
 
 
-@pytest.mark.parametrize("on", [TODAY - A_DAY, TODAY, None])
-def test_a_deal_is_closed_on_any_day_from_its_creation_to_today(session, make, on):
-    deal = make.opportunity(stage=S.PROPOSAL, created_at=NOW - A_DAY)
-
-    close_opportunity(session, deal.id, outcome=Outcome.WON, on=on)
-
-    assert deal.actual_close_date == deal.closed_at.date() == (on or TODAY)
+def test_a_deal_is_closed_on_any_day_from_its_creation_to_today(session, make):
+    for on in (TODAY - A_DAY, TODAY, None):
+        deal = make.opportunity(stage=S.PROPOSAL, created_at=NOW - A_DAY)
+        close_opportunity(session, deal.id, outcome=Outcome.WON, on=on)
+        assert deal.actual_close_date == deal.closed_at.date() == (on or TODAY)
 
 
 def test_a_past_day_counts_from_its_last_second(session, make):
@@ -263,25 +268,28 @@ def test_a_close_around_midnight_counts_on_the_local_day_and_in_the_local_month(
             assert deal.actual_close_date == at.astimezone(there).date()
 
     days = [strange + number * A_DAY for number in range(-2, (last_of_month - strange).days + 4)]
-    assert {day: won_in(database, Period(day, day + A_DAY))[0] for day in days} == {
-        day: expected[day] for day in days
-    }
-    for month in {month_of(day) for day in days}:
-        inside = sum(count for day, count in expected.items() if month.start <= day < month.end)
-        assert won_in(database, month) == (inside, 10 * inside)
+    with database.read() as session:
+        found = outcomes.closed_in_each(session, [Period(day, day + A_DAY) for day in days])
+        assert [found[Period(day, day + A_DAY)].won for day in days] == [expected[day] for day in days]
+        for month in {month_of(day) for day in days}:
+            inside = sum(count for day, count in expected.items() if month.start <= day < month.end)
+            assert won_in(session, month) == (inside, 10 * inside)
 
 
 @pytest.mark.parametrize("zone", CLOCKS_CHANGE)
-def test_every_quarter_of_an_hour_counts_on_one_local_day(session, make, zone):
+def test_every_quarter_of_an_hour_counts_on_one_local_day(session, zone):
     session.get_one(Settings, 1).time_zone = zone
     there, expected, days = ZoneInfo(zone), Counter(), set()
     for strange in CLOCKS_CHANGE[zone]:
         start = datetime.combine(strange - A_DAY, time(12), UTC)
         days |= {strange + number * A_DAY for number in range(-3, 5)}
-        for quarter in range(3 * 24 * 4):
-            closed_at = start + quarter * AN_HOUR / 4
-            make.won(closed_at=closed_at)
-            expected[closed_at.astimezone(there).date()] += 1
+        instants = [start + quarter * AN_HOUR / 4 for quarter in range(3 * 24 * 4)]
+        won = {"name": "Solar roof", "stage": S.CLOSED_WON, "probability": 100, "created_at": start}
+        session.add_all(
+            Opportunity(**won, closed_at=at, actual_close_date=at.astimezone(there).date()) for at in instants
+        )
+        expected.update(at.astimezone(there).date() for at in instants)
+    session.flush()
 
     counted = {day: outcomes.closed_in(session, Period(day, day + A_DAY)).won for day in days}
 
@@ -318,22 +326,17 @@ def test_a_day_that_never_was_is_no_day_to_close_on(session, make):
         close_opportunity(session, deal.id, outcome=Outcome.WON, on=date(2011, 12, 30))
 
 
-@pytest.mark.parametrize("to", OPEN_STAGES)
-def test_a_reopened_deal_is_as_if_it_was_never_closed(session, make, to):
-    deal = make.won(
-        100,
-        owner_id=make.user().id,
-        close_reason_id=1,
-        close_note="Great",
-        expected_close_date=TODAY - A_DAY,
-    )
+def test_a_reopened_deal_is_as_if_it_was_never_closed(session, make):
+    closing = {"close_reason_id": 1, "close_note": "Great", "expected_close_date": TODAY - A_DAY}
+    owner = make.user().id
 
-    reopen_opportunity(session, deal.id, to=to)
-    session.flush()
-
-    assert (deal.stage, deal.closed_at, deal.actual_close_date) == (to, None, None)
-    assert (deal.close_reason_id, deal.close_note, deal.credited_owner_id) == (None, None, None)
-    assert (deal.expected_value, deal.expected_close_date) == (100, TODAY - A_DAY)
+    for to in OPEN_STAGES:
+        deal = make.won(100, owner_id=owner, **closing)
+        reopen_opportunity(session, deal.id, to=to)
+        session.flush()
+        assert (deal.stage, deal.closed_at, deal.actual_close_date) == (to, None, None)
+        assert (deal.close_reason_id, deal.close_note, deal.credited_owner_id) == (None, None, None)
+        assert (deal.expected_value, deal.expected_close_date) == (100, TODAY - A_DAY)
 
 
 FEBRUARY, MARCH = month_of(date(2026, 2, 1)), month_of(date(2026, 3, 1))
@@ -361,34 +364,30 @@ def closed_twice(database):
     return {"Ada": ada, "Bob": bob, "deal": deal}
 
 
-@pytest.mark.parametrize(
-    ("as_of", "in_february", "in_march"),
-    [
-        (datetime(2026, 2, 9, tzinfo=UTC), (0, 0), (0, 0)),
-        (datetime(2026, 2, 10, 12, tzinfo=UTC), (1, 100), (0, 0)),
-        (datetime(2026, 2, 19, tzinfo=UTC), (1, 100), (0, 0)),
-        (datetime(2026, 2, 20, 12, tzinfo=UTC), (0, 0), (0, 0)),
-        (datetime(2026, 3, 3, 12, tzinfo=UTC), (0, 0), (1, 150)),
-        (None, (0, 0), (1, 150)),
-    ],
-)
-def test_a_deal_closed_twice_counts_at_its_last_close_and_as_it_was_known_then(
-    database, closed_twice, as_of, in_february, in_march
-):
-    assert won_in(database, FEBRUARY, as_of=as_of) == in_february
-    assert won_in(database, MARCH, as_of=as_of) == in_march
+def test_a_deal_closed_twice_counts_at_its_last_close_and_as_it_was_known_then(database, closed_twice):
     always = Period(FEBRUARY.start, MARCH.end)
-    assert won_in(database, always, as_of=as_of)[0] == in_february[0] + in_march[0]
+    with database.read() as session:
+        for as_of, in_february, in_march in (
+            (datetime(2026, 2, 9, tzinfo=UTC), (0, 0), (0, 0)),
+            (datetime(2026, 2, 10, 12, tzinfo=UTC), (1, 100), (0, 0)),
+            (datetime(2026, 2, 19, tzinfo=UTC), (1, 100), (0, 0)),
+            (datetime(2026, 2, 20, 12, tzinfo=UTC), (0, 0), (0, 0)),
+            (datetime(2026, 3, 3, 12, tzinfo=UTC), (0, 0), (1, 150)),
+            (None, (0, 0), (1, 150)),
+        ):
+            found = [won_in(session, month, as_of=as_of) for month in (FEBRUARY, MARCH)]
+            assert (as_of, *found) == (as_of, in_february, in_march)
+            assert won_in(session, always, as_of=as_of)[0] == in_february[0] + in_march[0]
 
 
 def test_the_credit_is_the_owners_at_the_last_close(database, closed_twice):
     ada, bob = (OpportunityFilter(owners={closed_twice[name]}) for name in ("Ada", "Bob"))
     in_february = datetime(2026, 2, 15, tzinfo=UTC)
 
-    assert (won_in(database, MARCH, where=ada), won_in(database, MARCH, where=bob)) == ((0, 0), (1, 150))
-    assert won_in(database, FEBRUARY, where=ada, as_of=in_february) == (1, 100)
-    assert won_in(database, FEBRUARY, where=bob, as_of=in_february) == (0, 0)
     with database.read() as session:
+        assert (won_in(session, MARCH, where=ada), won_in(session, MARCH, where=bob)) == ((0, 0), (1, 150))
+        assert won_in(session, FEBRUARY, where=ada, as_of=in_february) == (1, 100)
+        assert won_in(session, FEBRUARY, where=bob, as_of=in_february) == (0, 0)
         assert get_opportunity(session, closed_twice["deal"]).close_note == "Second"
 
 

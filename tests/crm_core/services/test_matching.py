@@ -75,6 +75,7 @@ def test_a_public_mail_domain_is_no_company(session, make, lead, domain):
     assert session.get_one(Company, result.company.id).domain is None
 
 
+@pytest.mark.both_databases
 def test_a_contact_is_known_by_the_last_ten_digits_of_the_phone_number(session, make, lead):
     company = make.company()
     contact = make.contact("G. H.", phone=THE_SAME_NUMBER[0], company_id=company.id)
@@ -89,11 +90,12 @@ def test_a_contact_is_known_by_the_last_ten_digits_of_the_phone_number(session, 
     assert everywhere == dict.fromkeys(everywhere, both)
 
 
-@pytest.mark.parametrize(("there", "here"), A_NUMBER_AND_NOT_THE_SAME)
-def test_another_number_or_none_is_nobodys(session, make, lead, there, here):
-    make.contact("G. H.", phone=there, company_id=make.company().id)
+def test_another_number_or_none_is_nobodys(session, make, lead):
+    contact = make.contact("G. H.", company_id=make.company().id)
 
-    assert found(session, lead(phone=here)) == (NOBODY, NOBODY)
+    for there, here in A_NUMBER_AND_NOT_THE_SAME:
+        contact.phone = there
+        assert found(session, lead(phone=here)) == (NOBODY, NOBODY), (there, here)
 
 
 def test_a_short_number_is_compared_as_a_whole(session, make, lead):
@@ -117,11 +119,12 @@ def test_behind_a_switchboard_the_name_decides(session, make, lead):
     assert found(session, lead(name="Alan Turing", phone="4155550123")) == (NOBODY, NOBODY)
 
 
-@pytest.mark.parametrize("name", ["Müller AG", "MÜLLER ag", " müller AG "])
-def test_a_company_is_known_by_its_name_in_any_case(session, make, lead, name):
+@pytest.mark.both_databases
+def test_a_company_is_known_by_its_name_in_any_case(session, make, lead):
     company = make.company("Müller AG")
 
-    assert found(session, lead(company_name=name)) == ((company.id, MatchRule.COMPANY_NAME), NOBODY)
+    for name in ("Müller AG", "MÜLLER ag", " müller AG "):
+        assert found(session, lead(company_name=name)) == ((company.id, MatchRule.COMPANY_NAME), NOBODY)
     assert found(session, lead(company_name="Müller")) == (NOBODY, NOBODY)
 
 

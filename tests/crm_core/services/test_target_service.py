@@ -30,6 +30,7 @@ from crm_core.services.target_service import (
 )
 from crm_core.services.team_service import TeamNotFound
 from tests.builders import Make
+from tests.crm_core.importing.conftest import every_row
 from tests.crm_core.services.refusals import refusal
 
 MARCH, QUARTER = date(2026, 3, 1), date(2026, 1, 1)
@@ -99,6 +100,7 @@ def test_a_month_and_the_quarter_that_begins_with_it_have_a_target_each(database
     assert list(amounts(database).values()) == [90, 10]
 
 
+@pytest.mark.both_databases
 def test_those_who_set_the_same_target_at_once_set_one(database, people):
     """Whoever comes later has the last word, and nobody meets the uniqueness in the schema."""
     errors: list[BaseException] = []
@@ -180,56 +182,57 @@ def test_each_change_is_a_transaction_of_whoever_made_it(database, people, hers)
         assert logged() == number
 
 
-@pytest.mark.parametrize("amount", [0, "0.00", "0.004", -1, "-0.01", "a lot", True, None, 10**13, "NaN"])
-def test_an_amount_is_more_than_nothing(amount):
-    with pytest.raises(ValidationError):
-        draft(amount, user_id=1)
-    with pytest.raises(ValidationError):
-        TargetUpdate(amount=amount)
+def test_an_amount_is_more_than_nothing():
+    for amount in (0, "0.00", "0.004", -1, "-0.01", "a lot", True, None, 10**13, "NaN"):
+        with pytest.raises(ValidationError):
+            draft(amount, user_id=1)
+        with pytest.raises(ValidationError):
+            TargetUpdate(amount=amount)
 
 
-@pytest.mark.parametrize("holder", [{}, {"user_id": 1, "team_id": 1}, {"user_id": 0}, {"team_id": 2**31}])
-def test_a_target_is_a_users_or_a_teams(holder):
-    with pytest.raises(ValidationError):
-        draft(**holder)
+def test_a_target_is_a_users_or_a_teams():
+    for holder in ({}, {"user_id": 1, "team_id": 1}, {"user_id": 0}, {"team_id": 2**31}):
+        with pytest.raises(ValidationError):
+            draft(**holder)
 
 
-@pytest.mark.parametrize("day", [date.min, date(1899, 12, 1), date(3000, 1, 1), date.max])
-def test_a_target_is_for_a_year_that_people_may_mean(day):
-    with pytest.raises(ValidationError):
-        draft(user_id=1, starts_on=day)
+def test_a_target_is_for_a_year_that_people_may_mean():
+    for day in (date.min, date(1899, 12, 1), date(3000, 1, 1), date.max):
+        with pytest.raises(ValidationError):
+            draft(user_id=1, starts_on=day)
 
 
-@pytest.mark.parametrize(
-    ("quarter", "day", "first"),
-    [
-        (False, "2026-03-02", "2026-03-01"),
-        (False, "2026-03-31", "2026-03-01"),
-        (True, "2026-02-01", "2026-01-01"),
-        (True, "2026-12-01", "2026-10-01"),
-        (True, "2026-04-02", "2026-04-01"),
-    ],
-)
 @pytest.mark.parametrize("fiscal_start", [1, 2])
-def test_a_target_begins_with_its_period(database, people, quarter, day, first, fiscal_start):
+def test_a_target_begins_with_its_period(database, people, fiscal_start):
     with database.write() as session:
         settings_service.get_settings(session).fiscal_year_start_month = fiscal_start
-    kind = "quarter" if quarter else "month"
+    before = every_row(database)
 
-    words = f"The {kind} of {day} begins on {first}. Set its target for that day"
-    with refusal(database, BeginsOnAnotherDay, words) as session:
-        set_target(session, draft(starts_on=date.fromisoformat(day), quarter=quarter, user_id=people.rita))
+    for kind, day, first in (
+        ("month", "2026-03-02", "2026-03-01"),
+        ("month", "2026-03-31", "2026-03-01"),
+        ("quarter", "2026-02-01", "2026-01-01"),
+        ("quarter", "2026-12-01", "2026-10-01"),
+        ("quarter", "2026-04-02", "2026-04-01"),
+    ):
+        target = draft(starts_on=date.fromisoformat(day), quarter=kind == "quarter", user_id=people.rita)
+        words = f"The {kind} of {day} begins on {first}. Set its target for that day"
+        with database.write() as session, pytest.raises(BeginsOnAnotherDay, match=words):
+            set_target(session, target)
+
+    assert every_row(database) == before
 
 
-@pytest.mark.parametrize("fiscal_start", range(1, 13))
-def test_a_quarter_that_can_have_a_target_is_one_that_screens_ask_for(session, make, fiscal_start):
-    settings_service.get_settings(session).fiscal_year_start_month = fiscal_start
+def test_a_quarter_that_can_have_a_target_is_one_that_screens_ask_for(session, make):
     rita = make.user().id
-    calendar = settings_service.get_calendar(session)
+    for fiscal_start in range(1, 13):
+        settings_service.get_settings(session).fiscal_year_start_month = fiscal_start
+        calendar = settings_service.get_calendar(session)
+        assert calendar.fiscal_start == fiscal_start
 
-    for month in range(1, 13):
-        asked = calendar.around(PeriodChoice.THIS_QUARTER, date(2026, month, 15))
-        assert set_target(session, draft(starts_on=asked.start, quarter=True, user_id=rita)).amount == 100
+        for month in range(1, 13):
+            asked = calendar.around(PeriodChoice.THIS_QUARTER, date(2026, month, 15))
+            assert set_target(session, draft(starts_on=asked.start, quarter=True, user_id=rita)).amount == 100
 
 
 def test_a_holder_exists(database):
@@ -239,15 +242,17 @@ def test_a_holder_exists(database):
         set_target(session, draft(team_id=99))
 
 
-@pytest.mark.parametrize("unknown", [0, -1, 99, 2**31, 2**70])
-def test_a_target_that_does_not_exist_is_not_found(database, unknown):
+def test_a_target_that_does_not_exist_is_not_found(database):
     for use in (
         get_target,
         delete_target,
         lambda session, key: update_target(session, key, TargetUpdate(amount=1)),
     ):
-        with refusal(database, TargetNotFound, "This target does not exist") as session:
-            use(session, unknown)
+        for unknown in (0, -1, 99, 2**31, 2**70):
+            with database.write() as session, pytest.raises(TargetNotFound, match="does not exist"):
+                use(session, unknown)
+
+    assert amounts(database) == {}
 
 
 def test_a_manager_sets_the_targets_of_the_team_and_its_members(database, people, team, hers):
@@ -279,21 +284,24 @@ def test_a_manager_by_name_alone_sets_the_targets_of_that_team(database, people)
         set_target(session, draft(user_id=boss))
 
 
-@pytest.mark.parametrize("who", ["rita", "nora", "otto"])
-def test_a_rep_sets_no_target_not_even_their_own(database, people, team, hers, who):
-    actor = getattr(people, who)
+def test_a_rep_sets_no_target_not_even_their_own(database, people, team, hers):
+    hers_alone = "Only Mia Manager or an admin can set the targets of Rita Rep"
+    of_the_team = "Mia Manager or an admin .* of “North”"
+    before = every_row(database)
 
-    words = "Only Mia Manager or an admin can set the targets of Rita Rep"
-    with refusal(database, NeedsManager, words, actor=actor) as session:
-        set_target(session, draft(5, user_id=people.rita))
-    with refusal(database, NeedsManager, words, actor=actor) as session:
-        update_target(session, hers, TargetUpdate(amount=5))
-    with refusal(database, NeedsManager, words, actor=actor) as session:
-        delete_target(session, hers)
-    with refusal(database, NeedsManager, "Mia Manager or an admin .* of “North”", actor=actor) as session:
-        set_target(session, draft(5, team_id=team))
-    with database.read(actor=actor) as session:
-        assert get_holders(session) == []
+    for actor in (people.rita, people.nora, people.otto):
+        for words, change in (
+            (hers_alone, lambda session: set_target(session, draft(5, user_id=people.rita))),
+            (hers_alone, lambda session: update_target(session, hers, TargetUpdate(amount=5))),
+            (hers_alone, lambda session: delete_target(session, hers)),
+            (of_the_team, lambda session: set_target(session, draft(5, team_id=team))),
+        ):
+            with database.write(actor=actor) as session, pytest.raises(NeedsManager, match=words):
+                change(session)
+        with database.read(actor=actor) as session:
+            assert get_holders(session) == []
+
+    assert every_row(database) == before
 
 
 def test_those_of_another_team_and_of_none_are_not_a_managers_to_set(database, people):

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from crm_core import clock
 from crm_core.database import instant
 from crm_core.errors import InvalidInput, NotFound, NotSignedIn
-from crm_core.models import ApiToken, Role, TokenScope, User
+from crm_core.models import LOCAL_USER_ID, ApiToken, Role, TokenScope, User
 from crm_core.permissions import NeedsAdmin
 from crm_core.services import opportunity_service
 from crm_core.services.records import RecordNotFound
@@ -38,6 +38,10 @@ def made(database, user_id, **options) -> str:
     """The secret of a new token."""
     with database.write() as session:
         return create_token(session, user_id, **options).secret
+
+
+def id_of(database, secret) -> int:
+    return use_token(database, secret).id
 
 
 def change(database, **columns) -> None:
@@ -95,40 +99,40 @@ def test_only_an_admin_makes_tokens_for_others(database, people):
 
 
 def test_everybody_lists_their_own_tokens_and_an_admin_all(database, people):
-    made(database, people.rita)
-    made(database, people.otto)
+    first, second = (id_of(database, made(database, who)) for who in (people.rita, people.otto))
 
     def listed(actor):
         with database.read(actor=actor) as session:
             return [(token.id, user.name) for token, user in get_tokens(session)]
 
-    assert listed(people.rita) == [(1, "Rita Rep")]
-    assert listed(people.otto) == [(2, "Otto Other")]
+    assert listed(people.rita) == [(first, "Rita Rep")]
+    assert listed(people.otto) == [(second, "Otto Other")]
     assert listed(people.mia) == []
-    assert listed(1) == listed(None) == [(1, "Rita Rep"), (2, "Otto Other")]
+    assert listed(LOCAL_USER_ID) == listed(None) == [(first, "Rita Rep"), (second, "Otto Other")]
 
 
 def test_a_revoked_token_opens_nothing_from_now_on(database, people):
     secret, other = made(database, people.rita), made(database, people.rita)
-    assert use_token(database, secret).id == 1
+    token_id, other_id = id_of(database, secret), id_of(database, other)
 
     with database.write(actor=people.rita) as session:
-        first = revoke_token(session, 1).revoked_at
+        first = revoke_token(session, token_id).revoked_at
 
     with pytest.raises(NotSignedIn, match="unknown, expired or revoked"):
         use_token(database, secret)
-    assert use_token(database, other).id == 2
-    with database.write(actor=1) as session:
-        assert revoke_token(session, 1).revoked_at == first
+    assert use_token(database, other).id == other_id
+    with database.write(actor=LOCAL_USER_ID) as session:
+        assert revoke_token(session, token_id).revoked_at == first
         assert [token.revoked_at for token, _ in get_tokens(session)] == [first, None]
 
 
 def test_nobody_revokes_what_is_not_theirs(database, people):
     secret = made(database, people.rita)
+    token_id = id_of(database, secret)
 
     for actor in (people.nora, people.mia, people.otto):
-        with refusal(database, TokenNotFound, "no token 1", actor=actor) as session:
-            revoke_token(session, 1)
+        with refusal(database, TokenNotFound, f"no token {token_id}", actor=actor) as session:
+            revoke_token(session, token_id)
     assert use_token(database, secret).user_id == people.rita
 
 

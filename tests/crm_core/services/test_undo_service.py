@@ -1,10 +1,8 @@
 """What was done can be taken back by whoever did it: all of it or nothing, and as a change of its own."""
 
-import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from sqlalchemy import event, select
@@ -12,26 +10,19 @@ from sqlalchemy.orm import Session
 
 from crm_core import check, history
 from crm_core.database import Database, instant
-from crm_core.errors import CrmError, InvalidInput
 from crm_core.models import (
     LOCAL_USER_ID,
-    OPEN_STAGES,
-    VERSIONS,
-    Company,
-    Contact,
     Lead,
     LeadStatus,
-    Opportunity,
     OpportunityStage,
     Outcome,
-    Record,
     Settings,
     Source,
     User,
     Visibility,
 )
 from crm_core.permissions import BelongsToSomebodyElse
-from crm_core.schemas.company import CompanyCreate, CompanyUpdate
+from crm_core.schemas.company import CompanyCreate
 from crm_core.schemas.contact import ContactCreate, ContactUpdate
 from crm_core.schemas.lead import LeadCreate, LeadUpdate
 from crm_core.schemas.note import NoteCreate
@@ -49,7 +40,6 @@ from crm_core.services.company_service import CompanyIsInUse
 from crm_core.services.contact_service import ContactIsInUse
 from crm_core.services.records import MOST_AT_ONCE, BelongsToDeleted, OwnerIsInactive, RecordNotFound
 from crm_core.services.undo_service import (
-    STAYS,
     ActionNotFound,
     ActionOfSomebodyElse,
     ChangedSince,
@@ -62,41 +52,10 @@ from crm_core.services.undo_service import (
 )
 from tests.builders import Make, reason_id
 from tests.conftest import NOW
+from tests.crm_core.services.actions import all_rows, done, rows, undone
 from tests.crm_core.services.refusals import refusal
 
 S = OpportunityStage
-Rows = dict[tuple[str, int], dict[str, Any]]
-
-
-def rows(session: Session, at: Any = None) -> Rows:
-    """Every record without its bookkeeping, as of that instant."""
-    found: Rows = {}
-    for model in VERSIONS:
-        then = history.as_of(model, at)
-        columns = [column.name for column in model.__table__.columns if column.name not in STAYS]
-        chosen = select(then.id, *(getattr(then, name) for name in columns))
-        for record_id, *values in session.execute(chosen):
-            found[model.__tablename__, record_id] = dict(zip(columns, values, strict=True))
-    return found
-
-
-def all_rows(database: Database) -> Rows:
-    with database.read() as session:
-        return rows(session)
-
-
-def done(database: Database, action: Callable[[Session], object], *, actor: int = LOCAL_USER_ID) -> int:
-    """The id of the transaction that the action was done in."""
-    with database.write(actor=actor, source=Source.UI) as session:
-        action(session)
-        transaction = current_transaction(session)
-        assert transaction is not None
-        return transaction
-
-
-def undone(database: Database, transaction: int, *, actor: int = LOCAL_USER_ID) -> int:
-    """The id of the transaction that took that one back."""
-    return done(database, lambda session: undo(session, transaction), actor=actor)
 
 
 @pytest.fixture
@@ -148,22 +107,22 @@ ACTIONS: dict[str, tuple[int, Callable[[Session, dict[str, int]], object]]] = {
 }
 
 
-@pytest.mark.parametrize("name", ACTIONS)
-def test_it_is_as_if_it_had_never_been_done_and_can_be_done_again(database, sold, name):
-    count, action = ACTIONS[name]
-    before = all_rows(database)
+def test_it_is_as_if_it_had_never_been_done_and_can_be_done_again(database, sold, subtests):
+    for name, (count, action) in ACTIONS.items():
+        with subtests.test(name):
+            before = all_rows(database)
+            first = done(database, lambda session, action=action: action(session, sold))
+            after = all_rows(database)
+            with database.write(actor=LOCAL_USER_ID) as session:
+                assert undo(session, first) == count
+                second = current_transaction(session)
+            back = all_rows(database)
+            again = undone(database, second)
 
-    first = done(database, lambda session: action(session, sold))
-    after = all_rows(database)
-    with database.write(actor=LOCAL_USER_ID) as session:
-        assert undo(session, first) == count
-        second = current_transaction(session)
-    back = all_rows(database)
-    undone(database, second)
-
-    assert {key: row for key, row in back.items() if key in before} == before
-    assert all(row["deleted_at"] for key, row in back.items() if key not in before)
-    assert all_rows(database) == after
+            assert {key: row for key, row in back.items() if key in before} == before
+            assert all(row["deleted_at"] for key, row in back.items() if key not in before)
+            assert all_rows(database) == after
+            undone(database, again)  # as it was for the next action
     assert check.findings(database) == []
 
 
@@ -286,10 +245,10 @@ def test_only_ones_own_actions_are_undone(database, sold, people):
     undone(database, rita_did, actor=people.rita)
 
 
-@pytest.mark.parametrize("transaction", [-1, 0, 999, 2**31, 2**63])
-def test_no_action_has_such_an_id(database, transaction):
-    with refusal(database, ActionNotFound, "no such change", actor=LOCAL_USER_ID) as session:
-        undo(session, transaction)
+def test_no_action_has_such_an_id(database):
+    for transaction in (-1, 0, 999, 2**31, 2**63):
+        with refusal(database, ActionNotFound, "no such change", actor=LOCAL_USER_ID) as session:
+            undo(session, transaction)
 
 
 def test_what_was_given_away_is_no_longer_ones_own(database, people):
@@ -466,136 +425,11 @@ def test_many_are_undone_in_few_statements(database):
 
 
 def test_no_more_are_undone_than_are_changed_at_once(database):
-    with database.write(actor=LOCAL_USER_ID) as session:
-        session.add_all(Lead(name="Lead") for _ in range(MOST_AT_ONCE + 1))
-        many = current_transaction(session)
+    with database.write(at=NOW, actor=LOCAL_USER_ID) as session:
+        lead = {"name": "Lead", "status": LeadStatus.NEW, "created_at": NOW}
+        leads = ([(NOW, lead | {"id": key})] for key in range(1, MOST_AT_ONCE + 2))
+        history.insert_with_past(session, Lead, leads)
+        many = history.transaction_of(session).id
 
     with database.write(actor=LOCAL_USER_ID) as session, pytest.raises(TooMuchToUndo, match="10,001 records"):
         undo(session, many)
-
-
-class Player:
-    """Does anything, with any record, and often what is refused."""
-
-    def __init__(self, seed: int) -> None:
-        self.chance = random.Random(seed)
-
-    def act(self, session: Session) -> None:
-        for _ in range(self.chance.randint(1, 4)):
-            with suppress(CrmError):
-                self.chance.choice([self.create, self.change, self.sell, self.many, self.delete])(session)
-
-    def one(self, session: Session, model: type[Record]) -> int:
-        ids = list(session.scalars(select(model.id).order_by(model.id)))
-        if not ids:
-            raise InvalidInput("None yet.")
-        return self.chance.choice(ids)
-
-    def maybe(self, session: Session, model: type[Record]) -> int | None:
-        return self.one(session, model) if self.chance.random() < 0.7 else None
-
-    def create(self, session: Session) -> None:
-        match self.chance.randrange(4):
-            case 0:
-                company_service.create_company(session, CompanyCreate(name="Acme"))
-            case 1:
-                draft = ContactCreate(name="Ada", company_id=self.maybe(session, Company))
-                contact_service.create_contact(session, draft)
-            case 2:
-                draft = LeadCreate(name="Grace", status=LeadStatus.QUALIFIED, company_name="Wind park")
-                lead_service.create_lead(session, draft)
-            case 3:
-                opportunity_service.create_opportunity(
-                    session,
-                    OpportunityCreate(
-                        name="Roof",
-                        company_id=self.maybe(session, Company),
-                        contact_id=self.maybe(session, Contact),
-                        stage=self.chance.choice(OPEN_STAGES),
-                    ),
-                )
-
-    def change(self, session: Session) -> None:
-        name = self.chance.choice(["A", "B"])
-        match self.chance.randrange(4):
-            case 0:
-                company_service.update_company(session, self.one(session, Company), CompanyUpdate(name=name))
-            case 1:
-                changes = ContactUpdate(name=name, company_id=self.maybe(session, Company))
-                contact_service.update_contact(session, self.one(session, Contact), changes)
-            case 2:
-                lead_service.update_lead(session, self.one(session, Lead), LeadUpdate(name=name))
-            case 3:
-                changes = OpportunityUpdate(
-                    expected_value=self.chance.randrange(9), company_id=self.maybe(session, Company)
-                )
-                opportunity_service.update_opportunity(session, self.one(session, Opportunity), changes)
-
-    def sell(self, session: Session) -> None:
-        match self.chance.randrange(4):
-            case 0:
-                opportunity_service.convert_lead_to_opportunity(session, self.one(session, Lead))
-            case 1:
-                to = self.chance.choice(OPEN_STAGES)
-                opportunity_service.move_opportunity(session, self.one(session, Opportunity), to=to)
-            case 2:
-                outcome, reason = self.chance.choice([(Outcome.WON, None), (Outcome.LOST, 7)])
-                opportunity_service.close_opportunity(
-                    session, self.one(session, Opportunity), outcome=outcome, reason_id=reason
-                )
-            case 3:
-                opportunity_service.reopen_opportunity(session, self.one(session, Opportunity), to=S.PROPOSAL)
-
-    def many(self, session: Session) -> None:
-        deals = {self.one(session, Opportunity) for _ in range(3)}
-        opportunity_service.update_opportunities(session, deals, OpportunityUpdate(source="Fair"))
-
-    def delete(self, session: Session) -> None:
-        delete, restore, model = self.chance.choice(
-            [
-                (company_service.delete_company, company_service.restore_company, Company),
-                (contact_service.delete_contact, contact_service.restore_contact, Contact),
-                (lead_service.delete_lead, lead_service.restore_lead, Lead),
-                (
-                    opportunity_service.delete_opportunity,
-                    opportunity_service.restore_opportunity,
-                    Opportunity,
-                ),
-            ]
-        )
-        self.chance.choice([delete, restore])(session, self.one(session, model))
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_whatever_was_done_is_undone(database, seed):
-    player, past, count = Player(seed), [], 0
-    for _ in range(40):
-        before = all_rows(database)
-        with database.write(actor=LOCAL_USER_ID) as session:
-            player.act(session)
-            action = current_transaction(session)
-        after = all_rows(database)
-        if action is None:
-            assert after == before
-            continue
-        if player.chance.random() < 0.5:
-            try:
-                again = undone(database, action)
-            except NothingToUndo:
-                assert {key: after[key] for key in before} == before
-                continue
-            count += 1
-            back = all_rows(database)
-            assert {key: back[key] for key in before} == before
-            assert all(back[key]["deleted_at"] for key in back.keys() - before.keys())
-            if player.chance.random() < 0.5:
-                undone(database, again)
-                assert all_rows(database) == after
-        with database.read() as session:
-            past.append((instant(session), rows(session)))
-
-    assert count > 5
-    assert check.findings(database) == []
-    with database.read() as session:
-        for at, then in past:
-            assert rows(session, at) == then

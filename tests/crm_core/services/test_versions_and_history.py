@@ -6,26 +6,13 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from sqlalchemy.orm import Session
 
 from crm_core import check
 from crm_core.database import Database
-from crm_core.errors import InvalidInput
 from crm_core.importing import import_opportunities
-from crm_core.models import (
-    Company,
-    Contact,
-    Lead,
-    OpportunityStage,
-    Outcome,
-    Settings,
-    Source,
-    Visibility,
-)
-from crm_core.schemas.company import CompanyUpdate
-from crm_core.schemas.contact import ContactUpdate
-from crm_core.schemas.lead import LeadUpdate
+from crm_core.models import Company, OpportunityStage, Outcome, Source
 from crm_core.schemas.opportunity import OpportunityCreate, OpportunityResponse, OpportunityUpdate
-from crm_core.services import company_service, contact_service, lead_service
 from crm_core.services.opportunity_service import (
     assign_opportunities,
     close_opportunities,
@@ -42,7 +29,7 @@ from crm_core.services.opportunity_service import (
     update_opportunities,
     update_opportunity,
 )
-from crm_core.services.records import ChangedMeanwhile, NothingWasChanged, RecordNotFound
+from crm_core.services.records import ChangedMeanwhile, NothingWasChanged
 from tests.builders import Make, reason_id
 from tests.conftest import NOW, Discard
 from tests.crm_core.importing.conftest import as_file, every_row, small_mapping
@@ -200,45 +187,13 @@ def test_the_history_calls_everything_by_the_name_it_has_today(office):
     assert names_in(reopened) == {"close reason": ("Price", None), "credited owner": ("Mona", None)}
 
 
-@pytest.mark.parametrize("limit", [1, 2, 6, 7, 8, 200])
-def test_pages_of_the_history_are_cut_out_of_the_whole(office, limit):
+def test_pages_of_the_history_are_cut_out_of_the_whole(office):
     a_life(office)
     whole = office.history()
 
-    pages = [office.history(limit=limit, offset=offset) for offset in range(9)]
-
-    assert pages == [whole[offset : offset + limit] for offset in range(9)]
-
-
-@pytest.mark.parametrize(("limit", "offset"), [(0, 0), (-1, 0), (201, 0), (10, -1)])
-def test_a_page_of_the_history_has_a_sensible_size(office, limit, offset):
-    with pytest.raises(InvalidInput, match="A page has between 1 and 200 rows"):
-        office.history(limit=limit, offset=offset)
-
-
-def test_the_history_of_a_deleted_deal_can_be_read(office):
-    with office.hour(1, office.rita) as session:
-        delete_opportunity(session, office.deal)
-
-    newest, created = office.history()
-
-    assert changes_in(newest) == {"deleted_at": (None, NOW + AN_HOUR)}
-    assert changes_in(created)["name"] == (None, "Solar roof")
-
-
-@pytest.mark.parametrize("which", [99, 0, -1, 2**31, 2**63, 2**70])
-def test_what_was_never_there_has_no_history(office, which):
-    with office.database.read() as session, pytest.raises(RecordNotFound):
-        get_history(session, which)
-
-
-def test_what_a_user_may_not_read_has_no_history(office):
-    with office.hour(1) as session:
-        session.get_one(Settings, 1).visibility = Visibility.OWN
-        other = Make(session).user("Other").id
-
-    with office.database.read(actor=other) as session, pytest.raises(RecordNotFound):
-        get_history(session, office.deal)
+    for limit in (1, 2, 6, 7, 8, 200):
+        pages = [office.history(limit=limit, offset=offset) for offset in range(9)]
+        assert pages == [whole[offset : offset + limit] for offset in range(9)], limit
 
 
 def test_several_changes_in_one_transaction_are_one_entry(office):
@@ -284,43 +239,12 @@ def test_what_changes_nothing_is_no_change(office):
     assert every_row(office.database) == before
 
 
-@pytest.mark.parametrize("model", [Lead, Company, Contact])
-def test_the_other_records_have_a_history_too(office, model):
-    service, noun, changes = {
-        Lead: (lead_service, "lead", LeadUpdate),
-        Company: (company_service, "company", CompanyUpdate),
-        Contact: (contact_service, "contact", ContactUpdate),
-    }[model]
-    update, delete, restore = (getattr(service, f"{verb}_{noun}") for verb in ("update", "delete", "restore"))
-    with office.hour(1) as session:
-        key = getattr(Make(session), noun)("Before", owner_id=office.rita).id
-    with office.hour(2, office.rita, Source.UI) as session:
-        update(session, key, changes(name="After", owner_id=None), expected_version=1)
-    with office.hour(3, office.mona) as session:
-        delete(session, key, expected_version=2)
-    with office.hour(4, office.mona) as session:
-        restore(session, key, expected_version=3)
-
-    with office.database.read() as session:
-        restored, deleted, changed, created = service.get_history(session, key)
-
-    assert changes_in(created) == {"name": (None, "Before"), "owner_id": (None, office.rita)} | (
-        {"status": (None, "new")} if model is Lead else {}
-    )
-    assert changes_in(changed) == {"name": ("Before", "After"), "owner_id": (office.rita, None)}
-    assert (changed.actor_name, changed.source) == ("Rita", Source.UI)
-    assert names_in(changed) == {"owner": ("Rita", None)}
-    assert changes_in(deleted) == {"deleted_at": (None, NOW + 3 * AN_HOUR)}
-    assert changes_in(restored) == {"deleted_at": (NOW + 3 * AN_HOUR, None)}
-
-
 def entered(office):
     """How many hours after its creation the deal came into its stage, live and in the list as of now."""
     with office.database.read() as session:
         live = get_opportunity(session, office.deal).stage_entered_at
         (row,) = get_rows(session)
     assert row.stage_entered_at == live
-    assert check.findings(office.database) == []
     return (live - NOW) / AN_HOUR
 
 
@@ -338,6 +262,7 @@ def test_an_edit_that_keeps_the_stage_does_not_reset_when_it_was_entered(office)
 
     assert entered(office) == 0
     assert office.state().version == 6
+    assert check.findings(office.database) == []
 
 
 def test_each_new_stage_is_entered_anew(office):
@@ -359,27 +284,26 @@ def test_each_new_stage_is_entered_anew(office):
     with office.hour(6) as session:
         move_opportunity(session, office.deal, to=S.NEGOTIATION)
     assert entered(office) == 6
+    assert check.findings(office.database) == []
 
 
-@pytest.mark.parametrize("flushes", [True, False])
-def test_there_and_back_in_one_transaction_is_no_new_stage(office, flushes):
-    def flush(session):
-        if flushes:
-            session.flush()
+def test_there_and_back_in_one_transaction_is_no_new_stage(office):
+    for hour, flush in ((1, Session.flush), (3, lambda session: None)):
+        with office.hour(hour) as session:
+            move_opportunity(session, office.deal, to=S.NEGOTIATION)
+            flush(session)
+            move_opportunity(session, office.deal, to=S.PROPOSAL)
+        assert entered(office) == 0
 
-    with office.hour(1) as session:
-        move_opportunity(session, office.deal, to=S.NEGOTIATION)
-        flush(session)
-        move_opportunity(session, office.deal, to=S.PROPOSAL)
-    assert entered(office) == 0
+        with office.hour(hour + 1) as session:
+            close_opportunity(session, office.deal, outcome=Outcome.WON)
+            flush(session)
+            reopen_opportunity(session, office.deal, to=S.PROPOSAL)
+            flush(session)
+            update_opportunity(session, office.deal, OpportunityUpdate(name=f"Solar park {hour}"))
+        assert entered(office) == 0
 
-    with office.hour(2) as session:
-        close_opportunity(session, office.deal, outcome=Outcome.WON)
-        flush(session)
-        reopen_opportunity(session, office.deal, to=S.PROPOSAL)
-        flush(session)
-        update_opportunity(session, office.deal, OpportunityUpdate(name="Solar park"))
-    assert entered(office) == 0
+    assert check.findings(office.database) == []
 
 
 def test_a_deal_that_moves_when_it_is_created_is_in_its_stage_from_then_on(office):
@@ -441,7 +365,7 @@ def make_ready(office, verb):
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_a_stale_change_is_refused_and_nothing_of_it_is_stored(office, verb):
+def test_a_stale_change_is_refused_says_why_and_stores_nothing(office, verb):
     make_ready(office, verb)
     before = every_row(office.database)
 
@@ -449,26 +373,18 @@ def test_a_stale_change_is_refused_and_nothing_of_it_is_stored(office, verb):
         with office.hour(2, office.rita) as session:
             conflict = conflict_of(session, verb, office.deal, unknown)
             assert (type(conflict), conflict.version) == (ChangedMeanwhile, 2)
+        if unknown == 1:
+            assert [entry.version for entry in conflict.entries] == [2]
+            assert "“Solar roof” was changed meanwhile by Mona (" in str(conflict)
+            assert "Look at it again; nothing of yours was saved." in str(conflict)
+            if verb not in ("reopen", "restore"):
+                assert "by Mona (expected value, next step)" in str(conflict)
 
     assert every_row(office.database) == before
     for known in (2, None):
         with suppress(Discard), office.hour(3, office.mona) as session:
             VERBS[verb](session, office.deal, known)
             raise Discard
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_a_stale_change_is_told_who_changed_what_since_then(office, verb):
-    make_ready(office, verb)
-
-    with office.hour(2) as session:
-        conflict = conflict_of(session, verb, office.deal, 1)
-
-    assert [entry.version for entry in conflict.entries] == [2]
-    assert "“Solar roof” was changed meanwhile by Mona (" in str(conflict)
-    assert "Look at it again; nothing of yours was saved." in str(conflict)
-    if verb not in ("reopen", "restore"):
-        assert "by Mona (expected value, next step)" in str(conflict)
 
 
 def test_the_message_names_everybody_once_and_every_field_once(office):
