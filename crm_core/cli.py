@@ -118,11 +118,22 @@ def import_opportunities_command(
         typer.Option(help="A mapping file, or the name of one that comes with the program."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; write nothing.")] = False,
+    leave_out_other_currencies: Annotated[
+        bool,
+        typer.Option(
+            "--leave-out-other-currencies", help="Pass over deals in another currency than the workspace's."
+        ),
+    ] = False,
 ) -> None:
     """Import deals, all or nothing; importing the same file again changes nothing."""
     with opened() as database:
         report = importing.import_opportunities(
-            database, file, importing.find_mapping(mapping, file), at=clock.now(), dry_run=dry_run
+            database,
+            file,
+            importing.find_mapping(mapping, file),
+            at=clock.now(),
+            dry_run=dry_run,
+            leave_out_other_currencies=leave_out_other_currencies,
         )
         typer.echo(str(report))
         if report.refusals:

@@ -1,5 +1,7 @@
 """Importing deals on screen: first what would happen, then a button that does it."""
 
+from zlib import crc32
+
 import streamlit as st
 
 from crm_core import clock, importing
@@ -9,6 +11,9 @@ from ui import messages, words
 from ui.data import actor, database, refused, workspace
 
 REFUSALS_SHOWN = 200
+
+LEAVE_OUT = "import_leaves_out_other_currencies"
+"""What the key of the widget that says so begins with."""
 
 
 def mapping_choice() -> str | None:
@@ -26,23 +31,27 @@ def mapping_choice() -> str | None:
 
 def preview(file: bytes, mapping: str | None) -> None:
     """What an import of this file would do, and the button for it where nothing speaks against it."""
+    answer = f"{LEAVE_OUT}_{crc32(file)}"  # of another file it is another question
+    leaves_out = bool(st.session_state.get(answer))
     with st.spinner("Reading the file"):
-        report = _import(file, mapping, dry_run=True)
+        report = _import(file, mapping, leaves_out, dry_run=True)
     if report is None:
         return
+    if report.other_currencies:
+        st.checkbox(f"Leave out the deals in {', '.join(sorted(report.other_currencies))}", key=answer)
     _show(report)
     if report.created and not report.refusals:
         label = f"Import {words.deals(report.created, workspace())}"
-        st.button(label, type="primary", on_click=_import_and_tell, args=(file, mapping))
+        st.button(label, type="primary", on_click=_import_and_tell, args=(file, mapping, leaves_out))
 
 
-def _import_and_tell(file: bytes, mapping: str | None) -> None:
-    report = _import(file, mapping, dry_run=False)
+def _import_and_tell(file: bytes, mapping: str | None, leaves_out: bool) -> None:
+    report = _import(file, mapping, leaves_out, dry_run=False)
     if report is not None and not report.refusals:
         messages.later(f"{words.deals(report.created, workspace())} imported.", ":material/check:")
 
 
-def _import(file: bytes, mapping: str | None, *, dry_run: bool) -> ImportReport | None:
+def _import(file: bytes, mapping: str | None, leaves_out: bool, *, dry_run: bool) -> ImportReport | None:
     try:
         return importing.import_opportunities(
             database(),
@@ -51,6 +60,7 @@ def _import(file: bytes, mapping: str | None, *, dry_run: bool) -> ImportReport 
             at=clock.now(),
             actor=actor(),
             dry_run=dry_run,
+            leave_out_other_currencies=leaves_out,
         )
     except CrmError as refusal:
         refused(refusal)
@@ -60,6 +70,8 @@ def _import(file: bytes, mapping: str | None, *, dry_run: bool) -> ImportReport 
 def _show(report: ImportReport) -> None:
     space = workspace()
     if report.refusals:
+        for line in report.other_currency_lines():
+            st.warning(words.literal(line, limit=500))
         _show_refusals(report.refusals)
         return
     with st.grid(4, min_column_width=150):
@@ -67,7 +79,7 @@ def _show(report: ImportReport) -> None:
         st.metric("Already there", words.number(report.already_there, space), border=True)
         st.metric("New companies", words.number(report.companies.created, space), border=True)
         st.metric("New owners", words.number(report.owners.created, space), border=True)
-    for warning in report.warnings:
+    for warning in (*report.other_currency_lines(), *report.warnings):
         st.warning(words.literal(warning, limit=500))
     if not report.created:
         st.info("Every deal of this file is in the CRM: there is nothing to import.")

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from zoneinfo import ZoneInfo
 
-from babel.numbers import get_currency_symbol
+from babel.numbers import get_currency_symbol, list_currencies
 
-from crm_core.columns import exact_amount
 from crm_core.errors import InvalidInput
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -19,9 +18,34 @@ PADDING = " \u00a0\ufeff\u200b\u2060"
 
 TIME_DIRECTIVES = re.compile(r"%[HIMSfpcX]")
 
-PLAIN_AMOUNT = re.compile(r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]*)?|\.[0-9]+")
+GROUPED = r"[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}"
+"""Thousands as most of the world writes them, or as India does: 12,34,567."""
 
-AMOUNT_PARTS = re.compile(r"(?P<before>[^\d\s.,+-]*)\s*(?P<number>[\d.,+-]+)\s*(?P<after>[^\d\s.,+-]*)")
+PLAIN_AMOUNT = re.compile(rf"(?:[0-9]+|{GROUPED})(?:\.[0-9]*)?|\.[0-9]+")
+
+GROUP_MARKS = re.compile("[\\s'\u2019\u02bc\u00b4`]")
+"""What separates thousands besides comma and point: any space, any apostrophe."""
+
+NUMBER_MARKS = r"\d.,'\u2019\u02bc\u00b4`"
+
+AMOUNT_PARTS = re.compile(
+    rf"(?P<opened>\()?\s*(?P<sign>[+\-\u2212])?\s*(?P<before>[^{NUMBER_MARKS}\s()+\-\u2212]*)"
+    rf"\s*(?P<minus>[\-\u2212])?\s*(?P<number>[{NUMBER_MARKS}][{NUMBER_MARKS}\s]*?)"
+    rf"\s*(?P<scale>[kKM](?![A-Za-z]))?\s*(?P<after>[^{NUMBER_MARKS}\s()+\-\u2212]*)"
+    r"\s*(?P<trailing>[\-\u2212])?\s*(?P<closed>\))?"
+)
+
+LONGEST_AMOUNT = 100
+"""Characters of a cell in which signs, symbols and marks are looked for."""
+
+SCALES = {None: 1, "k": 1_000, "K": 1_000, "M": 1_000_000}
+
+DASHES = {"-", "\u2013", "\u2014", "\u2212"}
+"""A cell that says nothing but this has no amount."""
+
+PERCENTAGE = re.compile(r"(?P<number>[0-9]{1,3}(?:[.,][0-9]*)?|[.,][0-9]+)\s*(?P<sign>%)?")
+
+NO_PROBABILITY = "A probability is a number from 0 to 100."
 
 PERHAPS_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
 """What reads as 1234 to some and as 1.234 to others."""
@@ -56,45 +80,94 @@ def tells_time(layout: str) -> bool:
     return TIME_DIRECTIVES.search(layout) is not None
 
 
-def amount(text: str, *, currency: str, decimal_comma: bool = False) -> Decimal:
-    """Exactly the amount: digits, with thousands separators and the workspace's currency if you like."""
-    parts = AMOUNT_PARTS.fullmatch(text.strip())
-    number = parts["number"] if parts else ""
-    if decimal_comma:
-        number = number.translate(str.maketrans(",.", ".,"))
-    if number.startswith("-") and PLAIN_AMOUNT.fullmatch(number[1:]):
-        raise InvalidInput("An amount can't be negative.")
-    if parts is None or not PLAIN_AMOUNT.fullmatch(number):
+def amount(text: str, *, currency: str, decimal_comma: bool = False) -> Decimal | None:
+    """Exactly the amount that the cell gives, not rounded; None for a mere dash.
+
+    Thousands may be separated by a comma or point, any space or any apostrophe, in threes or as in India. K
+    and M mean thousands and millions. The currency's symbol or code may stand before or after.
+    """
+    if text.strip() in DASHES:
+        return None
+    is_short = len(text) <= LONGEST_AMOUNT or text.isdecimal()
+    parts = AMOUNT_PARTS.fullmatch(text.strip()) if is_short else None
+    number = _with_point_and_commas(parts["number"], decimal_comma) if parts else ""
+    if parts is None or not PLAIN_AMOUNT.fullmatch(number) or bool(parts["opened"]) != bool(parts["closed"]):
         example = "1234,50" if decimal_comma else "1234.50"
         raise InvalidInput(f"This is not an amount written like {example}.")
-    symbol = get_currency_symbol(currency, "en")
+    if parts["opened"] or parts["minus"] or parts["trailing"] or parts["sign"] not in (None, "+"):
+        raise InvalidInput("An amount can't be negative.")
     for word in (parts["before"], parts["after"]):
-        if word and word != currency and not symbol.endswith(word):
-            raise InvalidInput(f"This is not in {currency}, the workspace's currency.")
-    _refuse_what_would_be_rounded(number, decimal_comma)
-    return exact_amount(number.replace(",", ""))
+        if word and not is_currency(word, currency):
+            raise InvalidInput(f"This is not in {currency}.")
+    _refuse_what_may_be_thousands(number, decimal_comma)
+    return Decimal(number.replace(",", "")) * SCALES[parts["scale"]]
 
 
-def _refuse_what_would_be_rounded(number: str, decimal_comma: bool) -> None:
-    """More than two decimals are fine only if the rest is zeros, and not three: those may be thousands."""
-    decimals = number.partition(".")[2]
-    if len(decimals) <= 2 or (len(decimals) > 3 and not decimals[2:].strip("0")):
-        return
+def _with_point_and_commas(number: str, decimal_comma: bool) -> str:
+    """The number as 1,234.50, if it has one kind of mark between its thousands."""
+    if decimal_comma:
+        number = number.translate(str.maketrans(",.", ".,"))
+    marks = {" " if mark.isspace() else mark for mark in GROUP_MARKS.findall(number)}
+    if len(marks) + ("," in number) > 1:
+        return ""
+    return GROUP_MARKS.sub(",", number)
+
+
+def is_currency(word: str, code: str) -> bool:
+    """Whether a word means the currency of that code: the code itself, or its symbol."""
+    return word.upper() == code or get_currency_symbol(code, "en").endswith(word)
+
+
+def _refuse_what_may_be_thousands(number: str, decimal_comma: bool) -> None:
+    """Three decimals are those of a fine amount, or thousands with the other mark."""
     if PERHAPS_THOUSANDS.fullmatch(number):
         mark, setting = ("comma", "false") if decimal_comma else ("point", "true")
         raise InvalidInput(
-            f"If the {mark} separates thousands, set decimal_comma = {setting} in the mapping; otherwise more"
-            " than two decimals can't be kept."
+            f"If the {mark} separates thousands, set decimal_comma = {setting} in the mapping; otherwise"
+            " write the amount with two decimals."
         )
-    raise InvalidInput("More than two decimals can't be kept.")
 
 
-def percent(text: str) -> int:
-    """A whole number from 0 to 100, with or without the sign."""
-    number = re.fullmatch(r"([0-9]{1,3})(?:\.0+)?\s*%?", text.strip())
-    if number is None or int(number[1]) > 100:
-        raise InvalidInput("A probability is a whole number from 0 to 100.")
-    return int(number[1])
+def currency(text: str, expected: str) -> str:
+    """The code of the currency that a cell names; a symbol is taken for the expected one if it can be."""
+    word = text.strip()
+    if is_currency(word, expected):
+        return expected
+    if word.upper() not in list_currencies():
+        raise InvalidInput("This is no currency. Write its code, such as EUR.")
+    return word.upper()
+
+
+def percent(text: str, *, of_one: bool = False) -> int:
+    """A probability as a whole percentage, halves rounded up.
+
+    A number between 0 and 1 is a fraction: 0.65 is 65 %. `of_one`: the column has no others, so 1 is 100 %.
+    """
+    found = PERCENTAGE.fullmatch(text.strip())
+    if found is None:
+        raise InvalidInput(NO_PROBABILITY)
+    number = Decimal(found["number"].replace(",", "."))
+    if is_part_of_one(text) or (of_one and not found["sign"]):
+        number *= 100
+    if number > 100:
+        raise InvalidInput(NO_PROBABILITY)
+    return int(number.quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def is_part_of_one(text: str) -> bool:
+    """Whether a probability is written as a fraction, such as 0.65."""
+    return 0 < _bare_number(text) < 1
+
+
+def is_above_one(text: str) -> bool:
+    """Whether a probability is written as a percentage, such as 65."""
+    return _bare_number(text) > 1
+
+
+def _bare_number(text: str) -> Decimal:
+    """The number of a probability without a sign; 0 for any other."""
+    found = PERCENTAGE.fullmatch(text.strip())
+    return Decimal(found["number"].replace(",", ".")) if found and not found["sign"] else Decimal(0)
 
 
 def unescaped(text: str) -> str:

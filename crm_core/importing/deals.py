@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from crm_core.columns import exact_amount
 from crm_core.errors import InvalidInput
 from crm_core.importing import cells
 from crm_core.importing.answers import Answers
 from crm_core.importing.lookups import open_directories
 from crm_core.importing.mapping import DealField, Mapping
-from crm_core.importing.report import Refusal, refusal
+from crm_core.importing.report import OtherCurrency, Refusal, refusal
 from crm_core.importing.table import Row, name_of, open_table
 from crm_core.models import OpportunityStage
 from crm_core.periods import Calendar
@@ -24,6 +26,11 @@ from crm_core.services.settings_service import Workspace
 NAME: TypeAdapter[str] = TypeAdapter(Name)
 TEXT: TypeAdapter[str] = TypeAdapter(Text)
 COMPANY, CONTACT, OWNER = DealField.COMPANY, DealField.CONTACT, DealField.OWNER
+
+ROWS_NAMED = 3
+"""How many of the rows that a sentence is about it names."""
+
+OTHER_CURRENCY = "This is not in {}. Convert the amount, or leave out other currencies."
 
 DEMO_DATA_IS_THERE = (
     "The demo deals are still there and are counted along with the imported ones; to have only yours, start"
@@ -59,20 +66,44 @@ class ImportedDeal:
 class Reading:
     """What a file says: its deals, what is wrong with its other rows, what else is worth knowing.
 
-    `tells_values` is whether it has a column for them.
+    `tells_values` is whether it has a column for them; `rounded` are the rows whose amount had more decimals
+    than are stored.
     """
 
     tells_values: bool = False
+    other_currencies: dict[str, OtherCurrency] = field(default_factory=dict)
+    rounded: list[int] = field(default_factory=list)
     deals: list[ImportedDeal] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
-def read_deals(file: Path | bytes, mapping: Mapping, workspace: Workspace, at: datetime) -> Reading:
-    """Every row of the file as a deal or as refusals. Raises `UnreadableFile`."""
+@dataclass(frozen=True)
+class Terms:
+    """What holds for every row of a file. `of_one`: it gives probabilities as fractions, such as 0.65."""
+
+    mapping: Mapping
+    workspace: Workspace
+    at: datetime
+    of_one: bool
+
+
+def read_deals(
+    file: Path | bytes,
+    mapping: Mapping,
+    workspace: Workspace,
+    at: datetime,
+    *,
+    leave_out_other_currencies: bool = False,
+) -> Reading:
+    """Every row of the file as a deal or as refusals. Raises `UnreadableFile`.
+
+    A deal in another currency than the workspace's is refused, or left out if asked for; both are counted.
+    """
     reading = Reading()
     row_of_key: dict[str, int] = {}
     directories = open_directories(file, mapping)
+    terms = Terms(mapping, workspace, at, _gives_fractions(file, mapping))
     with open_table(file, encoding=mapping.encoding, delimiter=mapping.delimiter) as table:
         mapping.require_columns(table.header, name_of(file))
         fitting = mapping.fit(table.header)
@@ -82,27 +113,51 @@ def read_deals(file: Path | bytes, mapping: Mapping, workspace: Workspace, at: d
                 reading.refusals.append(refusal(row.number, "", "", row.reason))
                 continue
             answers = Answers(row, mapping, fitting, directories)
-            deal = _deal(answers, row_of_key, mapping, workspace, at)
+            code = answers.read(DealField.CURRENCY, lambda text: cells.currency(text, workspace.currency))
+            if code not in (None, workspace.currency):
+                _count_other_currency(reading, answers, terms, code)
+                if leave_out_other_currencies:
+                    continue
+                answers.refuse(DealField.CURRENCY, OTHER_CURRENCY.format(workspace.currency))
+            deal = _deal(answers, row_of_key, terms, reading)
             if deal is not None:
                 reading.deals.append(deal)
             reading.refusals += answers.refusals
-    reading.warnings += _warnings(reading, mapping, fitting)
+    reading.warnings += _warnings(reading, mapping, fitting, workspace.currency)
     reading.warnings += filter(None, (one.warning(wanted) for wanted, one in directories.items()))
     if workspace.has_demo_data:
         reading.warnings.append(DEMO_DATA_IS_THERE)
     return reading
 
 
+def _gives_fractions(file: Path | bytes, mapping: Mapping) -> bool:
+    """Whether no probability of the file is above 1, and one is between: then 1 is certain, and not 1 %."""
+    with open_table(file, encoding=mapping.encoding, delimiter=mapping.delimiter) as table:
+        templates = mapping.fit(table.header).get(DealField.PROBABILITY, [])
+        cells_of_rows = (row.cells for row in table.rows if templates and isinstance(row, Row))
+        texts = {text for row in cells_of_rows for template in templates if (text := template.filled(row))}
+    return any(map(cells.is_part_of_one, texts)) and not any(map(cells.is_above_one, texts))
+
+
+def _count_other_currency(reading: Reading, answers: Answers, terms: Terms, code: str) -> None:
+    def value(text: str) -> Decimal | None:
+        return cells.amount(text, currency=code, decimal_comma=terms.mapping.decimal_comma)
+
+    so_far = reading.other_currencies.get(code, OtherCurrency())
+    known = answers.read(DealField.EXPECTED_VALUE, value)
+    reading.other_currencies[code] = OtherCurrency(so_far.deals + 1, so_far.value + (known or 0))
+
+
 def _deal(
-    answers: Answers, row_of_key: dict[str, int], mapping: Mapping, workspace: Workspace, at: datetime
+    answers: Answers, row_of_key: dict[str, int], terms: Terms, reading: Reading
 ) -> ImportedDeal | None:
     """The row's deal, if nothing is wrong with it."""
     key = _key(answers, row_of_key)
     named = {who: answers.read(who, NAME.validate_python) for who in (COMPANY, CONTACT, OWNER)}
     reason = answers.read(DealField.CLOSE_REASON, TEXT.validate_python)
-    stage = _stage(answers, mapping)
-    span = _span(answers, stage, mapping, workspace.calendar, at)
-    draft = _draft(answers, stage, mapping, workspace)
+    stage = _stage(answers, terms.mapping)
+    span = _span(answers, stage, terms)
+    draft = _draft(answers, stage, terms, reading)
     if draft is None or answers.refusals:
         return None
     return ImportedDeal(answers.row, key, draft, named[COMPANY], named[CONTACT], named[OWNER], reason, span)
@@ -134,10 +189,9 @@ def _stage(answers: Answers, mapping: Mapping) -> OpportunityStage | None:
     return answers.required(DealField.STAGE, known, "Every deal is in a stage.")
 
 
-def _span(
-    answers: Answers, stage: OpportunityStage | None, mapping: Mapping, calendar: Calendar, at: datetime
-) -> Span:
+def _span(answers: Answers, stage: OpportunityStage | None, terms: Terms) -> Span:
     """From the first second of the day it was created to the last of the day it was closed."""
+    mapping, calendar, at = terms.mapping, terms.workspace.calendar, terms.at
 
     def past(text: str) -> date | datetime:
         read = cells.moment(text, mapping.date_formats, calendar.zone)
@@ -168,12 +222,20 @@ def _first_instant(moment: date | datetime, calendar: Calendar) -> datetime:
 
 
 def _draft(
-    answers: Answers, stage: OpportunityStage | None, mapping: Mapping, workspace: Workspace
+    answers: Answers, stage: OpportunityStage | None, terms: Terms, reading: Reading
 ) -> OpportunityCreate | None:
     """What the deal says about itself, held against the rules for every new deal."""
+    mapping, workspace = terms.mapping, terms.workspace
 
-    def value(text: str) -> Any:
-        return cells.amount(text, currency=workspace.currency, decimal_comma=mapping.decimal_comma)
+    def value(text: str) -> Decimal | None:
+        exact = cells.amount(text, currency=workspace.currency, decimal_comma=mapping.decimal_comma)
+        stored = None if exact is None else exact_amount(exact)
+        if stored != exact:
+            reading.rounded.append(answers.row)
+        return stored
+
+    def probability(text: str) -> int:
+        return cells.percent(text, of_one=terms.of_one)
 
     def day(text: str) -> date:
         read = cells.moment(text, mapping.date_formats, workspace.calendar.zone)
@@ -184,7 +246,7 @@ def _draft(
         "name": answers.required(DealField.NAME, str, "Every deal needs a name."),
         "stage": stage,
         "expected_value": answers.read(DealField.EXPECTED_VALUE, value),
-        "probability": None if is_closed else answers.read(DealField.PROBABILITY, cells.percent),
+        "probability": None if is_closed else answers.read(DealField.PROBABILITY, probability),
         "expected_close_date": None
         if is_closed and answers.tells_the_same(DealField.EXPECTED_CLOSE_DATE, DealField.CLOSED)
         else answers.read(DealField.EXPECTED_CLOSE_DATE, day),
@@ -202,13 +264,21 @@ def _draft(
         return None
 
 
-def _warnings(reading: Reading, mapping: Mapping, fitting: dict[DealField, Any]) -> Iterator[str]:
+def _warnings(
+    reading: Reading, mapping: Mapping, fitting: dict[DealField, Any], currency: str
+) -> Iterator[str]:
     if not reading.deals and not reading.refusals:
         yield "There are no rows below the header."
     if DealField.EXTERNAL_ID not in mapping.columns or not fitting[DealField.EXTERNAL_ID]:
         yield "The rows have no key of their own: importing the file again would create the deals again."
     absent = [wanted for wanted, templates in fitting.items() if not templates]
+    if DealField.CURRENCY in absent:
+        absent.remove(DealField.CURRENCY)
+        yield f"The file names no currency: its amounts are taken as {currency}."
     if absent:
         yield f"The file has no column for {', '.join(absent)}."
+    if reading.rounded:
+        rows = cells.numbered(reading.rounded, ROWS_NAMED)
+        yield f"Amounts with more than two decimals, now rounded: {len(reading.rounded):,} (row {rows})."
     if moved := sum(deal.span.has_moved_start for deal in reading.deals):
         yield f"Deals closed before they were created, which now start on the day of their close: {moved:,}."

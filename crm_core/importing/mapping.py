@@ -51,6 +51,7 @@ class DealField(StrEnum):
     OWNER = "owner"
     STAGE = "stage"
     EXPECTED_VALUE = "expected_value"
+    CURRENCY = "currency"
     PROBABILITY = "probability"
     EXPECTED_CLOSE_DATE = "expected_close_date"
     CREATED = "created"

@@ -34,8 +34,12 @@ def import_opportunities(
     at: datetime,
     actor: int | None = None,
     dry_run: bool = False,
+    leave_out_other_currencies: bool = False,
 ) -> ImportReport:
     """Write the file's deals with their past, unless one row is refused; then nothing is written.
+
+    A deal in another currency than the workspace's is refused, or left out if asked for: amounts of two
+    currencies are never added.
 
     Rows whose key is there already are passed over, so a second import changes nothing; the report warns of
     those that differ from the CRM. With `dry_run` nothing is written and the report tells what would be.
@@ -44,7 +48,7 @@ def import_opportunities(
     with database.read(actor=actor, at=at) as session:
         permissions.require_admin(session, IMPORT)
         workspace = settings_service.get_workspace(session)
-    reading = read_deals(file, mapping, workspace, at)
+    reading = read_deals(file, mapping, workspace, at, leave_out_other_currencies=leave_out_other_currencies)
     if dry_run or reading.refusals:
         with database.read(actor=actor, at=at) as session:
             plan = make_plan(session, mapping.source, reading)
@@ -99,6 +103,7 @@ def _report(file: str, reading: Reading, plan: Plan, *, dry_run: bool) -> Import
         companies=plan.companies.count,
         contacts=plan.contacts.count,
         owners=plan.owners.count,
+        other_currencies=reading.other_currencies,
         refusals=reading.refusals,
         warnings=[*reading.warnings, *plan.warnings()],
     )

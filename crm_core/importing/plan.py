@@ -11,12 +11,9 @@ from sqlalchemy.orm import Session
 from crm_core import history
 from crm_core.database import instant
 from crm_core.importing.cells import normal, numbered
-from crm_core.importing.deals import ImportedDeal, Reading
+from crm_core.importing.deals import ROWS_NAMED, ImportedDeal, Reading
 from crm_core.importing.report import Count
 from crm_core.models import Company, Contact, Opportunity, OpportunityStage, User
-
-ROWS_NAMED = 3
-"""How many of the rows that differ a sentence names."""
 
 
 @dataclass

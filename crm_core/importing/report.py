@@ -1,8 +1,14 @@
 """What an import did, or would do, or why it did nothing."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
+
+from babel.numbers import format_currency
 
 from crm_core.importing.cells import harmless, shortened
+
+CODE_FIRST = "¤¤ #,##0.00"
+"""As JPY 1,200, with as many decimals as the currency has."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +34,19 @@ class Count:
 
 
 @dataclass(frozen=True)
+class OtherCurrency:
+    """What the file has in one currency that is not the workspace's."""
+
+    deals: int = 0
+    value: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
 class ImportReport:
-    """What became of a file's rows; with `dry_run` or refusals, nothing was written."""
+    """What became of a file's rows; with `dry_run` or refusals, nothing was written.
+
+    `other_currencies` are by their codes; their deals are never added to the workspace's.
+    """
 
     file: str
     dry_run: bool
@@ -38,6 +55,7 @@ class ImportReport:
     companies: Count = Count()
     contacts: Count = Count()
     owners: Count = Count()
+    other_currencies: dict[str, OtherCurrency] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -45,9 +63,19 @@ class ImportReport:
         lines = [f"{self.file}: {self._verdict()}"]
         if self.dry_run or not self.refusals:
             lines += self._counts()
+        lines += self.other_currency_lines()
         lines += self.warnings
         lines += [str(refusal) for refusal in self.refusals]
         return "\n".join(lines)
+
+    def other_currency_lines(self) -> list[str]:
+        """What is not in the workspace's currency, a sentence for each: how many deals, and how much."""
+        what_became = "refused" if self.refusals else "left out"
+        return [
+            f"{found.deals:,} {'deal is' if found.deals == 1 else 'deals are'} in another currency and"
+            f" {what_became}: {format_currency(found.value, code, CODE_FIRST, locale='en')}."
+            for code, found in sorted(self.other_currencies.items())
+        ]
 
     def _verdict(self) -> str:
         if self.refusals:

@@ -19,6 +19,11 @@ def upload(page, content: bytes):
     return page.file_uploader[0].upload("deals.csv", content, "text/csv").run()
 
 
+def warning(page) -> str:
+    """The first one as it is read, without what keeps Markdown from reading it."""
+    return page.warning[0].value.replace("\\", "").replace("\u2060", "")
+
+
 def stored(database) -> int:
     with database.read(at=datetime.now(UTC)) as session:
         return count_opportunities(session)
@@ -41,6 +46,22 @@ def test_a_bad_row_is_named_and_nothing_can_be_imported(open_page, database):
     assert list(page.dataframe[0].value["Row"]) == [2]
     assert not page.button
     assert stored(database) == 0
+
+
+def test_deals_in_another_currency_are_left_out_on_request(open_page, database):
+    ours, theirs = HUBSPOT.splitlines()[1], HUBSPOT.splitlines()[1].replace(b"1,", b"2,", 1)
+    file = b"\n".join([HUBSPOT.splitlines()[0] + b',"Currency"', ours + b",USD", theirs + b",JPY", b""])
+    page = upload(open_page(IMPORT), file)
+    assert list(page.dataframe[0].value["Value"]) == ["JPY"]
+    assert "1 deal is in another currency and refused: JPY 1,200." in warning(page)
+    assert not page.button
+
+    page.checkbox[0].check().run()
+
+    assert page.metric[0].value == "1"
+    assert "1 deal is in another currency and left out: JPY 1,200." in warning(page)
+    page.button[0].click().run()
+    assert stored(database) == 1
 
 
 def test_a_file_that_is_no_table_gets_a_sentence(open_page):

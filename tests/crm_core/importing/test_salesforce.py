@@ -37,6 +37,7 @@ def test_takes_the_simulated_dates_and_the_accounts_names(database: Database, fi
     assert generator.expected_close_date is None
     assert (still_open.probability, still_open.expected_close_date) == (10, date(2024, 2, 3))
     assert report.warnings == [
+        "The file names no currency: its amounts are taken as USD.",
         "The file has no column for owner.",
         "Deals closed before they were created, which now start on the day of their close: 1.",
     ]
