@@ -94,7 +94,7 @@ def database(workspaces: InTurn) -> Iterator[Database]:
     database = workspaces.database
     yield database
     workspaces.empty()
-    assert workspaces.database is database, "Somebody kept the workspace locked."
+    assert workspaces.database is database, "Somebody still holds a lock on the workspace."
 
 
 @pytest.fixture(scope="session")
