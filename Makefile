@@ -41,7 +41,7 @@ bench-check: $(DEVELOPMENT)  ## See that nothing takes twice as long, held again
 bench-api: $(DEVELOPMENT)  ## Measure the API beside raw SQL on 100,000 deals; BENCH="--deals 1000" for other ones
 	@$(BIN)/python -m bench.api $(BENCH)
 
-bench-ui: $(DEVELOPMENT)  ## Measure in a browser what people wait for on 100,000 deals; BENCH="--times 5" is quicker
+bench-ui: $(DEVELOPMENT)  ## Measure in a browser what people wait for on 100,000 deals; BENCH="--part board" measures less
 	@$(BIN)/python -m bench.ui $(BENCH)
 
 bench-sessions: $(DEVELOPMENT)  ## Let twenty sessions work for five minutes; BENCH="--sessions 5 --minutes 1" is quicker

@@ -1,6 +1,6 @@
 """How long does somebody wait at the screens of deals, and how long where a screen does the least?
 
-    python -m bench.ui [--deals 100000] [--times 20] [--postgres URL] [--json FILE]
+    python -m bench.ui [--deals 100000] [--times 20] [--part board] [--postgres URL] [--json FILE]
 
 A real browser clicks, types and drags. The clock runs from the click, key or drop, as the browser stamps it,
 to the last paint of what it changed: two animation frames after the last change of the table (or the board,
@@ -19,7 +19,7 @@ import pickle
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import cycle
@@ -50,6 +50,8 @@ LOG = PROJECT / "build" / "bench-ui.log"
 
 AT_FIRST = 5
 """So many servers are started to see the first dashboard of each."""
+
+PARTS = ("list", "board")
 
 SESSIONS = 5
 """So many more people look at the list, to see what each takes of the server's memory."""
@@ -174,8 +176,11 @@ class Told:
     waits: list[Figures]
 
 
-def measure(url: str, *, deals: int, times: int) -> Told:
-    """Print the table of a database filled with so many, which is changed by it; returns what it says."""
+def measure(url: str, *, deals: int, times: int, parts: Collection[str] = PARTS) -> Told:
+    """Print the table of a database filled with so many, which is changed by it; returns what it says.
+
+    `parts`: who is measured after the first dashboard, those who work with the list or with the board.
+    """
     LOG.parent.mkdir(exist_ok=True)
     LOG.unlink(missing_ok=True)
     raw, moved, stages = Raw(url), deal_to_move(url), cycle(STAGES)
@@ -189,7 +194,8 @@ def measure(url: str, *, deals: int, times: int) -> Told:
             started = server.memory()
             words = words_to_search(url, times)
             lister = Deals(browser, server.port, words, change=lambda: raw.move(moved, next(stages)))
-            visitors = (lister, Board(browser, server.port))
+            workers: dict[str, Deals | Board] = {"list": lister, "board": Board(browser, server.port)}
+            visitors = [workers[part] for part in parts]
             rows += map(printed, all_waits(server, visitors, bare, times))
             each = memory_of_a_session(browser, server, min(times, SESSIONS))
     sql = statistics.median(seconds_of(raw.list_them) for _ in range(times)) * 1000
@@ -292,15 +298,16 @@ def main() -> None:
     )
     parser.add_argument("--deals", type=int, default=100_000, help="how many; by default 100,000")
     parser.add_argument("--times", type=int, default=20, help="how often each is done; by default 20")
+    parser.add_argument("--part", choices=PARTS, action="append", help="measure only this; by default both")
     parser.add_argument("--postgres", metavar="URL", help="measure on this server, too")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures there, too")
     asked = parser.parse_args()
     told = []
     with embedded(asked.deals) as url:
-        told.append(measure(url, deals=asked.deals, times=asked.times))
+        told.append(measure(url, deals=asked.deals, times=asked.times, parts=asked.part or PARTS))
     if asked.postgres:
         with on_server(asked.postgres, asked.deals) as url:
-            told.append(measure(url, deals=asked.deals, times=asked.times))
+            told.append(measure(url, deals=asked.deals, times=asked.times, parts=asked.part or PARTS))
     if asked.json:
         asked.json.write_text(
             json.dumps(

@@ -196,14 +196,15 @@ def test_cards_are_moved_by_touch(browser, address, database, deals):
         expect(seen.page.locator(".board")).not_to_have_js_property("scrollLeft", 0)
         assert "opportunity=" not in seen.page.url
 
-        seen.page.set_viewport_size({"width": 900, "height": 844})
-        seen.settle()
-        what, to = card(seen, "Discovery 1"), column(seen, "Proposal")
+        wide = Look(context.new_page(), address)
+        wide.page.set_viewport_size({"width": 900, "height": 844})  # two columns beside each other
+        open_board(wide)
+        what, to = card(wide, "Discovery 1"), column(wide, "Proposal")
         what.scroll_into_view_if_needed()
         start, end = what.bounding_box(), to.bounding_box()
-        swipe(seen, what, end["x"] + 60 - start["x"] - 30, 90, held=400)
-        expect(column(seen, "Proposal").locator("li.card")).to_have_count(1, timeout=SAVED)
-        seen.settle()
+        swipe(wide, what, end["x"] + 60 - start["x"] - 30, 90, held=400)
+        expect(column(wide, "Proposal").locator("li.card")).to_have_count(1, timeout=SAVED)
+        wide.settle()
         assert stage_of(database, deals["Discovery 1"]) is OpportunityStage.PROPOSAL
 
 
