@@ -124,6 +124,10 @@ def import_opportunities_command(
             "--leave-out-other-currencies", help="Pass over deals in another currency than the workspace's."
         ),
     ] = False,
+    create_close_reasons: Annotated[
+        bool,
+        typer.Option("--create-close-reasons", help="Add the file's close reasons that the workspace lacks."),
+    ] = False,
 ) -> None:
     """Import deals, all or nothing; importing the same file again changes nothing."""
     with opened() as database:
@@ -134,6 +138,7 @@ def import_opportunities_command(
             at=clock.now(),
             dry_run=dry_run,
             leave_out_other_currencies=leave_out_other_currencies,
+            create_close_reasons=create_close_reasons,
         )
         typer.echo(str(report))
         if report.refusals:

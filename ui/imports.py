@@ -12,8 +12,9 @@ from ui.data import actor, database, refused, workspace
 
 REFUSALS_SHOWN = 200
 
-LEAVE_OUT = "import_leaves_out_other_currencies"
-"""What the key of the widget that says so begins with."""
+LEAVE_OUT, CREATE_REASONS = "leave_out_other_currencies", "create_close_reasons"
+CHOICES = (LEAVE_OUT, CREATE_REASONS)
+"""What a file may ask, as the import calls it."""
 
 
 def mapping_choice() -> str | None:
@@ -31,27 +32,33 @@ def mapping_choice() -> str | None:
 
 def preview(file: bytes, mapping: str | None) -> None:
     """What an import of this file would do, and the button for it where nothing speaks against it."""
-    answer = f"{LEAVE_OUT}_{crc32(file)}"  # of another file it is another question
-    leaves_out = bool(st.session_state.get(answer))
+    keys = {name: f"import_{name}_{crc32(file)}" for name in CHOICES}  # another file asks anew
+    choices = {name: bool(st.session_state.get(key)) for name, key in keys.items()}
     with st.spinner("Reading the file"):
-        report = _import(file, mapping, leaves_out, dry_run=True)
+        report = _import(file, mapping, choices, dry_run=True)
     if report is None:
         return
     if report.other_currencies:
-        st.checkbox(f"Leave out the deals in {', '.join(sorted(report.other_currencies))}", key=answer)
+        codes = ", ".join(sorted(report.other_currencies))
+        st.checkbox(f"Leave out the deals in {codes}", key=keys[LEAVE_OUT])
+    if report.new_close_reasons:
+        new = words.number(len(report.new_close_reasons), workspace())
+        st.checkbox(f"Create the close reasons that are not there yet ({new})", key=keys[CREATE_REASONS])
     _show(report)
     if report.created and not report.refusals:
         label = f"Import {words.deals(report.created, workspace())}"
-        st.button(label, type="primary", on_click=_import_and_tell, args=(file, mapping, leaves_out))
+        st.button(label, type="primary", on_click=_import_and_tell, args=(file, mapping, choices))
 
 
-def _import_and_tell(file: bytes, mapping: str | None, leaves_out: bool) -> None:
-    report = _import(file, mapping, leaves_out, dry_run=False)
+def _import_and_tell(file: bytes, mapping: str | None, choices: dict[str, bool]) -> None:
+    report = _import(file, mapping, choices, dry_run=False)
     if report is not None and not report.refusals:
         messages.later(f"{words.deals(report.created, workspace())} imported.", ":material/check:")
 
 
-def _import(file: bytes, mapping: str | None, leaves_out: bool, *, dry_run: bool) -> ImportReport | None:
+def _import(
+    file: bytes, mapping: str | None, choices: dict[str, bool], *, dry_run: bool
+) -> ImportReport | None:
     try:
         return importing.import_opportunities(
             database(),
@@ -60,7 +67,7 @@ def _import(file: bytes, mapping: str | None, leaves_out: bool, *, dry_run: bool
             at=clock.now(),
             actor=actor(),
             dry_run=dry_run,
-            leave_out_other_currencies=leaves_out,
+            **choices,
         )
     except CrmError as refusal:
         refused(refusal)
@@ -79,7 +86,7 @@ def _show(report: ImportReport) -> None:
         st.metric("Already there", words.number(report.already_there, space), border=True)
         st.metric("New companies", words.number(report.companies.created, space), border=True)
         st.metric("New owners", words.number(report.owners.created, space), border=True)
-    for warning in (*report.other_currency_lines(), *report.warnings):
+    for warning in (*report.other_currency_lines(), *report.close_reason_lines(), *report.warnings):
         st.warning(words.literal(warning, limit=500))
     if not report.created:
         st.info("Every deal of this file is in the CRM: there is nothing to import.")

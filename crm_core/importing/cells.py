@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from babel.numbers import get_currency_symbol, list_currencies
 
@@ -63,7 +64,7 @@ def moment(text: str, formats: Sequence[str], zone: ZoneInfo) -> date | datetime
     """The day that the cell names; an instant if it tells a time, the workspace's unless it has a zone."""
     for layout in formats:
         try:
-            read = datetime.strptime(text.strip(), layout)  # noqa: DTZ007  # the zone comes below
+            read = _read_with_zone(text.strip(), layout)
         except ValueError:
             continue
         if not FIRST_YEAR <= read.year <= LAST_YEAR:
@@ -73,6 +74,22 @@ def moment(text: str, formats: Sequence[str], zone: ZoneInfo) -> date | datetime
         return read if read.tzinfo else read.replace(tzinfo=zone)
     examples = " or ".join(datetime(2026, 12, 31, 17, 30, tzinfo=zone).strftime(one) for one in formats)
     raise InvalidInput(f"This is not a date of the calendar, written like {examples}.")
+
+
+def _read_with_zone(text: str, layout: str) -> datetime:
+    """As `strptime` reads it, but with the zone too that a name after the time or a mere Z stands for."""
+    if not layout.endswith("%Z"):
+        read = datetime.strptime(text, layout)  # noqa: DTZ007  # without a zone it is a time in the workspace's
+        return read.replace(tzinfo=UTC) if layout.endswith("Z") and tells_time(layout) else read
+    text, _, name = text.rpartition(" ")
+    if name not in _zone_names():
+        raise ValueError(f"There is no time zone {name}.")
+    return datetime.strptime(text, layout.removesuffix("%Z").rstrip()).replace(tzinfo=ZoneInfo(name))
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    return frozenset(available_timezones())
 
 
 def tells_time(layout: str) -> bool:

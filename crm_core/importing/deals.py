@@ -155,6 +155,7 @@ def _deal(
     key = _key(answers, row_of_key)
     named = {who: answers.read(who, NAME.validate_python) for who in (COMPANY, CONTACT, OWNER)}
     reason = answers.read(DealField.CLOSE_REASON, TEXT.validate_python)
+    reason = terms.mapping.reason_labels.get(cells.normal(reason or ""), reason)
     stage = _stage(answers, terms.mapping)
     span = _span(answers, stage, terms)
     draft = _draft(answers, stage, terms, reading)

@@ -34,7 +34,7 @@ def process_of(session: Session, source: str, start_stage: OpportunityStage) -> 
         {
             (OpportunityStage.of(outcome), normal(reason.label)): reason
             for outcome in Outcome
-            for reason in settings_service.get_close_reasons(session, outcome)
+            for reason in settings_service.get_close_reasons(session, outcome, with_inactive=True)
         },
     )
 

@@ -145,6 +145,7 @@ class Mapping(Part):
     optional: frozenset[DealField] = frozenset()
     unknown: dict[DealField, list[str]] = {}
     lookups: dict[DealField, Lookup] = {}
+    close_reasons: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _is_complete(self) -> "Mapping":
@@ -158,6 +159,11 @@ class Mapping(Part):
     def stage_words(self) -> dict[str, OpportunityStage]:
         """The stages by their words without regard to case."""
         return {normal(word): stage for word, stage in self.stages.items()}
+
+    @cached_property
+    def reason_labels(self) -> dict[str, str]:
+        """The workspace's close reasons by the file's words for them, without regard to case."""
+        return {normal(word): label for word, label in self.close_reasons.items()}
 
     @cached_property
     def unknown_words(self) -> dict[DealField, frozenset[str]]:

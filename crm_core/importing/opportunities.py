@@ -1,6 +1,7 @@
 """Imports deals: all or nothing, each from its start to its close, and none twice."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -16,10 +17,14 @@ from crm_core.importing.plan import Newcomer, Plan, make_plan
 from crm_core.importing.report import ImportReport
 from crm_core.importing.table import name_of
 from crm_core.models import Company, Contact, Opportunity, Record, Source, User
+from crm_core.schemas.settings import CloseReasonCreate
 from crm_core.services import settings_service
 
 BATCH = 5_000
 """How many deals are built at once, so that memory does not grow with their states."""
+
+LONGEST_LABEL = 100
+"""Characters of a close reason; a longer one stays a note."""
 
 IMPORT = "import deals"
 
@@ -35,11 +40,13 @@ def import_opportunities(
     actor: int | None = None,
     dry_run: bool = False,
     leave_out_other_currencies: bool = False,
+    create_close_reasons: bool = False,
 ) -> ImportReport:
     """Write the file's deals with their past, unless one row is refused; then nothing is written.
 
     A deal in another currency than the workspace's is refused, or left out if asked for: amounts of two
-    currencies are never added.
+    currencies are never added. A close reason that the workspace does not have becomes a note on the deal,
+    or is created if asked for; the report names them.
 
     Rows whose key is there already are passed over, so a second import changes nothing; the report warns of
     those that differ from the CRM. With `dry_run` nothing is written and the report tells what would be.
@@ -57,8 +64,10 @@ def import_opportunities(
             permissions.require_admin(session, IMPORT)  # still, after a long reading
             plan = make_plan(session, mapping.source, reading)
             if plan.deals:
+                if create_close_reasons:
+                    _create_close_reasons(session, plan)
                 _write(session, plan, mapping, name_of(file) if isinstance(file, Path) else "a file")
-    return _report(name_of(file), reading, plan, dry_run=dry_run)
+    return _report(name_of(file), reading, plan, dry_run=dry_run, creates_reasons=create_close_reasons)
 
 
 def _write(session: Session, plan: Plan, mapping: Mapping, file: str) -> None:
@@ -72,6 +81,12 @@ def _write(session: Session, plan: Plan, mapping: Mapping, file: str) -> None:
         batch = enumerate(plan.deals[start : start + BATCH], start=first_id + start)
         histories = (list(states_of(deal_id, planned, process)) for deal_id, planned in batch)
         history.insert_with_past(session, Opportunity, histories)
+
+
+def _create_close_reasons(session: Session, plan: Plan) -> None:
+    for outcome, label in plan.reasons.unknown:
+        if len(label) <= LONGEST_LABEL:
+            settings_service.create_close_reason(session, CloseReasonCreate(outcome=outcome, label=label))
 
 
 def _write_owners(session: Session, owners: Iterable[Newcomer]) -> None:
@@ -94,7 +109,7 @@ def _write_newcomers(session: Session, model: type[Record], newcomers: Iterable[
     history.insert_with_past(session, model, histories)
 
 
-def _report(file: str, reading: Reading, plan: Plan, *, dry_run: bool) -> ImportReport:
+def _report(file: str, reading: Reading, plan: Plan, *, dry_run: bool, creates_reasons: bool) -> ImportReport:
     return ImportReport(
         file=file,
         dry_run=dry_run,
@@ -104,6 +119,17 @@ def _report(file: str, reading: Reading, plan: Plan, *, dry_run: bool) -> Import
         contacts=plan.contacts.count,
         owners=plan.owners.count,
         other_currencies=reading.other_currencies,
+        new_close_reasons=_by_label(plan),
+        creates_close_reasons=creates_reasons,
+        lost_without_reason=plan.reasons.lost_without,
         refusals=reading.refusals,
         warnings=[*reading.warnings, *plan.warnings()],
     )
+
+
+def _by_label(plan: Plan) -> dict[str, int]:
+    """How many deals were closed for each reason that the workspace lacks, the most frequent first."""
+    found = Counter[str]()
+    for (_, label), deals in plan.reasons.unknown.items():
+        found[label] += deals
+    return dict(found.most_common())

@@ -1,9 +1,11 @@
 """What an import will write: which deals are new, and which companies and people they name are."""
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,7 +15,8 @@ from crm_core.database import instant
 from crm_core.importing.cells import normal, numbered
 from crm_core.importing.deals import ROWS_NAMED, ImportedDeal, Reading
 from crm_core.importing.report import Count
-from crm_core.models import Company, Contact, Opportunity, OpportunityStage, User
+from crm_core.models import CloseReason, Company, Contact, Opportunity, OpportunityStage, Outcome, User
+from crm_core.services import settings_service
 
 
 @dataclass
@@ -85,6 +88,28 @@ class Standing:
         )
 
 
+class Reasons:
+    """The workspace's close reasons, and those that the file has besides."""
+
+    def __init__(self, known: Iterable[CloseReason]) -> None:
+        self.unknown = Counter[tuple[Outcome, str]]()
+        """How many deals were closed for each, by the outcome and the file's words."""
+        self.lost_without = 0
+        self._known = {(reason.outcome, normal(reason.label)) for reason in known}
+        self._words: dict[tuple[Outcome, str], str] = {}
+
+    def count(self, deal: ImportedDeal) -> None:
+        """Note for what a closed deal was closed."""
+        outcome = deal.draft.stage.outcome
+        if outcome is None:
+            return
+        key = outcome, normal(deal.close_reason or "")
+        if deal.close_reason is None:
+            self.lost_without += outcome is Outcome.LOST
+        elif key not in self._known:
+            self.unknown[outcome, self._words.setdefault(key, deal.close_reason.strip())] += 1
+
+
 @dataclass
 class Plan:
     """Everything that an import will write, and the deals it passes over because they are there.
@@ -95,6 +120,7 @@ class Plan:
     companies: Register
     contacts: Register
     owners: Register
+    reasons: Reasons
     deals: list[PlannedDeal] = field(default_factory=list)
     already_there: int = 0
     differing_rows: list[int] = field(default_factory=list)
@@ -112,11 +138,12 @@ class Plan:
 def make_plan(session: Session, source: str, reading: Reading) -> Plan:
     """Hold the deals against the database. Writes nothing."""
     there = _deals_there(session, source)
-    plan = Plan(_companies(session), _contacts(session), _owners(session))
+    plan = Plan(_companies(session), _contacts(session), _owners(session), _reasons(session))
     for deal in reading.deals:
         standing = there.get(deal.external_id)
         if standing is None:
             plan.deals.append(_planned(plan, deal, deal.span.start or instant(session)))
+            plan.reasons.count(deal)
             continue
         plan.already_there += 1
         if standing.differs_from(deal, by_value=reading.tells_values):
@@ -167,6 +194,11 @@ def _contacts(session: Session) -> Register:
         (((company_id, normal(name)), contact_id) for contact_id, name, company_id in found),
         history.next_id(session, Contact),
     )
+
+
+def _reasons(session: Session) -> Reasons:
+    every = [settings_service.get_close_reasons(session, outcome, with_inactive=True) for outcome in Outcome]
+    return Reasons(chain(*every))
 
 
 def _owners(session: Session) -> Register:

@@ -7,6 +7,10 @@ from babel.numbers import format_currency
 
 from crm_core.importing.cells import harmless, shortened
 
+REASONS_NAMED = 10
+
+UNKNOWN_REASONS = "Close reasons that the workspace does not have, so they become notes on their deals"
+
 CODE_FIRST = "¤¤ #,##0.00"
 """As JPY 1,200, with as many decimals as the currency has."""
 
@@ -45,7 +49,8 @@ class OtherCurrency:
 class ImportReport:
     """What became of a file's rows; with `dry_run` or refusals, nothing was written.
 
-    `other_currencies` are by their codes; their deals are never added to the workspace's.
+    `other_currencies` are by their codes; their deals are never added to the workspace's. `new_close_reasons`
+    are those that the workspace lacks, with how many deals were closed for each.
     """
 
     file: str
@@ -56,6 +61,9 @@ class ImportReport:
     contacts: Count = Count()
     owners: Count = Count()
     other_currencies: dict[str, OtherCurrency] = field(default_factory=dict)
+    new_close_reasons: dict[str, int] = field(default_factory=dict)
+    creates_close_reasons: bool = False
+    lost_without_reason: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -63,7 +71,7 @@ class ImportReport:
         lines = [f"{self.file}: {self._verdict()}"]
         if self.dry_run or not self.refusals:
             lines += self._counts()
-        lines += self.other_currency_lines()
+        lines += [*self.other_currency_lines(), *self.close_reason_lines()]
         lines += self.warnings
         lines += [str(refusal) for refusal in self.refusals]
         return "\n".join(lines)
@@ -76,6 +84,18 @@ class ImportReport:
             f" {what_became}: {format_currency(found.value, code, CODE_FIRST, locale='en')}."
             for code, found in sorted(self.other_currencies.items())
         ]
+
+    def close_reason_lines(self) -> list[str]:
+        """What becomes of close reasons that the workspace lacks, and how many lost deals have none."""
+        lines = []
+        if self.new_close_reasons:
+            named = [f"{shortened(label)} ({deals:,})" for label, deals in self.new_close_reasons.items()]
+            listed = ", ".join(named[:REASONS_NAMED]) + (", …" if len(named) > REASONS_NAMED else "")
+            what = "New close reasons" if self.creates_close_reasons else UNKNOWN_REASONS
+            lines.append(f"{what}: {listed}.")
+        if self.lost_without_reason:
+            lines.append(f"Lost deals for which the file gives no reason: {self.lost_without_reason:,}.")
+        return lines
 
     def _verdict(self) -> str:
         if self.refusals:

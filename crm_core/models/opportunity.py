@@ -52,6 +52,11 @@ class OpportunityStage(StrEnum):
     def is_closed(self) -> bool:
         return self in CLOSED_STAGES
 
+    @property
+    def outcome(self) -> Outcome | None:
+        """How a deal in this stage ended; None while it is open."""
+        return next((outcome for outcome in Outcome if self is OpportunityStage.of(outcome)), None)
+
     @classmethod
     def of(cls, outcome: Outcome) -> "OpportunityStage":
         """The stage that a deal with this outcome is in."""

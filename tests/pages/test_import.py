@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 
+from crm_core.models import Outcome
 from crm_core.services import workspace_service
 from crm_core.services.opportunity_service import count_opportunities
-from crm_core.services.settings_service import get_settings
+from crm_core.services.settings_service import get_close_reasons, get_settings
 from tests.builders import Make
 
 IMPORT = "pages/data/import.py"
@@ -62,6 +63,36 @@ def test_deals_in_another_currency_are_left_out_on_request(open_page, database):
     assert "1 deal is in another currency and left out: JPY 1,200." in warning(page)
     page.button[0].click().run()
     assert stored(database) == 1
+
+
+PIPEDRIVE = {
+    "Deal - ID": "1",
+    "Deal - Title": "Solar roof",
+    "Deal - Organization": "Acme",
+    "Deal - Owner": "Ada",
+    "Deal - Status": "Lost",
+    "Deal - Stage": "Proposal Made",
+    "Deal - Value": "1200",
+    "Deal - Expected close date": "",
+    "Deal - Deal created": "2025-01-01",
+    "Deal - Won time": "",
+    "Deal - Lost time": "2025-02-01",
+    "Deal - Lost reason": "Aliens",
+}
+
+
+def test_close_reasons_that_are_not_there_are_created_on_request(open_page, database):
+    file = "\n".join(",".join(row) for row in (PIPEDRIVE, PIPEDRIVE.values())).encode()
+    page = upload(open_page(IMPORT), file)
+    assert "notes on their deals: Aliens (1)." in warning(page)
+
+    page.checkbox[0].check().run()
+    assert "New close reasons: Aliens (1)." in warning(page)
+    page.button[0].click().run()
+
+    with database.read() as session:
+        labels = [reason.label for reason in get_close_reasons(session, Outcome.LOST)]
+    assert labels[-1] == "Aliens"
 
 
 def test_a_file_that_is_no_table_gets_a_sentence(open_page):

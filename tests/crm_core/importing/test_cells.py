@@ -1,7 +1,9 @@
 """Amounts are stored exactly as the cell gives them, or refused; raw text can't command a terminal."""
 
 import re
+from datetime import UTC, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -138,6 +140,31 @@ def test_a_probability_is_a_percentage_or_a_fraction() -> None:
     for text in ("101", "100.1", "-1", "1e1", "high", "", "%"):
         with pytest.raises(InvalidInput, match="A probability is a number from 0 to 100"):
             cells.percent(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "layout", "instant"),
+    [
+        ("2026-03-31 23:30", "%Y-%m-%d %H:%M", "2026-03-31T21:30"),
+        ("2026-03-31 23:30 UTC", "%Y-%m-%d %H:%M %Z", "2026-03-31T23:30"),
+        ("2026-03-31 23:30 America/New_York", "%Y-%m-%d %H:%M %Z", "2026-04-01T03:30"),
+        ("2026-03-31T23:30:00Z", "%Y-%m-%dT%H:%M:%SZ", "2026-03-31T23:30"),
+        ("2026-03-31T23:30:00Z", "%Y-%m-%dT%H:%M:%S%z", "2026-03-31T23:30"),
+        ("2026-03-31T23:30:00+0530", "%Y-%m-%dT%H:%M:%S%z", "2026-03-31T18:00"),
+    ],
+)
+def test_a_time_is_in_the_zone_that_it_names_or_in_the_workspaces(
+    text: str, layout: str, instant: str
+) -> None:
+    read = cells.moment(text, [layout], ZoneInfo("Europe/Zurich"))
+
+    assert read == datetime.fromisoformat(instant).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize("zone", ["Nowhere", "Europe", "../../etc/passwd", "", "\x00", "y" * 300])
+def test_a_zone_that_nobody_knows_is_refused(zone: str) -> None:
+    with pytest.raises(InvalidInput, match="not a date of the calendar"):
+        cells.moment(f"2026-03-31 23:30 {zone}", ["%Y-%m-%d %H:%M %Z"], ZoneInfo("UTC"))
 
 
 def test_raw_text_is_harmless_on_a_terminal() -> None:

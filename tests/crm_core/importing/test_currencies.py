@@ -10,6 +10,8 @@ from crm_core.schemas.settings import SettingsUpdate
 from crm_core.services import settings_service
 from tests.crm_core.importing.conftest import AT, HEADER, all_deals, with_columns
 
+pytestmark = pytest.mark.both_databases
+
 WITH_CURRENCY = with_columns(currency="money")
 OURS = "1,Pump,Acme,Rita Rep,Open,100,2024-01-02,,{}"
 THEIRS = ("2,Valve,Acme,Rita Rep,Open,1000000,2024-01-02,,JPY", "3,Pipe,Acme,Rita Rep,Open,,2024-01-02,,jpy")
