@@ -106,7 +106,9 @@ def _changed(record: Any) -> ChangedMeanwhile:
     change = FieldChange("expected_value", Decimal("9500.00"), Decimal("12000.00"))
     if not isinstance(record, Opportunity):
         change = FieldChange("owner_id", None, RITA.id, None, RITA.name)
-    return ChangedMeanwhile(record, [HistoryEntry(4, at, at, RITA.id, RITA.name, Source.UI, None, [change])])
+    return ChangedMeanwhile(
+        record, [HistoryEntry(4, at, None, at, RITA.id, RITA.name, Source.UI, None, [change])]
+    )
 
 
 def _wrong(operation: dict[str, Any]) -> RequestValidationError:

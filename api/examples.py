@@ -23,8 +23,10 @@ Example = dict[str, Any]
 
 OWNER: Example = {"owner_id": 2, "owner_name": "Rita Rep"}
 BEGINNING, LATER = "2026-03-02T09:30:00Z", "2026-03-18T14:05:12.345678Z"
-NEW: Example = {"created_at": BEGINNING, "updated_at": BEGINNING, "version": 1}
-CHANGED: Example = {"created_at": BEGINNING, "updated_at": LATER, "version": 4}
+FIRST_DAY, LAST_DAY = BEGINNING[:10], LATER[:10]
+CREATED: Example = {"created_at": BEGINNING, "created_on": FIRST_DAY}
+NEW: Example = {**CREATED, "updated_at": BEGINNING, "version": 1}
+CHANGED: Example = {**CREATED, "updated_at": LATER, "version": 4}
 
 COMPANY_DRAFT: Example = {
     "name": "Acme",
@@ -116,6 +118,7 @@ DEAL: Example = {
     **OWNER,
     "stage": "proposal",
     "stage_entered_at": LATER,
+    "stage_entered_on": LAST_DAY,
     "expected_value": "12000.00",
     "probability": 50,
     "expected_close_date": "2026-05-29",
@@ -133,6 +136,7 @@ NEW_DEAL = DEAL | {
     "lead_id": None,
     "stage": "discovery",
     "stage_entered_at": BEGINNING,
+    "stage_entered_on": FIRST_DAY,
     "probability": 25,
     "next_step": None,
     "next_step_date": None,
@@ -150,6 +154,7 @@ LOST_DEAL = DEAL | {
 HISTORY: Example = {
     "version": 4,
     "at": LATER,
+    "on": None,
     "recorded_at": LATER,
     "actor_id": 2,
     "actor_name": "Rita Rep",
@@ -207,7 +212,6 @@ STATS: Example = {
         "valued": 3,
         "average_value": "9100.00",
         "median_value": "8800.00",
-        "timed": 3,
         "median_days": 31.5,
         "mean_days": 29.25,
     },

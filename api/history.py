@@ -1,5 +1,6 @@
 """How the past of a record is told."""
 
+from datetime import date
 from typing import Any
 
 from crm_core.models import Source
@@ -18,10 +19,14 @@ class FieldChangeResponse(Schema):
 
 
 class HistoryEntryResponse(Schema):
-    """A change: it was so from `at` on. Without an actor it was the system."""
+    """A change: it was so from `at` on; `on` is the day where the time of day is not known.
+
+    Without an actor it was the system.
+    """
 
     version: int
     at: Instant
+    on: date | None
     recorded_at: Instant
     actor_id: int | None
     actor_name: str | None

@@ -63,7 +63,6 @@ class WinsResponse(Schema):
     valued: int
     average_value: Money | None
     median_value: Money | None
-    timed: int
     median_days: float | None
     mean_days: float | None
 

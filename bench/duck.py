@@ -13,9 +13,11 @@ TYPES = {
     "expected_close_date": "DATE",
     "close_reason_id": "BIGINT",
     "closed_at": "TIMESTAMP",
-    "created_at": "TIMESTAMP",
+    "actual_close_date": "DATE",
+    "created_on": "DATE",
     "deleted_at": "TIMESTAMP",
     "stage_entered_at": "TIMESTAMP",
+    "stage_entered_on": "DATE",
     "valid_from": "TIMESTAMP",
     "valid_to": "TIMESTAMP",
 }

@@ -136,7 +136,8 @@ class Bench:
         in_stage = text.model_copy(update={"stages": frozenset({OpportunityStage.PROPOSAL})})
         since = self._instant(self.calendar.start_of(self.quarter.start))
         then = raw.THEN.format(at=self._instant(self.past))
-        funnel, stays = raw.FUNNEL.format(since=since), raw.STAYS.format(since=since)
+        funnel = raw.FUNNEL.format(since=self.quarter.start)
+        stays = raw.STAYS.format(since=since)
         return [
             Case("50 rows by value", ask(services.get_rows), hand(raw.ONE_PAGE), READ),
             Case("... with totals", ask(services.get_opportunities), hand(raw.ONE_PAGE, raw.TOTALS), READ),

@@ -17,9 +17,9 @@ COLUMNS = ", ".join(column.name for column in Opportunity.__table__.columns)
 
 ROWS = """
     SELECT o.id, o.name, o.company_id, company.name, o.contact_id, contact.name, o.lead_id, o.owner_id,
-        owner.name, o.stage, o.stage_entered_at, o.expected_value, o.probability, o.expected_close_date,
-        o.actual_close_date, o.closed_at, o.close_reason_id, o.close_note, o.next_step, o.next_step_date,
-        o.source, o.description, o.created_at, o.updated_at, o.version
+        owner.name, o.stage, o.stage_entered_at, o.stage_entered_on, o.expected_value, o.probability,
+        o.expected_close_date, o.actual_close_date, o.closed_at, o.close_reason_id, o.close_note, o.next_step,
+        o.next_step_date, o.source, o.description, o.created_at, o.created_on, o.updated_at, o.version
     FROM opportunities AS o
     LEFT JOIN companies AS company ON company.id = o.company_id
     LEFT JOIN contacts AS contact ON contact.id = o.contact_id
@@ -75,17 +75,18 @@ FUNNEL = """
             CASE stage WHEN 'discovery' THEN 1 WHEN 'proposal' THEN 2 WHEN 'negotiation' THEN 3 ELSE 0 END
         ) AS step
         FROM opportunity_versions
-        WHERE id IN (SELECT id FROM opportunities WHERE created_at >= '{since}') GROUP BY id
+        WHERE id IN (SELECT id FROM opportunities WHERE created_on >= '{since}') GROUP BY id
     ) AS furthest ON furthest.id = opportunities.id
-    WHERE deleted_at IS NULL AND created_at >= '{since}' GROUP BY step, stage
+    WHERE deleted_at IS NULL AND created_on >= '{since}' GROUP BY step, stage
 """
 STAYS = """
-    SELECT stage, stage_entered_at, until, (
-        SELECT closed_at FROM opportunity_versions AS following
+    SELECT stage, entered_on, until, (
+        SELECT stage_entered_on FROM opportunity_versions AS following
         WHERE following.stage_entered_at = stays.until AND following.id = stays.id
             AND following.valid_from <= following.stage_entered_at
     ) FROM (
-        SELECT stage, stage_entered_at, id, max(coalesce(valid_to, '9999-12-31')) AS until
+        SELECT stage, stage_entered_at, id, min(stage_entered_on) AS entered_on,
+            max(coalesce(valid_to, '9999-12-31')) AS until
         FROM opportunity_versions WHERE closed_at IS NULL AND stage_entered_at >= '{since}'
         GROUP BY stage_entered_at, id, stage
     ) AS stays
@@ -98,13 +99,13 @@ BY_STAGE = """
 """
 NOT_COUNTED = """
     SELECT count(*), sum(expected_value), count(*) - count(expected_value) FROM opportunities
-    WHERE deleted_at IS NULL AND closed_at IS NOT NULL AND stage = 'closed_lost'
+    WHERE deleted_at IS NULL AND actual_close_date IS NOT NULL AND stage = 'closed_lost'
         AND close_reason_id IN (SELECT id FROM close_reasons WHERE NOT counts)
 """
 AVERAGE_AND_MEDIAN = """
     WITH won AS (
         SELECT {figure} AS figure FROM opportunities
-        WHERE deleted_at IS NULL AND closed_at IS NOT NULL AND stage = 'closed_won' AND {condition}
+        WHERE deleted_at IS NULL AND actual_close_date IS NOT NULL AND stage = 'closed_won' {and_that}
     )
     SELECT (SELECT count(*) FROM won), (SELECT avg(figure) FROM won), (
         SELECT avg(figure) FROM (
@@ -113,22 +114,24 @@ AVERAGE_AND_MEDIAN = """
         ) AS middle
     )
 """
-VALUES = AVERAGE_AND_MEDIAN.format(figure="expected_value", condition="expected_value IS NOT NULL")
+VALUES = AVERAGE_AND_MEDIAN.format(figure="expected_value", and_that="AND expected_value IS NOT NULL")
 DAYS = {
-    "sqlite": "julianday(closed_at) - julianday(created_at)",
-    "postgresql": "extract(epoch FROM closed_at - created_at) / 86400",
+    "sqlite": "julianday(actual_close_date) - julianday(created_on)",
+    "postgresql": "actual_close_date - created_on",
 }
-ANOTHER_DAY = "date(created_at) <> date(closed_at)"
 
 LOG = "INSERT INTO transactions (at, actor_id, source) VALUES (?, 1, 'api') RETURNING id"
 INSERT = """
     INSERT INTO opportunities
-        (name, stage, stage_entered_at, expected_value, probability, created_at, updated_at, version)
-    VALUES ('Deal', 'proposal', ?, 125050, 50, ?, ?, 1) RETURNING id
+        (name, stage, stage_entered_at, stage_entered_on, expected_value, probability, created_at, created_on,
+            updated_at, touched_at, version)
+    VALUES ('Deal', 'proposal', ?, CURRENT_DATE, 125050, 50, ?, CURRENT_DATE, ?, ?, 1) RETURNING id
 """
 UPDATE = """
     UPDATE opportunities
-    SET stage = ?, stage_entered_at = ?, probability = ?, updated_at = ?, version = version + 1 WHERE id = ?
+    SET stage = ?, stage_entered_at = ?, stage_entered_on = CURRENT_DATE, probability = ?, updated_at = ?,
+        touched_at = ?, version = version + 1
+    WHERE id = ?
 """
 END_VERSION = "UPDATE opportunity_versions SET valid_to = ? WHERE id = ? AND valid_to IS NULL"
 BEGIN_VERSION = f"""
@@ -136,7 +139,8 @@ BEGIN_VERSION = f"""
     SELECT {COLUMNS}, updated_at, CAST(? AS INTEGER) FROM opportunities WHERE id = ?
 """
 ASSIGN = """
-    UPDATE opportunities SET owner_id = ?, updated_at = ?, version = version + 1 WHERE id BETWEEN ? AND ?
+    UPDATE opportunities SET owner_id = ?, updated_at = ?, touched_at = ?, version = version + 1
+    WHERE id BETWEEN ? AND ?
 """
 END_VERSIONS = """
     UPDATE opportunity_versions SET valid_to = ? WHERE id BETWEEN ? AND ? AND valid_to IS NULL
@@ -147,9 +151,9 @@ BEGIN_VERSIONS = f"""
 """
 BRING_IN = """
     INSERT INTO opportunities (
-        name, stage, stage_entered_at, expected_value, probability, expected_close_date, external_source,
-        external_id, created_at, updated_at, version
-    ) VALUES (?, 'proposal', ?, ?, 50, ?, 'by hand', ?, ?, ?, 1)
+        name, stage, stage_entered_at, stage_entered_on, expected_value, probability, expected_close_date,
+        external_source, external_id, created_at, created_on, updated_at, touched_at, version
+    ) VALUES (?, 'proposal', ?, CURRENT_DATE, ?, 50, ?, 'by hand', ?, ?, CURRENT_DATE, ?, ?, 1)
 """
 BEGIN_VERSIONS_OF = f"""
     INSERT INTO opportunity_versions ({COLUMNS}, valid_from, transaction_id)
@@ -173,7 +177,7 @@ class Raw:
         self.read(ONE_PAGE, TOTALS)
 
     def ask_for_stats(self) -> None:
-        days = AVERAGE_AND_MEDIAN.format(figure=DAYS[self.kind], condition=ANOTHER_DAY)
+        days = AVERAGE_AND_MEDIAN.format(figure=DAYS[self.kind], and_that="")
         self.read(BY_STAGE, NOT_COUNTED, VALUES, days)
 
     def look_up(self) -> None:
@@ -187,14 +191,14 @@ class Raw:
     def create(self) -> None:
         at = self._begin_writing()
         ((transaction_id,),) = self._rows(LOG, at)
-        ((deal_id,),) = self._rows(INSERT, at, at, at)
+        ((deal_id,),) = self._rows(INSERT, at, at, at, at)
         self._run(BEGIN_VERSION, transaction_id, deal_id)
         self._run("COMMIT")
 
     def move(self, deal_id: int, stage: str) -> None:
         at = self._begin_writing()
         ((transaction_id,),) = self._rows(LOG, at)
-        self._run(UPDATE, stage, at, PROBABILITIES[stage], at, deal_id)
+        self._run(UPDATE, stage, at, PROBABILITIES[stage], at, at, deal_id)
         self._run(END_VERSION, at, deal_id)
         self._run(BEGIN_VERSION, transaction_id, deal_id)
         self._run("COMMIT")
@@ -216,7 +220,7 @@ class Raw:
         """Give the deals with ids in that range to somebody else, all at once."""
         at = self._begin_writing()
         ((transaction_id,),) = self._rows(LOG, at)
-        self._run(ASSIGN, owner_id, at, first_id, last_id)
+        self._run(ASSIGN, owner_id, at, at, first_id, last_id)
         self._run(END_VERSIONS, at, first_id, last_id)
         self._run(BEGIN_VERSIONS, transaction_id, first_id, last_id)
         self._run("COMMIT")
@@ -228,7 +232,7 @@ class Raw:
         ((last_id,),) = self._rows(LAST_ID)
         lines = csv.DictReader(file)
         deals = [
-            (line["Name"], at, int(float(line["Amount"]) * 100), line["CloseDate"], line["Id"], at, at)
+            (line["Name"], at, int(float(line["Amount"]) * 100), line["CloseDate"], line["Id"], at, at, at)
             for line in lines
         ]
         self.connection.cursor().executemany(self._in_dialect(BRING_IN), deals)

@@ -2,9 +2,11 @@
 
 For leads, opportunities, companies and contacts it holds that every row has exactly one current version,
 equal to it in every column; that a record's versions count from one, each beginning where the one before
-ended; that no version begins after the transaction that wrote it; and that a deal came into its stage when
-its versions say. So the state as of now is the live table, and there is exactly one state as of any earlier
-instant. And that a search finds every record by what it is called now.
+ended; that no version begins after the transaction that wrote it; that a record's day of creation never
+changed, and a state that is known by its day begins on it; and that a deal came into its stage, and was
+touched last, when its versions say, without those that were undone. So the state as of now is the live table,
+and there is exactly one state as of any earlier instant. And that a search finds every record by what it is
+called now.
 """
 
 from contextlib import suppress
@@ -33,11 +35,12 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from crm_core import search
+from crm_core import dated, search
 from crm_core.columns import lowered
 from crm_core.database import Database
 from crm_core.engines import embedded_version, is_safe_from_log_corruption
 from crm_core.errors import DatabaseUnavailable
+from crm_core.history import calendar_of
 from crm_core.models import SEARCHED, VERSIONS, Base, OpportunityVersion, Transaction
 from crm_core.models.search import texts_in
 
@@ -48,6 +51,8 @@ SEARCH_IS_SLOW = (
     "A search is slow, as this server has no pg_trgm. Let an administrator run CREATE EXTENSION pg_trgm in"
     " the database, then run `python -m crm_core check --repair`."
 )
+
+ENTERED = ("stage_entered_at", "stage_entered_on")
 
 Wrong = Select[str, str]
 """Records that break a rule: which one it is, and what is wrong with it."""
@@ -67,6 +72,8 @@ def findings(database: Database) -> list[str]:
                 found += _listed(session, versions, _versions_without_row(live, versions))
                 found += _listed(session, versions, _versions_out_of_line(versions))
                 found += _listed(session, versions, _versions_before_their_transaction(versions))
+                found += _listed(session, versions, _creation_days_out_of_line(versions))
+                found += _days_out_of_line(session, versions)
             found += _listed(session, OpportunityVersion.__table__, _stage_entries_out_of_line())
             for table in Base.metadata.sorted_tables:
                 found += _listed(session, table, *_pointers_to_nothing(table))
@@ -78,7 +85,11 @@ def findings(database: Database) -> list[str]:
 
 
 def repair(database: Database) -> None:
-    """Make anew what only follows from the records: the index that a search looks into."""
+    """Make anew what only follows from the records: the index that a search looks into, and the instants of
+    states that are known by their day.
+    """
+    with database.write(note="Repaired the instants of days") as session:
+        dated.follow_time_zone(session)
     try:
         with database.migration() as connection:
             search.rebuild(connection)
@@ -204,17 +215,96 @@ def _versions_before_their_transaction(versions: Table) -> Wrong:
     )
 
 
+def _creation_days_out_of_line(versions: Table) -> Wrong:
+    """A record was created on one day, whichever of its states is asked."""
+    before = _before(versions, "created_on").label("day_before")
+    names = ("id", "version", "valid_from", "created_on", "valid_from_on")
+    each = select(*(versions.c[name] for name in names), before).subquery()
+    first = func.coalesce(each.c.valid_from_on, each.c.created_on)
+    right = func.coalesce(each.c.day_before, first)
+    problem = literal("its created_on is not the day on which it was created")
+    return select(_name(each), problem).where(
+        or_(each.c.created_on.is_(None), each.c.created_on.is_distinct_from(right))
+    )
+
+
+def _days_out_of_line(session: Session, versions: Table) -> list[str]:
+    """States that are known by their day, but begin on another one in the workspace's time zone.
+
+    One that was written down before its day was over there begins a moment earlier.
+    """
+    calendar = calendar_of(session)
+    states = (
+        select(_name(versions), versions.c.valid_from, versions.c.valid_from_on, Transaction.at)
+        .join(Transaction, Transaction.id == versions.c.transaction_id)
+        .where(versions.c.valid_from_on.is_not(None))
+    )
+    problem = "it does not begin on the day that it is known by, which `check --repair` mends"
+    wrong = [
+        f"{versions.name} {name}: {problem}."
+        for name, at, day, written_at in session.execute(states)
+        if calendar.day_of(at) != day and calendar.start_of(day) < written_at
+    ]
+    more = [f"{versions.name}: and {len(wrong) - LISTED:,} more like the last one."]
+    return wrong[:LISTED] + (more if len(wrong) > LISTED else [])
+
+
 def _stage_entries_out_of_line() -> Wrong:
-    """A deal enters a stage with the first of the consecutive versions that are in it."""
+    """A deal enters a stage with the first of the consecutive versions that are in it; each one touches it.
+
+    The day of a close is the closing day. An undo gives back what there was before the action that it undoes.
+    """
     versions = OpportunityVersion.__table__
-    each = select(
-        *(versions.c[name] for name in ("id", "version", "stage", "stage_entered_at", "valid_from")),
-        _before(versions, "stage").label("stage_before"),
-        _before(versions, "stage_entered_at").label("entered_before"),
-    ).subquery()
-    right = case((each.c.stage == each.c.stage_before, each.c.entered_before), else_=each.c.valid_from)
-    problem = literal("its stage_entered_at is not when it came into its stage")
-    return select(_name(each), problem).where(each.c.stage_entered_at.is_distinct_from(right))
+    names = ("id", "version", "stage", *ENTERED, "touched_at", "actual_close_date", "valid_from")
+    before = [_before(versions, name).label(f"{name}_before") for name in ("stage", *ENTERED, "touched_at")]
+    undoes = Transaction.undoes_id.label("undoes_id")
+    each = (
+        select(*(versions.c[name] for name in names), *before, undoes)
+        .join(Transaction, Transaction.id == versions.c.transaction_id)
+        .subquery()
+        .c
+    )
+    is_undo, stays = each.undoes_id.is_not(None), each.stage == each.stage_before
+    entered_at = case(
+        (is_undo, func.coalesce(_given_back(each, "stage_entered_at"), each.stage_entered_at_before)),
+        (stays, each.stage_entered_at_before),
+        else_=each.valid_from,
+    )
+    entered_on = case(
+        (each.actual_close_date.is_not(None), each.actual_close_date),
+        (is_undo, func.coalesce(_given_back(each, "stage_entered_on"), each.stage_entered_on_before)),
+        (stays, each.stage_entered_on_before),
+        else_=each.stage_entered_on,
+    )
+    touched_at = case(
+        (is_undo, func.coalesce(_given_back(each, "touched_at"), each.touched_at_before)),
+        else_=each.valid_from,
+    )
+    problem = case(
+        (
+            each.stage_entered_at.is_distinct_from(entered_at),
+            literal("its stage_entered_at is not when it came into its stage"),
+        ),
+        (
+            or_(each.stage_entered_on.is_(None), each.stage_entered_on.is_distinct_from(entered_on)),
+            literal("its stage_entered_on is not the day on which it came into its stage"),
+        ),
+        (each.touched_at.is_distinct_from(touched_at), literal("its touched_at is not its last change")),
+    )
+    return select(_name(each.id.table), problem).where(problem.is_not(None))
+
+
+def _given_back(each: Any, name: str) -> ColumnElement[Any]:
+    """SQL: the column before the action that a version's transaction undoes; null where that created it."""
+    undone, state = OpportunityVersion.__table__.alias("undone"), OpportunityVersion.__table__.alias("state")
+    first = (
+        select(func.min(undone.c.version))
+        .where(undone.c.id == each.id, undone.c.transaction_id == each.undoes_id)
+        .correlate(each.id.table)
+        .scalar_subquery()
+    )
+    before_it = state.c.id == each.id, state.c.version == first - 1
+    return select(state.c[name]).where(*before_it).correlate(each.id.table).scalar_subquery()
 
 
 def _before(versions: Table, name: str) -> Over[Any]:

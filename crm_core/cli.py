@@ -44,7 +44,8 @@ def migrate_command() -> None:
 @app.command("check")
 def check_command(
     repair: Annotated[
-        bool, typer.Option("--repair", help="Make the index of the search anew first.")
+        bool,
+        typer.Option("--repair", help="Make the search index and the instants of days anew first."),
     ] = False,
 ) -> None:
     """Prove that the history adds up to the live tables; list what does not, and exit with 1."""

@@ -1,27 +1,16 @@
 """Reads very many numbers in a few rows: the database lines them up as text, taken in at once."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Dialect, Text, TypeDecorator
+from sqlalchemy import JSON, Dialect, Integer, Text, TypeDecorator
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
-from crm_core.engines import embedded_version
-
-A_SECOND = 1_000_000
-A_DAY = 86_400 * A_SECOND
-"""In microseconds."""
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-AFTER_THE_POINT = len("2000-01-01 00:00:00.") + 1
-"""Where SQLAlchemy writes the microseconds of an instant, in SQLite."""
-
-IS_QUICK = embedded_version() >= (3, 38)
-"""Whether this SQLite has `unixepoch`, which takes a third of the time."""
+BEFORE_THE_FIRST_DAY = 1_721_424.5
+"""The Julian day on which the day before the calendar's first begins."""
 
 
 class WholeNumbers(TypeDecorator[list[int]]):
@@ -38,6 +27,11 @@ def whole_numbers(text: str | None) -> list[int]:
     """What `gathered` has lined up."""
     found: list[int] = [] if text is None else json.loads(f"[{text}]")
     return found
+
+
+def never_negative(days: Iterable[int]) -> list[int]:
+    """Lengths in days: a day that stays what it was may lie before one of another time zone."""
+    return [max(each, 0) for each in days]
 
 
 class gathered(GenericFunction[list[int]]):  # noqa: N801  # reads as the SQL function it is
@@ -83,34 +77,20 @@ def _list_in_the_embedded_database(element: side_by_side, compiler: SQLCompiler,
     return f"json_array{compiler.function_argspec(element, **options)}"
 
 
-def since_epoch(at: datetime) -> int:
-    """What SQL's `microseconds` makes of the instant."""
-    return (at - EPOCH) // timedelta(microseconds=1)
+class ordinal(GenericFunction[int]):  # noqa: N801
+    """A day as Python's `date.toordinal` counts it: the first of January of the year 1 is 1."""
 
-
-def instant_of(since: int) -> datetime:
-    """The instant so many microseconds after the epoch."""
-    return EPOCH + timedelta(microseconds=since)
-
-
-class microseconds(GenericFunction[int]):  # noqa: N801
-    """An instant as microseconds since the beginning of 1970, exactly."""
-
-    type = BigInteger()
+    type = Integer()
     inherit_cache = True
-    name = "microseconds"
+    name = "ordinal"
 
 
-@compiles(microseconds)
-def _microseconds_on_a_server(element: microseconds, compiler: SQLCompiler, **options: Any) -> str:
-    instant = compiler.process(element.clauses.clauses[0], **options)
-    return f"CAST(extract(epoch FROM {instant}) * {A_SECOND} AS bigint)"
+@compiles(ordinal)
+def _ordinal_on_a_server(element: ordinal, compiler: SQLCompiler, **options: Any) -> str:
+    return f"({compiler.process(element.clauses.clauses[0], **options)} - DATE '0001-01-01' + 1)"
 
 
-@compiles(microseconds, "sqlite")
-def _microseconds_in_the_embedded_database(
-    element: microseconds, compiler: SQLCompiler, **options: Any
-) -> str:
-    instant = compiler.process(element.clauses.clauses[0], **options)
-    seconds = f"unixepoch({instant})" if IS_QUICK else f"strftime('%s', {instant})"
-    return f"({seconds} * {A_SECOND} + substr({instant}, {AFTER_THE_POINT}))"
+@compiles(ordinal, "sqlite")
+def _ordinal_in_the_embedded_database(element: ordinal, compiler: SQLCompiler, **options: Any) -> str:
+    day = compiler.process(element.clauses.clauses[0], **options)
+    return f"CAST(julianday({day}) - {BEFORE_THE_FIRST_DAY} AS INTEGER)"

@@ -6,12 +6,14 @@ session's back are refused; `insert_with_past` is the one way to bring many in a
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any, TypeVar, cast
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     BindParameter,
+    ColumnElement,
     FromClause,
     Insert,
     Table,
@@ -43,10 +45,12 @@ from crm_core.models import (
     Reach,
     Record,
     SavedView,
+    Settings,
     Source,
     Transaction,
     valid_until,
 )
+from crm_core.periods import Calendar
 
 R = TypeVar("R", bound=Record)
 
@@ -89,6 +93,16 @@ def as_of(model: type[R], at: datetime | None) -> type[R]:
 def instant_asked(at: datetime) -> BindParameter[datetime]:
     """SQL: the instant as of which a statement asks; `revisions` knows it by its name."""
     return bindparam(AS_OF, at, UtcDateTime(), unique=True)
+
+
+def counts(states: FromClause, at: datetime | None) -> ColumnElement[bool]:
+    """SQL: the action that led to the state was not undone by then; None is now.
+
+    The state that an undo leads to takes over what the undone one had changed.
+    """
+    undone = select(_LOG.undoes_id).where(_LOG.undoes_id.is_not(None))
+    by_then = undone if at is None else undone.where(_LOG.at <= instant_asked(at))
+    return states.c.transaction_id.not_in(by_then)
 
 
 def refuse_whole_records_of_the_past(state: ORMExecuteState) -> None:
@@ -147,6 +161,16 @@ def log_as(session: Session, transaction_id: int) -> None:
     session.flush()
 
 
+def undo(session: Session, action: Transaction) -> Transaction:
+    """The session's own transaction, which takes back that action: nothing follows from its changes.
+
+    What followed from those that it takes back is given back as well, see `services.undo_service`.
+    """
+    log = _log_of(session)
+    log.transaction.undoes_id = action.id
+    return log.enter()
+
+
 def transaction_of_changes(session: Session) -> Transaction | None:
     """The session's own transaction if it has changed any record so far, logged when this is called."""
     log: _Log | None = session.info.get("log")
@@ -163,15 +187,17 @@ def insert_with_past(
 ) -> None:
     """Insert many records, each with the states it was in: (valid from, whole row), oldest first.
 
-    The last state is the live row. Rows carry their ids (see `next_id`) but not `version` and `updated_at`:
-    those follow from the states. A state may name the `transaction_id` it came from; by default it is the
-    session's own. No state may lie after the session's instant. The column named `later` is left empty in
-    the live rows: it leads to rows that are yet to be inserted, and has to be filled in once they are.
+    The last state is the live row. Rows carry their ids (see `next_id`) but not `version`, `updated_at` and
+    what else follows from the states. A state may name the `transaction_id` it came from, by default the
+    session's own, and `valid_from_on`, its day, where the time is not known (see `crm_core.dated`). No state
+    may lie after the session's instant. The column named `later` is left empty in the live rows: it leads to
+    rows that are yet to be inserted, and has to be filled in once they are.
     """
     rows: list[dict[str, Any]] = []
     versions: list[dict[str, Any]] = []
+    calendar = calendar_of(session)
     for states in histories:
-        past = list(_as_versions(model, states, session))
+        past = list(_as_versions(model, states, session, calendar))
         if past[-1]["valid_from"] > session.info["at"]:
             raise HistoryBypassed("A state can't begin after the transaction that writes it.")
         versions += past
@@ -187,6 +213,12 @@ def insert_with_past(
     search.learn(session, model, rows)
     insert_rows(session, VERSIONS[model], versions)
     catch_up_sequence(session, model.__table__)
+
+
+def calendar_of(session: Session) -> Calendar:
+    """How the workspace counts days, as the session itself left it."""
+    settings = session.get_one(Settings, 1)
+    return Calendar(ZoneInfo(settings.time_zone), settings.fiscal_year_start_month)
 
 
 def next_id(session: Session, model: type[Any]) -> int:
@@ -246,6 +278,7 @@ class _Log:
             if isinstance(record, Record):
                 record.version = 1
                 record.created_at = record.created_at or at
+                record.created_on = record.created_on or self._day_of(record.created_at)
                 record.updated_at = at
                 self._follow(record, None)
         for record in modified:
@@ -267,8 +300,13 @@ class _Log:
         self.changed.add(record)
         self.reaches(_reach_of(record, before))
         first = self.before.setdefault(record, before)
-        for name, value in record.derived(vars(record), first, self.session.info["at"]).items():
-            setattr(record, name, value)
+        if self.transaction.undoes_id is None:
+            at = self.session.info["at"]
+            for name, value in record.derived(vars(record), first, at, self._day_of(at)).items():
+                setattr(record, name, value)
+
+    def _day_of(self, at: datetime) -> date:
+        return calendar_of(self.session).day_of(at)
 
     def refuse_what_leaves_no_trace(self, state: ORMExecuteState) -> None:
         if isinstance(state.statement, TextClause) and not state.statement.text.lower().startswith("select"):
@@ -337,17 +375,24 @@ def _copying(model: type[Record]) -> Insert:
 
 
 def _as_versions(
-    model: type[Record], states: Sequence[tuple[datetime, dict[str, Any]]], session: Session
+    model: type[Record],
+    states: Sequence[tuple[datetime, dict[str, Any]]],
+    session: Session,
+    calendar: Calendar,
 ) -> Iterable[dict[str, Any]]:
     """The rows of the version table for one record's states, each with every column."""
-    blank = dict.fromkeys(column.name for column in model.__table__.columns)
+    blank = dict.fromkeys(column.name for column in VERSIONS[model].columns)
     ends = [valid_from for valid_from, _ in states[1:]] + [None]
+    first = states[0][1]
+    created_on = first.get("valid_from_on") or calendar.day_of(first["created_at"])
     before = None
     for number, ((valid_from, row), valid_to) in enumerate(zip(states, ends, strict=True), start=1):
-        before = {**row, **model.derived(row, before, valid_from)}
+        on = row.get("valid_from_on") or calendar.day_of(valid_from)
+        before = {**row, **model.derived(row, before, valid_from, on)}
         yield {
             **blank,
             **before,
+            "created_on": created_on,
             "version": number,
             "updated_at": valid_from,
             "valid_from": valid_from,

@@ -34,9 +34,9 @@ LINKED: dict[str, type[Record] | type[User]] = {"company": Company, "contact": C
 SORTED_BY = {
     "value": "expected_value",
     "expected_close": "expected_close_date",
-    "closed": "closed_at",
-    "days_in_stage": "stage_entered_at",
-    "created": "created_at",
+    "closed": "actual_close_date",
+    "days_in_stage": "stage_entered_on",
+    "created": "created_on",
     "changed": "updated_at",
 }
 """Columns that people call otherwise; the more days in a stage, the earlier it was entered."""

@@ -10,10 +10,16 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
+from crm_core import dated
 from crm_core.config import PROJECT
 from crm_core.database import Database
 from crm_core.engines import plain
 from crm_core.errors import DatabaseUnavailable
+
+DAYS_ARE_KNOWN = "0009"
+"""The migration that notes which states are known by their day: what was written in another zone follows."""
+
+DAYS_FOLLOW = "Days of imports follow the time zone"
 
 
 class SchemaState(StrEnum):
@@ -59,10 +65,14 @@ def upgrade(database: Database, to: str = "head") -> SchemaState:
     if before is not SchemaState.CURRENT:
         with database.migration() as connection:
             found = _state(connection)  # another process may have been faster
+            old = _revision(connection)
             if found is SchemaState.BEHIND and database.kind == "sqlite":
-                database.back_up(f"before-migrating-{_revision(connection)}")
+                database.back_up(f"before-migrating-{old}")
             if found in (SchemaState.EMPTY, SchemaState.BEHIND):
                 command.upgrade(_alembic(connection), to)
+        if old is not None and old < DAYS_ARE_KNOWN <= _reached(database):
+            with database.write(note=DAYS_FOLLOW) as session:
+                dated.follow_time_zone(session)
     return before
 
 
@@ -94,6 +104,12 @@ def _state(connection: Connection) -> SchemaState:
         return SchemaState.CURRENT
     known = {script.revision for script in scripts.walk_revisions()}
     return SchemaState.BEHIND if current in known else SchemaState.AHEAD
+
+
+def _reached(database: Database) -> str:
+    """The number of the last migration that was applied; empty before the first."""
+    with database.read() as session:
+        return _revision(session.connection()) or ""
 
 
 def _has_yet_to_be_made(database: Database) -> bool:

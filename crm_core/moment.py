@@ -35,6 +35,10 @@ class Moment:
     def today(self) -> date:
         return self.calendar.day_of(self.at)
 
+    def days_since(self, day: date) -> int:
+        """Calendar days from that day to today; 0 where it is yet to come in today's time zone."""
+        return max((self.today - day).days, 0)
+
 
 def moment_of(session: Session, as_of: datetime | None = None) -> Moment:
     """The past instant, or now: what is to come is not known yet. Raises `InvalidInput` for a naive one."""

@@ -9,19 +9,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
-from sqlalchemy import ColumnElement, Select, Subquery, and_, literal, select, union_all
+from sqlalchemy import ColumnElement, Date, Select, Subquery, and_, literal, select, union_all
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.elements import KeyedColumnElement
-
-from crm_core.columns import UtcDateTime
 
 ONE_DAY = timedelta(days=1)
 
 MOST_PARTS = 400
 """Of a union; SQLite takes 500."""
 
-Instant = InstrumentedAttribute[datetime | None] | InstrumentedAttribute[datetime] | KeyedColumnElement[Any]
-"""A column with instants, of a model or of a subquery."""
+DayColumn = InstrumentedAttribute[date | None] | InstrumentedAttribute[date] | KeyedColumnElement[Any]
+"""A column with days, of a model or of a subquery."""
 
 
 class PeriodKind(StrEnum):
@@ -54,6 +52,10 @@ class Period:
     @property
     def last_day(self) -> date:
         return self.end - ONE_DAY
+
+    def has(self, day: DayColumn) -> ColumnElement[bool]:
+        """SQL: the day lies in the period."""
+        return and_(day >= self.start, day < self.end)
 
     def previous(self) -> "Period":
         """The same kind of period immediately before; for a custom one, as many days."""
@@ -182,10 +184,6 @@ class Calendar:
         this = self.period(PeriodKind(kind), today)
         return {"last": this.previous, "this": lambda: this, "next": this.next}[which]()
 
-    def within(self, instant: Instant, period: Period) -> ColumnElement[bool]:
-        """SQL: the instant lies in the period."""
-        return and_(instant >= self.start_of(period.start), instant < self.start_of(period.end))
-
 
 class Pieces:
     """Periods cut where any of them begins or ends: what is counted in each piece adds up to all of them."""
@@ -194,15 +192,14 @@ class Pieces:
         self._days = sorted({day for period in periods for day in (period.start, period.end)})
         self._position = {day: position for position, day in enumerate(self._days)}
 
-    def rows(self, calendar: Calendar) -> Subquery:
-        """SQL: of each piece its `position`, its first instant `since`, and `until`, the next one's."""
-        starts = [calendar.start_of(day) for day in self._days]
-        spans = list(pairwise(starts)) or [(starts[0], starts[0])]
+    def rows(self) -> Subquery:
+        """SQL: of each piece its `position`, its first day `since`, and `until`, the next one's."""
+        spans = list(pairwise(self._days)) or [(self._days[0], self._days[0])]
         parts = [
             select(
                 literal(position).label("position"),
-                literal(since, UtcDateTime).label("since"),
-                literal(until, UtcDateTime).label("until"),
+                literal(since, Date).label("since"),
+                literal(until, Date).label("until"),
             )
             for position, (since, until) in enumerate(spans)
         ]

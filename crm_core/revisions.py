@@ -139,7 +139,11 @@ def last(session: Session, reach: Reach) -> datetime | None:
 
 
 def tables_read(chosen: Select[Any]) -> set[TableClause]:
-    """Every table that the statement looks at, those of the search too."""
+    """Every table that the statement looks at, those of the search too.
+
+    But the log: statements read there only which actions were undone by their instant. Those that are undone
+    later change the deals anew.
+    """
     tables: set[TableClause] = set()
     known: set[FromClause] = set()
     sources: list[Any] = [chosen]
@@ -151,4 +155,4 @@ def tables_read(chosen: Select[Any]) -> set[TableClause]:
             elif isinstance(source, FromClause) and source not in known:
                 known.add(source)
                 sources.append(source)
-    return tables
+    return tables - {Transaction.__table__}

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
@@ -24,7 +24,10 @@ from crm_core.models import (
 )
 from crm_core.schemas.fields import LARGEST_ID
 
-BOOKKEEPING = {"id", "created_at", "updated_at", "version", "request_id", "stage_entered_at", "conversion"}
+BOOKKEEPING = {
+    *("id", "created_at", "created_on", "updated_at", "touched_at", "version", "request_id"),
+    *("stage_entered_at", "stage_entered_on", "conversion"),
+}
 """Columns that change because another one does."""
 
 BEFORE = "before_"
@@ -63,11 +66,13 @@ class HistoryEntry:
     """A change of a record.
 
     It was so from `at` on, and written down at `recorded_at`: later than `at` only for what was imported.
-    Without an actor it was the system. The first entry tells every field that was filled at the start.
+    `on` is the day from which it was so, where the time of day is not known. Without an actor it was the
+    system. The first entry tells every field that was filled at the start.
     """
 
     version: int
     at: datetime
+    on: date | None
     recorded_at: datetime
     actor_id: int | None
     actor_name: str | None
@@ -165,6 +170,7 @@ def _told(
         HistoryEntry(
             version=state.version,
             at=state.valid_from,
+            on=state.valid_from_on,
             recorded_at=state.recorded_at,
             actor_id=state.actor_id,
             actor_name=state.actor_name,

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from crm_core.database import instant
+from crm_core.history import calendar_of
 from crm_core.models import (
     Base,
     CloseReason,
@@ -61,7 +62,7 @@ class Make:
         if stage.is_closed:
             closed_at = answers.setdefault("closed_at", instant(self.session))
             answers.setdefault("created_at", closed_at - timedelta(days=30))
-            answers.setdefault("actual_close_date", closed_at.date())
+            answers.setdefault("actual_close_date", calendar_of(self.session).day_of(closed_at))
             answers.setdefault("credited_owner_id", answers.get("owner_id"))
         return self._add(Opportunity(**answers))
 

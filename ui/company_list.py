@@ -22,9 +22,10 @@ COLUMNS: dict[str, str] = {
 
 def cell(column: str, company: CompanyResponse, space: Workspace, _: date) -> Cell:
     """What a company shows in a column."""
-    instants = {"changed": company.updated_at, "created": company.created_at}
-    if column in instants:
-        return Cell(words.day(space.calendar.day_of(instants[column]), space))
+    if column == "created":
+        return Cell(words.day(company.created_on, space))
+    if column == "changed":
+        return Cell(words.day(space.calendar.day_of(company.updated_at), space))
     texts = {
         "name": company.name,
         "domain": company.domain,

@@ -23,9 +23,10 @@ COLUMNS: dict[str, str] = {
 
 def cell(column: str, contact: ContactResponse, space: Workspace, _: date) -> Cell:
     """What a contact shows in a column."""
-    instants = {"changed": contact.updated_at, "created": contact.created_at}
-    if column in instants:
-        return Cell(words.day(space.calendar.day_of(instants[column]), space))
+    if column == "created":
+        return Cell(words.day(contact.created_on, space))
+    if column == "changed":
+        return Cell(words.day(space.calendar.day_of(contact.updated_at), space))
     texts = {
         "name": contact.name,
         "company": contact.company_name,

@@ -97,8 +97,8 @@ def _head(lead: LeadResponse) -> None:
             st.markdown(f"**{words.literal(lead.company_name, limit=60)}**", width="content")
         if lead.estimated_value is not None:
             st.markdown(words.literal(words.money(lead.estimated_value, space)), width="content")
-        since = lead.converted_at or lead.created_at
-        said = words.literal(words.day(space.calendar.day_of(since), space))
+        since = space.calendar.day_of(lead.converted_at) if lead.converted_at else lead.created_on
+        said = words.literal(words.day(since, space))
         st.markdown(f":gray[{'converted' if lead.converted_at else 'since'} {said}]", width="content")
     if lead.opportunity_id is not None:
         _deal(lead.opportunity_id)

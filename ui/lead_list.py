@@ -47,11 +47,12 @@ def cell(column: str, lead: LeadResponse, space: Workspace, _: date) -> Cell:
         "phone": lead.phone,
         "job_title": lead.job_title,
     }
-    instants = {"changed": lead.updated_at, "created": lead.created_at}
     if column in texts:
         return Cell(words.one_line(texts[column] or words.NONE))
-    if column in instants:
-        return Cell(words.day(space.calendar.day_of(instants[column]), space))
+    if column == "created":
+        return Cell(words.day(lead.created_on, space))
+    if column == "changed":
+        return Cell(words.day(space.calendar.day_of(lead.updated_at), space))
     return EDITED[column](lead, space)
 
 

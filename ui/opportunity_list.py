@@ -48,14 +48,17 @@ def cell(column: str, deal: OpportunityResponse, space: Workspace, today: date) 
         "contact": deal.contact_name,
         "source": deal.source,
     }
-    days = {"next_step_date": deal.next_step_date, "closed": deal.actual_close_date}
-    instants = {"changed": deal.updated_at, "created": deal.created_at}
+    days = {
+        "next_step_date": deal.next_step_date,
+        "closed": deal.actual_close_date,
+        "created": deal.created_on,
+    }
     if column in texts:
         return Cell(words.one_line(texts[column] or words.NONE))
     if column in days:
         return Cell(words.day(days[column], space))
-    if column in instants:
-        return Cell(words.day(space.calendar.day_of(instants[column]), space))
+    if column == "changed":
+        return Cell(words.day(space.calendar.day_of(deal.updated_at), space))
     return SPECIAL[column](deal, space, today)
 
 
@@ -78,7 +81,7 @@ SPECIAL: dict[str, Callable[[OpportunityResponse, Workspace, date], Cell]] = {
         words.one_line(deal.owner_name or words.NONE), value=str(deal.owner_id or "")
     ),
     "days_in_stage": lambda deal, space, today: Cell(
-        words.number((today - space.calendar.day_of(deal.stage_entered_at)).days, space)
+        words.number(max((today - deal.stage_entered_on).days, 0), space)
     ),
     "next_step": lambda deal, _, __: Cell(
         words.one_line(deal.next_step or words.NONE), value=deal.next_step or ""

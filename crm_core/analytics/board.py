@@ -237,7 +237,7 @@ def _order(deal: type[Opportunity], order: CardOrder, today: date) -> list[Any]:
     if order is CardOrder.VALUE:
         return [deal.expected_value.desc().nulls_last(), deal.id.desc()]
     if order is CardOrder.NEWEST:
-        return [deal.created_at.desc(), deal.id.desc()]
+        return [deal.created_on.desc(), deal.id.desc()]
     is_late = case((deal.next_step_date < today, 0), else_=1)
     return [is_late, deal.expected_close_date.asc().nulls_last(), deal.id]
 
@@ -295,8 +295,8 @@ def _closed_ids(session: Session, where: OpportunityFilter, most: int) -> list[i
         return []
     scope = scope_of(session, where)
     deal = scope.model
-    chosen = select(deal.id).where(deal.closed_at.is_not(None), *scope.conditions)
-    newest_first = chosen.order_by(deal.closed_at.desc(), deal.id.desc())
+    chosen = select(deal.id).where(deal.actual_close_date.is_not(None), *scope.conditions)
+    newest_first = chosen.order_by(deal.actual_close_date.desc(), deal.closed_at.desc(), deal.id.desc())
     return kept(session, newest_first.limit(most), _ids, only_closed=True)
 
 

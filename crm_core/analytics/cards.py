@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Date, Select, func, select
 from sqlalchemy.orm import Session
 
 from crm_core import listing
+from crm_core.history import counts
 from crm_core.models import VERSIONS, Opportunity
 from crm_core.moment import Moment
 from crm_core.schemas.opportunity import OpportunityResponse
@@ -23,7 +24,7 @@ class Card:
     """A deal on the board, and what to say about it.
 
     `pushes`: how often its expected close was moved to a later day. `days_in_stage` are calendar days; of a
-    closed deal those since its close. Closed deals are neither overdue nor stale, and need no next step.
+    closed deal those since its closing day. Closed deals are not overdue, not stale, and need no next step.
     """
 
     deal: OpportunityResponse
@@ -68,14 +69,18 @@ def _card(row: dict[str, Any], pushes: Mapping[int, int], moment: Moment) -> Car
         is_stale=bool(is_stale),
         has_no_next_step=is_open and deal.next_step is None and deal.next_step_date is None,
         pushes=pushes.get(deal.id, 0),
-        days_in_stage=(moment.today - moment.calendar.day_of(deal.stage_entered_at)).days,
+        days_in_stage=moment.days_since(deal.stage_entered_on),
     )
 
 
 def _pushes(session: Session, ids: Sequence[int], moment: Moment) -> dict[int, int]:
     """How often the expected close of each deal was moved to a later day than the one known before."""
     before = func.lag(VERSION.expected_close_date, type_=Date)
-    known: list[ColumnElement[bool]] = [VERSION.id.in_(ids), VERSION.expected_close_date.is_not(None)]
+    known: list[ColumnElement[bool]] = [
+        VERSION.id.in_(ids),
+        VERSION.expected_close_date.is_not(None),
+        counts(VERSIONS[Opportunity], moment.as_of),
+    ]
     if moment.as_of is not None:
         known.append(VERSION.valid_from <= moment.as_of)
     days = (

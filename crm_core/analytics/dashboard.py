@@ -252,7 +252,6 @@ class _Asked:
                 won,
                 before=was.median_days if was else None,
                 trend=[(month.last_day, self.wins[month].median_days) for month in self.months.values()],
-                left_out={"same_day": found.deals - found.timed},
             ),
         ]
 

@@ -71,7 +71,7 @@ def closed_in(
     *,
     as_of: datetime | None = None,
 ) -> Outcomes:
-    """Won and lost deals whose last close lies in the period, by `closed_at`; without one, all of them."""
+    """Won and lost deals whose closing day lies in the period; without one, all of them."""
     scope = scope_of(session, where, as_of)
     chosen = select(*_counted(scope, *closed_within(scope, period)))
     return _added_up(kept(session, chosen, plain_rows, only_closed=True))
@@ -86,8 +86,8 @@ def closed_in_each(
 ) -> dict[Period, Outcomes]:
     """`closed_in` each of the periods, counted together; they may overlap."""
     scope, pieces = scope_of(session, where, as_of), Pieces(periods)
-    piece, closed_at = pieces.rows(scope.moment.calendar).c, scope.model.closed_at
-    chosen = select(piece.position, *_counted(scope, closed_at >= piece.since, closed_at < piece.until))
+    piece, closed_on = pieces.rows().c, scope.model.actual_close_date
+    chosen = select(piece.position, *_counted(scope, closed_on >= piece.since, closed_on < piece.until))
     found = kept(session, chosen, _told_by_position, only_closed=True)
     return {period: _added_up(found[place] for place in pieces.of(period)) for period in periods}
 
@@ -132,12 +132,11 @@ def closed_within(scope: Scope[Opportunity], period: Period | None) -> list[Colu
     """SQL: closed, in the period if there is one."""
     deal = scope.model
     if period is None:
-        return [deal.closed_at.is_not(None)]
-    return [scope.moment.calendar.within(deal.closed_at, period)]
+        return [deal.actual_close_date.is_not(None)]
+    return [period.has(deal.actual_close_date)]
 
 
 def first_day(session: Session, *, as_of: datetime | None = None) -> date | None:
     """The day the oldest deal was created; None without any."""
     scope = scope_of(session, EVERYTHING, as_of)
-    oldest = session.scalar(select(func.min(scope.model.created_at)).where(*scope.conditions))
-    return None if oldest is None else scope.moment.calendar.day_of(oldest)
+    return session.scalar(select(func.min(scope.model.created_on)).where(*scope.conditions))

@@ -51,7 +51,7 @@ class RecordFilter(BaseModel, Generic[R]):
         """
         return [
             *self.on_owner(lambda users: self._counts_for(row, users, moment)),
-            *self._on_creation(row, moment),
+            *self._on_creation(row),
             *self._on_more(row, moment),
         ]
 
@@ -84,12 +84,12 @@ class RecordFilter(BaseModel, Generic[R]):
         """Whose it is."""
         return is_one_of(row.owner_id, users)
 
-    def _on_creation(self, row: type[R], moment: Moment) -> Sequence[ColumnElement[bool]]:
+    def _on_creation(self, row: type[R]) -> Sequence[ColumnElement[bool]]:
         found = []
         if self.created_from is not None:
-            found.append(row.created_at >= moment.calendar.start_of(self.created_from))
+            found.append(row.created_on >= self.created_from)
         if self.created_to is not None:
-            found.append(row.created_at <= moment.calendar.end_of(self.created_to))
+            found.append(row.created_on <= self.created_to)
         return found
 
 

@@ -19,7 +19,7 @@ from crm_core.models import (
 )
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Amount, Day, Id, Label
-from crm_core.stays import STATE, owner_at_the_end, stays
+from crm_core.stays import STATE, STATES, owner_at_the_end, stays
 
 STEPS = {stage: step for step, stage in enumerate(OPEN_STAGES)} | {
     OpportunityStage.CLOSED_WON: len(OPEN_STAGES) - 1
@@ -35,7 +35,8 @@ def furthest_step(deal: type[Opportunity], moment: Moment) -> ColumnElement[int]
     tables yet, as after an import.
     """
     until = [] if moment.as_of is None else [STATE.valid_from <= history.instant_asked(moment.as_of)]
-    return select(FURTHEST_STEP).where(STATE.id == deal.id, *until).correlate(deal).scalar_subquery()
+    known = STATE.id == deal.id, history.counts(STATES, moment.as_of)
+    return select(FURTHEST_STEP).where(*known, *until).correlate(deal).scalar_subquery()
 
 
 class OpportunityFilter(RecordFilter[Opportunity]):
@@ -200,9 +201,9 @@ class OpportunityFilter(RecordFilter[Opportunity]):
         if self.without_next_step:
             found.append(and_(row.is_open, row.next_step.is_(None), row.next_step_date.is_(None)))
         if self.closed_from is not None:
-            found.append(row.closed_at >= moment.calendar.start_of(self.closed_from))
+            found.append(row.actual_close_date >= self.closed_from)
         if self.closed_to is not None:
-            found.append(row.closed_at <= moment.calendar.end_of(self.closed_to))
+            found.append(row.actual_close_date <= self.closed_to)
         return found
 
 

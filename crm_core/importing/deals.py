@@ -1,7 +1,7 @@
 """Makes deals of the rows of a file, and says what is wrong with those that are none."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from crm_core.columns import exact_amount
+from crm_core.dated import first_instant
 from crm_core.errors import InvalidInput
 from crm_core.importing import cells
 from crm_core.importing.answers import Answers
@@ -39,11 +40,19 @@ DEMO_DATA_IS_THERE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """When a deal was open: from the import on if `start` is None, and still if `closed_at` is None."""
+class Since:
+    """When a state began; `day` where the file tells the day alone."""
 
-    start: datetime | None = None
-    closed_at: datetime | None = None
+    at: datetime
+    day: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """When a deal was open: from the import on if `start` is None, and still if `close` is None."""
+
+    start: Since | None = None
+    close: Since | None = None
     closed_on: date | None = None
     has_moved_start: bool = False
 
@@ -196,30 +205,32 @@ def _span(answers: Answers, stage: OpportunityStage | None, terms: Terms) -> Spa
 
     def past(text: str) -> date | datetime:
         read = cells.moment(text, mapping.date_formats, calendar.zone)
-        if _first_instant(read, calendar) > at:
+        if _since(read, calendar, is_first=True).at > at:
             raise InvalidInput("This lies in the future.")
         return read
 
     created = answers.read(DealField.CREATED, past)
-    start = None if created is None else _first_instant(created, calendar)
+    start = None if created is None else _since(created, calendar, is_first=True)
     if stage is None or not stage.is_closed:
         return Span(start)
     closed = answers.required(DealField.CLOSED, past, "A closed deal needs the day it was closed.")
     if closed is None:
         return Span(start)
     closed_on = calendar.day_of(closed) if isinstance(closed, datetime) else closed
-    closed_at = closed if isinstance(closed, datetime) else min(calendar.last_second_of(closed), at)
-    if start is None:
-        return Span(calendar.start_of(closed_on), closed_at, closed_on)
-    if start <= closed_at:
-        return Span(start, closed_at, closed_on)
-    if not mapping.start_no_later_than_close:
-        answers.refuse(DealField.CLOSED, f"The deal was closed before it started ({start:%Y-%m-%d}).")
-    return Span(calendar.start_of(closed_on), closed_at, closed_on, has_moved_start=True)
+    close = _since(closed, calendar, is_first=False)
+    close = replace(close, at=min(close.at, at))
+    if start is not None and start.at <= close.at:
+        return Span(start, close, closed_on)
+    if start is not None and not mapping.start_no_later_than_close:
+        answers.refuse(DealField.CLOSED, f"The deal was closed before it started ({created:%Y-%m-%d}).")
+    first = _since(closed_on, calendar, is_first=True)
+    return Span(first, close, closed_on, has_moved_start=start is not None)
 
 
-def _first_instant(moment: date | datetime, calendar: Calendar) -> datetime:
-    return moment if isinstance(moment, datetime) else calendar.start_of(moment)
+def _since(moment: date | datetime, calendar: Calendar, *, is_first: bool) -> Since:
+    if isinstance(moment, datetime):
+        return Since(moment)
+    return Since(first_instant(moment, calendar, is_first=is_first), moment)
 
 
 def _draft(

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from crm_core.importing.cells import normal
+from crm_core.importing.deals import Since
 from crm_core.importing.plan import PlannedDeal
 from crm_core.models import CloseReason, OpportunityStage, Outcome
 from crm_core.services import settings_service
@@ -47,16 +48,20 @@ def states_of(opportunity_id: int, planned: PlannedDeal, process: Process) -> It
     """
     deal, span = planned.deal, planned.deal.span
     row = _what_never_changed(opportunity_id, planned, process)
-    if span.closed_at is None:
+    if span.close is None:
         probability = deal.draft.probability
         if probability is None:
             probability = process.probabilities[deal.draft.stage]
-        yield planned.start, row | {"stage": deal.draft.stage, "probability": probability}
+        yield _begun(planned.start, row | {"stage": deal.draft.stage, "probability": probability})
         return
-    if planned.start < span.closed_at:
+    if planned.start.at < span.close.at:
         before = {"stage": process.start_stage, "probability": process.probabilities[process.start_stage]}
-        yield planned.start, row | before
-    yield span.closed_at, row | _outcome(planned, process)
+        yield _begun(planned.start, row | before)
+    yield _begun(span.close, row | _outcome(planned, span.close, process))
+
+
+def _begun(since: Since, row: dict[str, Any]) -> State:
+    return since.at, row | {"valid_from_on": since.day}
 
 
 def _what_never_changed(opportunity_id: int, planned: PlannedDeal, process: Process) -> dict[str, Any]:
@@ -64,7 +69,7 @@ def _what_never_changed(opportunity_id: int, planned: PlannedDeal, process: Proc
     return {
         **deal.draft.model_dump(exclude={"stage", "probability"}),
         "id": opportunity_id,
-        "created_at": planned.start,
+        "created_at": planned.start.at,
         "company_id": planned.company_id,
         "contact_id": planned.contact_id,
         "owner_id": planned.owner_id,
@@ -73,14 +78,14 @@ def _what_never_changed(opportunity_id: int, planned: PlannedDeal, process: Proc
     }
 
 
-def _outcome(planned: PlannedDeal, process: Process) -> dict[str, Any]:
+def _outcome(planned: PlannedDeal, close: Since, process: Process) -> dict[str, Any]:
     """How it ended. A reason that the workspace does not have is kept as a note."""
     deal, stage = planned.deal, planned.deal.draft.stage
     reason = process.reasons.get((stage, normal(deal.close_reason or "")))
     return {
         "stage": stage,
         "probability": 100 if stage is OpportunityStage.CLOSED_WON else 0,
-        "closed_at": deal.span.closed_at,
+        "closed_at": close.at,
         "actual_close_date": deal.span.closed_on,
         "credited_owner_id": planned.owner_id,
         "close_reason_id": reason.id if reason else None,

@@ -102,10 +102,15 @@ def _write_newcomers(session: Session, model: type[Record], newcomers: Iterable[
     columns = model.__table__.columns
     histories = []
     for newcomer in newcomers:
-        row = {"id": newcomer.id, "name": newcomer.name, "created_at": newcomer.since}
+        row = {
+            "id": newcomer.id,
+            "name": newcomer.name,
+            "created_at": newcomer.since.at,
+            "valid_from_on": newcomer.since.day,
+        }
         if "company_id" in columns:
             row["company_id"] = newcomer.company_id
-        histories.append([(newcomer.since, row)])
+        histories.append([(newcomer.since.at, row)])
     history.insert_with_past(session, model, histories)
 
 

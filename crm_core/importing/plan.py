@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from itertools import chain
 
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from crm_core import history
 from crm_core.database import instant
 from crm_core.importing.cells import normal, numbered
-from crm_core.importing.deals import ROWS_NAMED, ImportedDeal, Reading
+from crm_core.importing.deals import ROWS_NAMED, ImportedDeal, Reading, Since
 from crm_core.importing.report import Count
 from crm_core.models import CloseReason, Company, Contact, Opportunity, OpportunityStage, Outcome, User
 from crm_core.services import settings_service
@@ -25,7 +25,7 @@ class Newcomer:
 
     id: int
     name: str
-    since: datetime
+    since: Since
     company_id: int | None = None
 
 
@@ -44,7 +44,7 @@ class Register:
     def count(self) -> Count:
         return Count(created=len(self.newcomers), matched=len(self._matched))
 
-    def id_of(self, name: str, since: datetime, company_id: int | None = None) -> int:
+    def id_of(self, name: str, since: Since, company_id: int | None = None) -> int:
         """The id of the record with that name, within a company if one is given; it is there since then."""
         key = (company_id, normal(name))
         if key in self._known:
@@ -54,7 +54,7 @@ class Register:
         if newcomer is None:
             newcomer = Newcomer(self._next_id + len(self.newcomers), name, since, company_id)
             self.newcomers[key] = newcomer
-        newcomer.since = min(newcomer.since, since)
+        newcomer.since = min(newcomer.since, since, key=lambda each: each.at)
         return newcomer.id
 
 
@@ -63,7 +63,7 @@ class PlannedDeal:
     """A new deal, with the ids of what it names."""
 
     deal: ImportedDeal
-    start: datetime
+    start: Since
     company_id: int | None
     contact_id: int | None
     owner_id: int | None
@@ -142,7 +142,7 @@ def make_plan(session: Session, source: str, reading: Reading) -> Plan:
     for deal in reading.deals:
         standing = there.get(deal.external_id)
         if standing is None:
-            plan.deals.append(_planned(plan, deal, deal.span.start or instant(session)))
+            plan.deals.append(_planned(plan, deal, deal.span.start or Since(instant(session))))
             plan.reasons.count(deal)
             continue
         plan.already_there += 1
@@ -168,7 +168,7 @@ def _deals_there(session: Session, source: str) -> dict[str | None, Standing]:
     }
 
 
-def _planned(plan: Plan, deal: ImportedDeal, start: datetime) -> PlannedDeal:
+def _planned(plan: Plan, deal: ImportedDeal, start: Since) -> PlannedDeal:
     company_id = plan.companies.id_of(deal.company, start) if deal.company else None
     contact_id = plan.contacts.id_of(deal.contact, start, company_id) if deal.contact else None
     owner_id = plan.owners.id_of(deal.owner, start) if deal.owner else None

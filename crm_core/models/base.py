@@ -1,7 +1,7 @@
 """What every table shares, and what every record with a history shares."""
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -48,7 +48,8 @@ class Base(DeclarativeBase):
 class Record(Base):
     """A record people work on: soft-deleted, counted in versions, created once however often it is sent.
 
-    Its history is written by `crm_core.history`, which knows it by this class.
+    Its history is written by `crm_core.history`, which knows it by this class. `created_on` is the day of its
+    creation, which stays that day in every time zone.
     """
 
     __abstract__ = True
@@ -56,6 +57,7 @@ class Record(Base):
     id: Mapped[int] = mapped_column(primary_key=True, sort_order=-2)
     name: Mapped[str] = mapped_column(Line(200), index=True, sort_order=-1)
     created_at: Mapped[datetime]
+    created_on: Mapped[date] = mapped_column(nullable=True)  # no old table takes a required column
     updated_at: Mapped[datetime]
     version: Mapped[int]
     deleted_at: Mapped[datetime | None]
@@ -80,9 +82,9 @@ class Record(Base):
 
     @classmethod
     def derived(
-        cls, _state: Mapping[str, Any], _before: Mapping[str, Any] | None, _at: datetime
+        cls, _state: Mapping[str, Any], _before: Mapping[str, Any] | None, _at: datetime, _on: date
     ) -> dict[str, Any]:
-        """Columns that follow from a state, the one before it (None for a new record), and its instant."""
+        """Columns that follow from a state, the one before (None: a new record), its instant and its day."""
         return {}
 
     def is_of(self, users: Collection[int]) -> bool:

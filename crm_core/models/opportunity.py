@@ -72,7 +72,9 @@ class Opportunity(Record):
 
     `expected_value` is in the workspace's currency; None means unknown, which is not zero.
     `credited_owner_id` is the owner at the close, who keeps the credit when the deal changes hands.
-    `stage_entered_at` is when it came into its stage; an edit that keeps the stage does not touch it.
+    `stage_entered_at` is when it came into its stage, `stage_entered_on` the day, of a closed deal its
+    closing day; an edit that keeps the stage changes neither. `touched_at` is the last change that was not
+    undone.
     """
 
     __tablename__ = "opportunities"
@@ -107,13 +109,13 @@ class Opportunity(Record):
         Index(
             "ix_opportunities_outcomes",
             "stage",
-            "closed_at",
-            "created_at",
+            "actual_close_date",
+            "created_on",
             "expected_value",
             "close_reason_id",
             "deleted_at",
-            sqlite_where=text("closed_at IS NOT NULL"),
-            postgresql_where=text("closed_at IS NOT NULL"),
+            sqlite_where=text("actual_close_date IS NOT NULL"),
+            postgresql_where=text("actual_close_date IS NOT NULL"),
         ),
     )
 
@@ -124,11 +126,13 @@ class Opportunity(Record):
         stored_enum(OpportunityStage, "stage"), default=OpportunityStage.QUALIFICATION
     )
     stage_entered_at: Mapped[datetime] = mapped_column(nullable=True)  # no old table takes a required column
+    stage_entered_on: Mapped[date] = mapped_column(nullable=True)
+    touched_at: Mapped[datetime] = mapped_column(nullable=True)
     expected_value: Mapped[Money | None]
     probability: Mapped[int]
     expected_close_date: Mapped[date | None] = mapped_column(index=True)
-    actual_close_date: Mapped[date | None]
-    closed_at: Mapped[datetime | None] = mapped_column(index=True)
+    actual_close_date: Mapped[date | None] = mapped_column(index=True)
+    closed_at: Mapped[datetime | None]
     close_reason_id: Mapped[int | None] = mapped_column(ForeignKey("close_reasons.id"), index=True)
     close_note: Mapped[str | None]
     credited_owner_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
@@ -195,7 +199,7 @@ class Opportunity(Record):
             *(
                 and_(
                     cls.stage == stage,
-                    cls.updated_at < limit,
+                    cls.touched_at < limit,
                     ~exists().where(*noted, Note.created_at >= limit),
                 )
                 for stage, limit in before.items()
@@ -216,10 +220,17 @@ class Opportunity(Record):
 
     @classmethod
     def derived(
-        cls, state: Mapping[str, Any], before: Mapping[str, Any] | None, at: datetime
+        cls, state: Mapping[str, Any], before: Mapping[str, Any] | None, at: datetime, on: date
     ) -> dict[str, Any]:
-        stays = before is not None and before["stage"] == state["stage"]
-        return {"stage_entered_at": before["stage_entered_at"] if before and stays else at}
+        if before is not None and before["stage"] == state["stage"]:
+            at_first, on = before["stage_entered_at"], before["stage_entered_on"]
+        else:
+            at_first = at
+        return {
+            "stage_entered_at": at_first,
+            "stage_entered_on": state.get("actual_close_date") or on,
+            "touched_at": at,
+        }
 
     def is_of(self, users: Collection[int]) -> bool:
         """Theirs, nobody's, or won or lost to their credit."""
@@ -244,7 +255,7 @@ Index(
 ).ddl_if(dialect="postgresql")
 """SQLite reads the index of rising values backwards; PostgreSQL would begin with the unknown ones."""
 
-Index("ix_opportunities_created_at_id", Opportunity.created_at, Opportunity.id).ddl_if(dialect="sqlite")
-Index("ix_opportunities_newest", Opportunity.created_at.desc().nulls_last(), Opportunity.id.desc()).ddl_if(
+Index("ix_opportunities_created_on_id", Opportunity.created_on, Opportunity.id).ddl_if(dialect="sqlite")
+Index("ix_opportunities_newest", Opportunity.created_on.desc().nulls_last(), Opportunity.id.desc()).ddl_if(
     dialect="postgresql"
 )

@@ -35,7 +35,8 @@ class Reach(IntEnum):
 class Transaction(Base):
     """One user action: when, who, from where, and one line on what it was.
 
-    `at` is later than every earlier transaction's. Its highest id is the data's revision.
+    `at` is later than every earlier transaction's. Its highest id is the data's revision. One that takes back
+    another names it in `undoes_id`; from then on no figure of stays, moves or touches counts either.
     """
 
     __tablename__ = "transactions"
@@ -45,6 +46,7 @@ class Transaction(Base):
     actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
     source: Mapped[Source] = mapped_column(stored_enum(Source, "source"))
     note: Mapped[str | None] = mapped_column(Line(500))
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("transactions.id"))
     reach: Mapped[int] = mapped_column(SmallInteger, default=Reach.OPEN, server_default="1")
 
 
@@ -56,3 +58,11 @@ Index(
     postgresql_where=text("reach > 1"),
 )
 """Most transactions reach no further than open deals."""
+
+Index(
+    "ix_transactions_undoes",
+    Transaction.undoes_id,
+    Transaction.at,
+    sqlite_where=text("undoes_id IS NOT NULL"),
+    postgresql_where=text("undoes_id IS NOT NULL"),
+)

@@ -6,6 +6,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     ColumnElement,
+    Date,
     ForeignKey,
     FromClause,
     Index,
@@ -36,7 +37,9 @@ def valid_until(versions: FromClause) -> ColumnElement[datetime]:
 def _versions_of(model: type[Record], name: str) -> Table:
     """Every column of the model, and from when to when (null: still) the record was like that.
 
-    A record's versions are half-open, `[valid_from, valid_to)`, without gap or overlap.
+    A record's versions are half-open, `[valid_from, valid_to)`, without gap or overlap. `valid_from_on` is
+    the day that a state holds from where the time is not known: `valid_from` follows from it in the
+    workspace's time zone (`crm_core.dated`).
     """
     tracked = [
         Column(column.name, column.type, primary_key=column.primary_key, nullable=column.nullable)
@@ -48,6 +51,7 @@ def _versions_of(model: type[Record], name: str) -> Table:
         *tracked,
         Column("valid_from", UtcDateTime, primary_key=True),
         Column("valid_to", UtcDateTime),
+        Column("valid_from_on", Date),
         Column("transaction_id", ForeignKey("transactions.id"), nullable=False, index=True),
         CheckConstraint("valid_from < valid_to", "lasts_a_while"),
         Index(
@@ -109,16 +113,16 @@ Index(
 Index(
     "ix_opportunity_versions_closed",
     _STATE.stage,
-    _STATE.closed_at,
+    _STATE.actual_close_date,
     valid_until(OpportunityVersion.__table__),
     _STATE.valid_from,
-    _STATE.created_at,
+    _STATE.created_on,
     _STATE.expected_value,
     _STATE.close_reason_id,
     _STATE.deleted_at,
     _STATE.credited_owner_id,
-    sqlite_where=_STATE.closed_at.is_not(None),
-    postgresql_where=_STATE.closed_at.is_not(None),
+    sqlite_where=_STATE.actual_close_date.is_not(None),
+    postgresql_where=_STATE.actual_close_date.is_not(None),
     postgresql_include=AS_IT_IS,
 )
 """What had been won and lost in some days, as known on another."""
@@ -132,6 +136,8 @@ Index(
     _STATE.valid_to,
     _STATE.closed_at,
     _STATE.owner_id,
+    _STATE.stage_entered_on,
+    _STATE.transaction_id,
 )
 """Which stages deals came into in some days, how long they stayed, and how they left."""
 

@@ -43,7 +43,6 @@ NOUNS = {
 LEFT_OUT = {
     "without_value": "without a value",
     "does_not_count": "not counted",
-    "same_day": "won on the day created, left out",
 }
 
 LESS_IS_BETTER = {MetricName.OVERDUE, MetricName.SALES_CYCLE}

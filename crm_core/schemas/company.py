@@ -1,5 +1,6 @@
 """What a company looks like from outside: to create one, to change one, to read one."""
 
+from datetime import date
 from typing import Self
 
 from pydantic import MISSING, model_validator
@@ -66,5 +67,6 @@ class CompanyResponse(Schema):
     owner_id: int | None
     owner_name: str | None = None
     created_at: Instant
+    created_on: date
     updated_at: Instant
     version: int

@@ -1,5 +1,7 @@
 """What a contact looks like from outside: to create one, to change one, to read one."""
 
+from datetime import date
+
 from pydantic import MISSING
 
 from crm_core.schemas.fields import Email, Id, Instant, Maybe, Name, Phone, RequestId, Schema, Title
@@ -41,5 +43,6 @@ class ContactResponse(Schema):
     owner_id: int | None
     owner_name: str | None = None
     created_at: Instant
+    created_on: date
     updated_at: Instant
     version: int

@@ -1,5 +1,7 @@
 """What a lead looks like from outside: to create one, to change one, to read one."""
 
+from datetime import date
+
 from pydantic import MISSING
 
 from crm_core.models import LeadStatus
@@ -69,5 +71,6 @@ class LeadResponse(Schema):
     converted_at: Instant | None
     opportunity_id: int | None
     created_at: Instant
+    created_on: date
     updated_at: Instant
     version: int

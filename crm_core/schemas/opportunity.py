@@ -58,7 +58,7 @@ class OpportunityUpdate(Schema):
 
 
 class OpportunityResponse(Schema):
-    """A deal as it is. Values in the workspace's currency; instants in UTC."""
+    """A deal as it is. Values in the workspace's currency, instants in UTC, days the workspace's."""
 
     id: int
     name: str
@@ -71,6 +71,7 @@ class OpportunityResponse(Schema):
     owner_name: str | None = None
     stage: OpportunityStage
     stage_entered_at: Instant
+    stage_entered_on: date
     expected_value: Money | None
     probability: int
     expected_close_date: date | None
@@ -83,5 +84,6 @@ class OpportunityResponse(Schema):
     source: str | None
     description: str | None
     created_at: Instant
+    created_on: date
     updated_at: Instant
     version: int

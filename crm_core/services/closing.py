@@ -74,8 +74,9 @@ def require_reason(session: Session, outcome: Outcome, reason_id: int | None, no
 def require_possible_day(session: Session, opportunity: Opportunity, on: date) -> None:
     """A deal is closed on a day between its creation's and today. Raises `ImpossibleCloseDate`."""
     calendar = settings_service.get_calendar(session)
-    created = calendar.day_of(opportunity.created_at)
-    if on > calendar.day_of(instant(session)):
+    today = calendar.day_of(instant(session))
+    created = min(opportunity.created_on, today)  # it may be tomorrow where it was created
+    if on > today:
         raise ImpossibleCloseDate(
             f"“{opportunity.name}” can't be closed in the future. Choose a day up to today."
         )

@@ -42,6 +42,7 @@ TITLES: dict[type[Record], str] = {
 LONG_TEXT = 60
 
 KEPT_BY_US = {
+    "created_on": Column("Created on", Kind.DAY),
     "created_at": Column("Created", Kind.INSTANT),
     "updated_at": Column("Changed", Kind.INSTANT),
     "id": Column("ID", Kind.NUMBER),
@@ -64,7 +65,7 @@ COLUMNS: dict[type[Record], dict[str, Column]] = {
         "close_reason_id": Column("Close reason"),
         "close_note": Column("Close note"),
         "description": Column("Description", width=LONG_TEXT),
-        "stage_entered_at": Column("In stage since", Kind.INSTANT),
+        "stage_entered_on": Column("In stage since", Kind.DAY),
         **KEPT_BY_US,
     },
     Lead: {

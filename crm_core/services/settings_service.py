@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
-from crm_core import permissions
+from crm_core import dated, permissions
 from crm_core.columns import lowered
 from crm_core.errors import NotFound, RuleBroken
 from crm_core.kept import kept
@@ -90,11 +90,14 @@ def get_settings(session: Session) -> Settings:
 def update_settings(session: Session, changes: SettingsUpdate) -> Settings:
     """Change what was sent; no deal is touched, and amounts stay what they are in another currency.
 
-    Raises `NeedsAdmin`.
+    Days stay the days they are in another time zone (see `crm_core.dated`). Raises `NeedsAdmin`.
     """
     permissions.require_admin(session, CHANGE)
     settings = get_settings(session)
-    _apply(session, settings, _answers(settings, changes))
+    answers = _answers(settings, changes)
+    _apply(session, settings, answers)
+    if "time_zone" in answers:
+        dated.follow_time_zone(session)
     return settings
 
 

@@ -25,8 +25,8 @@ NAMED = 3
 UNDID = "Undid an earlier change"
 """The note of a transaction that took back another, unless its caller gave one."""
 
-STAYS = {"id", "created_at", "updated_at", "version", "request_id", "stage_entered_at"}
-"""Columns that a change of others sets, or that nothing sets."""
+STAYS = {"id", "created_at", "created_on", "updated_at", "version", "request_id"}
+"""Columns that every change sets, or none; what else follows from a change goes back with it."""
 
 R = TypeVar("R", bound=Record)
 
@@ -112,10 +112,11 @@ def undo(session: Session, transaction_id: int) -> int:
     """Take back an action of the actor's: each record it changed becomes as it was, or none does.
 
     What it created is deleted, what it deleted is there again. Tells how many records that changed. Undoing
-    this one does the first again; notes and settings stay. Raises `ActionNotFound`, `ActionOfSomebodyElse`,
-    `ImportStays`, `MergeStays`, `NothingToUndo`, `TooMuchToUndo`, `ChangedSince` where anything was changed
-    later, what `records.get_to_change` raises, `BelongsToDeleted`, `CompanyIsInUse` and `ContactIsInUse`
-    where others went on meanwhile, and `OwnerIsInactive`.
+    this one does the first again; notes and settings stay. From the undo on, figures are as though there had
+    been neither of the two. Raises `ActionNotFound`, `ActionOfSomebodyElse`, `ImportStays`, `MergeStays`,
+    `NothingToUndo`, `TooMuchToUndo`, `ChangedSince` where anything was changed later, what
+    `records.get_to_change` raises, `BelongsToDeleted`, `CompanyIsInUse` and `ContactIsInUse` where others
+    went on meanwhile, and `OwnerIsInactive`.
     """
     action = _get_own_action(session, transaction_id)
     session.flush()  # what is pending counts as changed since
@@ -130,10 +131,10 @@ def undo(session: Session, transaction_id: int) -> int:
     _require_owners(session, plan)
     _require_wholes(session, plan)
     _require_unused(session, plan)
+    own = history.undo(session, action)
+    own.note = own.note or UNDID
     for record, answers in plan.changes.items():
         records.apply(record, answers)
-    own = history.transaction_of(session)
-    own.note = own.note or UNDID
     return len(plan.changes)
 
 

@@ -50,10 +50,10 @@ WORDS = ["Solar roof", "solar Roof", "WIND park", "wind park 2", "10 heat pumps"
 NAMED_ELSEWHERE = {
     "value": "expected_value",
     "expected_close": "expected_close_date",
-    "closed": "closed_at",
-    "created": "created_at",
+    "closed": "actual_close_date",
+    "created": "created_on",
     "changed": "updated_at",
-    "days_in_stage": "stage_entered_at",
+    "days_in_stage": "stage_entered_on",
     "company": "company_name",
     "contact": "contact_name",
     "owner": "owner_name",

@@ -59,7 +59,7 @@ INDEXES = {
 ONLY_ON = {
     "ix_opportunities_falling_value": "postgresql",
     "ix_opportunities_newest": "postgresql",
-    "ix_opportunities_created_at_id": "sqlite",
+    "ix_opportunities_created_on_id": "sqlite",
     **{f"ix_{model.__tablename__}_search": "postgresql" for model in SEARCHED},
 }
 SEARCH_TABLES = tuple(table.name for table in SEARCHED.values())

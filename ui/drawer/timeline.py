@@ -17,6 +17,9 @@ FROM_WHERE = {Source.UI: "", Source.API: " · API", Source.IMPORT: " · import",
 
 PERCENT = {"probability"}
 
+LEFT_OUT = {"closed_at"}
+"""The closing day says more: it is what somebody entered."""
+
 
 def show(entries: Sequence[HistoryEntry], space: Workspace, *, about: Sequence[str] = ()) -> None:
     """Each change with its day; `about` names the record of each where they are of several."""
@@ -24,11 +27,11 @@ def show(entries: Sequence[HistoryEntry], space: Workspace, *, about: Sequence[s
         st.caption("Nothing was changed yet.")
     for position, entry in enumerate(entries):
         who = words.literal(entry.actor_name or "The system", limit=60)
-        when = words.literal(words.moment(entry.at, space))
+        when = words.literal(words.day(entry.on, space) if entry.on else words.moment(entry.at, space))
         whose = f" · {words.literal(about[position], limit=60)}" if about else ""
         head = f"**{who}** :gray[· {when}{FROM_WHERE[entry.source]}{whose}]"
         note = [words.literal(entry.note, limit=300)] if entry.note else []
-        st.markdown("  \n".join([head, *note, *(_line(change, space) for change in entry.changes)]))
+        st.markdown("  \n".join([head, *note, *_lines(entry, space)]))
 
 
 def say(value: Any, space: Workspace, *, name: str = "") -> str:
@@ -48,6 +51,10 @@ def say(value: Any, space: Workspace, *, name: str = "") -> str:
     if name in PERCENT:
         return words.share(value / 100, space)
     return words.one_line(str(value), limit=120)
+
+
+def _lines(entry: HistoryEntry, space: Workspace) -> list[str]:
+    return [_line(change, space) for change in entry.changes if change.field not in LEFT_OUT]
 
 
 def _line(change: FieldChange, space: Workspace) -> str:

@@ -37,7 +37,6 @@ def cohort_of(asked: Question) -> Cohort:
     """The deals created in the period, or ever. Who owns one later takes no credit for its creation."""
     scope = scope_of(asked.session, asked.where.of_anybody(), asked.as_of, among=asked.some)
     first = VERSIONS[Opportunity].alias("first")
-    created_at = scope.model.created_at
-    within = [scope.moment.calendar.within(created_at, asked.period)] if asked.period else []
+    within = [asked.period.has(scope.model.created_on)] if asked.period else []
     owners = asked.where.on_owner(partial(is_one_of, first.c.owner_id))
     return Cohort(scope, first, [*within, *owners, *scope.conditions])

@@ -89,7 +89,7 @@ def lead_conversion(asked: Question) -> Figure:
     """Converted until now ÷ leads created in the period. Raises `NotAskedOfLeads`."""
     scope = scope_of(asked.session, _leads_of(asked), asked.as_of)
     lead = scope.model
-    within = [scope.moment.calendar.within(lead.created_at, asked.period)] if asked.period else []
+    within = [asked.period.has(lead.created_on)] if asked.period else []
     kind = case((lead.status == LeadStatus.CONVERTED, COUNTED), else_=OTHERS)
     rows = select(lead.id, kind.label("kind"), lead.estimated_value.label("amount"))
     return share(asked.sort(rows.where(*within, *scope.conditions)))

@@ -22,11 +22,9 @@ from crm_core.analytics.metrics.rates import LOST, win_rate
 from crm_core.analytics.metrics.volume import average_won
 from crm_core.analytics.rate import Rate
 from crm_core.analytics.wins import to_the_cent
+from crm_core.gathered import ordinal
 from crm_core.models import OPEN_STAGES
 from crm_core.periods import ONE_DAY, Period
-
-SAME_DAY = "same_day"
-"""Won on the day it was created."""
 
 WITHOUT_LIMIT = "without_limit"
 """In a stage whose deals are never stale."""
@@ -37,28 +35,26 @@ EARLIEST = date.min + ONE_DAY
 
 
 def sales_cycle(asked: Question) -> Figure:
-    """Median days from creation to close of the deals won in the period, the mean beside it; lost apart."""
-    deal, day_of = asked.deal, asked.scope.moment.calendar.day_of
+    """Median calendar days from creation day to closing day of the deals won in the period, the mean beside
+    it; lost apart.
+    """
+    deal = asked.deal
     rows = asked.session.execute(
-        select(deal.id, deal.is_won, deal.created_at, deal.closed_at).where(
+        select(deal.id, deal.is_won, ordinal(deal.actual_close_date) - ordinal(deal.created_on)).where(
             asked.closed, ~deal.is_no_real_loss(), *asked.scope.conditions
         )
     )
-    took: dict[str, list[float]] = {COUNTED: [], LOST: []}
+    took: dict[str, list[int]] = {COUNTED: [], LOST: []}
     kinds = []
-    for deal_id, is_won, created_at, closed_at in rows:
+    for deal_id, is_won, days in rows:
         kind = COUNTED if is_won else LOST
-        if closed_at is not None and day_of(created_at) != day_of(closed_at):
-            took[kind].append((closed_at - created_at) / ONE_DAY)
-            kinds.append((deal_id, kind))
-        elif is_won:
-            kinds.append((deal_id, SAME_DAY))
+        took[kind].append(max(days, 0))
+        kinds.append((deal_id, kind))
     groups = asked.gather(kinds)
     return Figure(
         _median(took[COUNTED]),
         groups[COUNTED],
         groups[COUNTED],
-        by_kind(groups, SAME_DAY),
         apart=by_kind(groups, LOST),
         details={
             "mean": _mean(took[COUNTED]),
@@ -72,12 +68,12 @@ def days_in_stage(asked: Question) -> Figure:
     """Median calendar days since the open deals came into their stage, the mean beside it; for each stage."""
     deal, moment = asked.deal, asked.scope.moment
     rows = asked.session.execute(
-        select(deal.id, deal.stage, deal.stage_entered_at).where(deal.is_open, *asked.scope.conditions)
+        select(deal.id, deal.stage, deal.stage_entered_on).where(deal.is_open, *asked.scope.conditions)
     )
     days: dict[str, list[int]] = {stage: [] for stage in OPEN_STAGES}
     kinds = []
-    for deal_id, stage, entered_at in rows:
-        days[stage].append((moment.today - moment.calendar.day_of(entered_at)).days)
+    for deal_id, stage, entered_on in rows:
+        days[stage].append(moment.days_since(entered_on))
         kinds.append((deal_id, stage))
     groups = asked.gather(kinds)
     every_day = [each for found in days.values() for each in found]

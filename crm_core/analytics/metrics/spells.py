@@ -3,21 +3,21 @@
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date
 from functools import partial, reduce
 from itertools import compress
 from operator import add
 from typing import Any
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, case, select
 
 from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Group, Question
 from crm_core.filters.base import is_one_of
-from crm_core.gathered import A_DAY, gathered, microseconds, since_epoch
+from crm_core.gathered import gathered, never_negative, ordinal
 from crm_core.mending import kept_by_deal
 from crm_core.models import OPEN_STAGES, OpportunityStage
 from crm_core.scope import scope_of
-from crm_core.stays import closed_at_the_end, owner_at_the_end, stays
+from crm_core.stays import left_on, owner_at_the_end, stays
 
 RUNNING = "running"
 
@@ -33,8 +33,8 @@ def _numbers() -> "array[int]":
 class Spells:
     """The stays of deals in one stage; there may be very many, so they are told in arrays.
 
-    `ended` are the deals whose stay is over, which `took` so long; `running` those that are still there since
-    they `began`. In microseconds, from the epoch where they are instants.
+    `ended` are the deals whose stay is over, which `took` so many calendar days; `running` those that are
+    still there since the day they `began`, as an ordinal.
     """
 
     ended: "array[int]" = field(default_factory=_numbers)
@@ -42,10 +42,10 @@ class Spells:
     running: "array[int]" = field(default_factory=_numbers)
     began: "array[int]" = field(default_factory=_numbers)
 
-    def taken_until(self, at: datetime) -> list[int]:
-        """How long those that go on have lasted until then; never negative, as clocks may differ."""
-        until = since_epoch(at)
-        return [max(until - began, 0) for began in self.began]
+    def taken_until(self, day: date) -> list[int]:
+        """How many days those that go on have lasted until then."""
+        until = day.toordinal()
+        return never_negative(until - began for began in self.began)
 
     def but(self, deals: Collection[int]) -> "Spells":
         """Without the stays of these deals."""
@@ -76,10 +76,11 @@ ByStage = Mapping[tuple[OpportunityStage, bool], Spells]
 def time_in_stage(asked: Question) -> Figure:
     """For each stage the median days of a spell that began in the period, counted for the owner at its end.
 
-    A spell that is still running lasts at least until now. It is not dropped, which would make a slow stage
-    look fast: the median is that of the Kaplan-Meier estimate (doi:10.1080/01621459.1958.10501452), None as
-    long as fewer than half of the spells are known to have ended. n counts spells; a move back begins a new
-    one, so `deals` may be fewer. `mean_left` is that of the ended ones alone.
+    Days are whole calendar days. A spell that is still running lasts at least until now. It is not dropped,
+    which would make a slow stage look fast: the median is that of the Kaplan-Meier estimate
+    (doi:10.1080/01621459.1958.10501452), None as long as fewer than half of the spells are known to have
+    ended. n counts spells; a move back begins a new one, so `deals` may be fewer. `mean_left` is that of the
+    ended ones alone.
     """
     found = kept_by_deal(asked.session, partial(_spells, asked), _by_stage, _mended)
     parts: dict[str, Figure] = {
@@ -94,7 +95,7 @@ def time_in_stage(asked: Question) -> Figure:
 def _spells(asked: Question, of: Sequence[int] | None = None) -> Select[*tuple[Any, ...]]:
     """SQL: of each open stage the stays that began in the period, apart those of deals that never count.
 
-    A stay ends when the deal moves on; where it is closed, by the day it was closed on, however late that was
+    A stay ends on the day the deal moves on; where it is closed, on its closing day, however late that was
     written down.
     """
     scope = scope_of(asked.session, asked.where.of_anybody(), asked.as_of)
@@ -107,8 +108,8 @@ def _spells(asked: Question, of: Sequence[int] | None = None) -> Select[*tuple[A
             stay.c.id,
             stay.c.stage,
             deals.c.never_counts,
-            stay.c.entered_at,
-            func.coalesce(closed_at_the_end(stay), stay.c.left_at).label("left_at"),
+            ordinal(stay.c.entered_on).label("entered_on"),
+            ordinal(left_on(stay)).label("left_on"),
         )
         .join(deals, deals.c.id == stay.c.id)
         .where(*asked.where.on_owner(partial(is_one_of, owner_at_the_end(stay))))
@@ -116,23 +117,23 @@ def _spells(asked: Question, of: Sequence[int] | None = None) -> Select[*tuple[A
         .prefix_with("MATERIALIZED")  # or each mention of an end would look for it again
         .c
     )
-    goes_on, entered = each.left_at.is_(None), microseconds(each.entered_at)
+    goes_on = each.left_on.is_(None)
     return select(
         each.stage,
         each.never_counts,
         gathered(case((~goes_on, each.id))),
-        gathered(case((~goes_on, microseconds(each.left_at) - entered))),
+        gathered(case((~goes_on, each.left_on - each.entered_on))),
         gathered(case((goes_on, each.id))),
-        gathered(case((goes_on, entered))),
+        gathered(case((goes_on, each.entered_on))),
     ).group_by(each.stage, each.never_counts)
 
 
 def _by_stage(rows: Iterable[Any]) -> ByStage:
     found = {(stage, counts): Spells() for stage in OPEN_STAGES for counts in (True, False)}
     for stage, never_counts, ended, took, running, began in rows:
-        never_negative = [max(each, 0) for each in took]  # closed before it came here, as was said later
+        known = never_negative(took)  # it may be closed before it came here, as was said later
         found[stage, not never_counts] = Spells(
-            *(array("q", numbers) for numbers in (ended, never_negative, running, began))
+            *(array("q", numbers) for numbers in (ended, known, running, began))
         )
     return found
 
@@ -146,12 +147,12 @@ def _mended(known: ByStage, deals: Sequence[int], fresh: ByStage) -> ByStage:
 def _of_stage(asked: Question, stage: OpportunityStage, spells: Spells) -> Figure:
     whole = _group(asked, spells.ended, spells.running)
     return Figure(
-        _median_days(spells, asked.at),
+        survival_median(spells.took, spells.taken_until(asked.scope.moment.today)),
         whole,
         whole,
         apart={RUNNING: _group(asked, spells.running)},
         details={
-            "mean_left": sum(spells.took) / (len(spells.took) * A_DAY) if spells.took else None,
+            "mean_left": sum(spells.took) / len(spells.took) if spells.took else None,
             "deals": len({*spells.ended, *spells.running}),
         },
         label=stage.label,
@@ -162,11 +163,6 @@ def _group(asked: Question, *deals: Sequence[int]) -> Group:
     """So many stays, and the deals whose they were."""
     ids = sorted(set().union(*deals)) if asked.explain else None
     return Group(sum(map(len, deals)), ids=ids)
-
-
-def _median_days(spells: Spells, at: datetime) -> float | None:
-    median = survival_median(spells.took, spells.taken_until(at))
-    return None if median is None else median / A_DAY
 
 
 def survival_median(ended: Sequence[float], running: Sequence[float]) -> float | None:

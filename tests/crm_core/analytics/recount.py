@@ -90,12 +90,12 @@ class Recount:
         self.closed = {
             key: row
             for key, row in self.rows.items()
-            if row["stage"] not in OPEN and self.within(row["closed_at"])
+            if row["stage"] not in OPEN and self.within(row["actual_close_date"])
         }
         self.created = {
             key: row
             for key, row in self.there.items()
-            if self.within(row["created_at"])
+            if self.within(row["created_on"])
             and lets_through(self.anybody, row)
             and self.is_owners(self.known[key][0]["owner_id"])
         }
@@ -118,8 +118,12 @@ class Recount:
     def today(self) -> date:
         return self.day(self.at)
 
-    def within(self, at: datetime) -> bool:
-        return self.period is None or self.period.start <= self.day(at) < self.period.end
+    def within(self, day: date) -> bool:
+        return self.period is None or self.period.start <= day < self.period.end
+
+    def first_day(self, state: State) -> date:
+        """The day a state began: the one that is known, or that of its instant."""
+        return state["valid_from_on"] or self.day(state["valid_from"])
 
     def is_won(self, row: State) -> bool:
         return row["stage"] == S.CLOSED_WON
@@ -224,7 +228,7 @@ class Recount:
             key: row
             for key, row in there.items()
             if row["deleted_at"] is None
-            and self.within(row["created_at"])
+            and self.within(row["created_on"])
             and self.is_owners(row["owner_id"])
             and (not self.where.sources or row["source"] in self.where.sources)
         }
@@ -259,18 +263,14 @@ class Recount:
         )
 
     def sales_cycle(self) -> Told:
-        def is_timed(row: State) -> bool:
-            return self.day(row["created_at"]) != self.day(row["closed_at"])
-
         won = only(self.closed, self.is_won)
-        real_losses = without(only(self.closed, self.is_lost), self.never_counts)
-        timed, lost = only(won, is_timed), only(real_losses, is_timed)
-        took, lost_took = lengths(timed), lengths(lost)
+        lost = without(only(self.closed, self.is_lost), self.never_counts)
+        took, lost_took = lengths(won), lengths(lost)
         return Told(
             middle(took) if took else None,
-            ids(timed),
-            ids(timed),
-            {"same_day": ids(without(won, is_timed))},
+            ids(won),
+            ids(won),
+            {},
             {"lost": ids(lost)},
             {
                 "mean": mean(took),
@@ -284,19 +284,24 @@ class Recount:
         return self._days_in(self.opened, parts=parts)
 
     def _days_in(self, rows: dict[int, State], *_stage: str, parts: dict[str, Told] | None = None) -> Told:
-        days = [(self.today - self.day(self._entered_at(key))).days for key in rows]
+        days = [max((self.today - self.entered_on(key)).days, 0) for key in rows]
         middle_one = middle(days) if days else None
         return Told(middle_one, ids(rows), ids(rows), details={"mean": mean(days)}, parts=parts or {})
 
-    def _entered_at(self, key: int) -> datetime:
-        """The instant of the first of the last states without a change of stage."""
+    def entered_on(self, key: int) -> date:
+        """The day of the first of the last states without a change of stage; of a closed deal its closing
+        day.
+        """
         states = self.known[key]
-        entered: datetime = states[-1]["valid_from"]
+        if states[-1]["actual_close_date"] is not None:
+            closed_on: date = states[-1]["actual_close_date"]
+            return closed_on
+        first = states[-1]
         for state in reversed(states):
             if state["stage"] != states[-1]["stage"]:
                 break
-            entered = state["valid_from"]
-        return entered
+            first = state
+        return self.first_day(first)
 
     def stale(self) -> Told:
         limited = {key: row for key, row in self.opened.items() if self.past.limits[row["stage"]]}
@@ -363,7 +368,7 @@ class Recount:
         everybody = {key for key, *_ in stays}
         return Told(None, everybody, everybody, {"does_not_count": left_out}, parts=parts)
 
-    def _stays(self, key: int) -> Iterable[tuple[int, str, float, bool]]:
+    def _stays(self, key: int) -> Iterable[tuple[int, str, int, bool]]:
         """Deal, stage, days and whether it goes on, of every stay in an open stage that is asked for."""
         if not lets_through(self.anybody, self.there[key]):
             return
@@ -375,12 +380,17 @@ class Recount:
             else:
                 runs.append([state])
         for run, after in zip(runs, [*runs[1:], None], strict=True):
-            if run[0]["stage"] not in OPEN or not self.within(run[0]["valid_from"]):
+            entered_on = self.first_day(run[0])
+            if run[0]["stage"] not in OPEN or not self.within(entered_on):
                 continue
             if not self.is_owners(run[-1]["owner_id"]):
                 continue
-            left = self.at if after is None else after[0]["closed_at"] or after[0]["valid_from"]
-            yield key, run[0]["stage"], max((left - run[0]["valid_from"]) / DAY, 0), after is None
+            left_on = self.today if after is None else self._day_after(after[0])
+            yield key, run[0]["stage"], max((left_on - entered_on).days, 0), after is None
+
+    def _day_after(self, state: State) -> date:
+        """When the stage before it was left: on the closing day, where that is how it was left."""
+        return state["actual_close_date"] or self.first_day(state)
 
 
 def ids(rows: Iterable[int]) -> Ids:
@@ -419,8 +429,8 @@ def rate(some: Ids, whole: Ids) -> Told:
     return Told(divided(some, whole), some, whole)
 
 
-def lengths(rows: dict[int, State]) -> list[float]:
-    return [(row["closed_at"] - row["created_at"]) / DAY for row in rows.values()]
+def lengths(rows: dict[int, State]) -> list[int]:
+    return [max((row["actual_close_date"] - row["created_on"]).days, 0) for row in rows.values()]
 
 
 def mean(numbers: list[Any]) -> float | None:

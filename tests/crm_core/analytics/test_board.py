@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -172,7 +173,7 @@ def in_order(row: State, key: int, order: CardOrder, today: date) -> tuple[Any, 
         value = row["expected_value"]
         return value is None, -(value or 0), -key
     if order is CardOrder.NEWEST:
-        return -row["created_at"].timestamp(), -key
+        return -row["created_on"].toordinal(), -key
     on, step = row["expected_close_date"], row["next_step_date"]
     return step is None or step >= today, on is None, on or NO_DAY, key
 
@@ -187,7 +188,7 @@ def assert_tells(card: Card, recount: Recount) -> None:
     limit = recount.past.limits[row["stage"]] if is_open else None
     assert card.is_stale == (limit is not None and recount._rests(card.deal.id) > limit)
     assert card.has_no_next_step == (is_open and not row["next_step"] and not row["next_step_date"])
-    assert card.days_in_stage == (recount.today - recount.day(recount._entered_at(card.deal.id))).days
+    assert card.days_in_stage == max((recount.today - recount.entered_on(card.deal.id)).days, 0)
     days = [state["expected_close_date"] for state in states if state["expected_close_date"]]
     assert card.pushes == sum(after > before for before, after in pairwise(days))
 
@@ -208,10 +209,15 @@ def compare_closed(
         assert (column.deals, column.won, column.lost) == (len(recount.closed), len(won), lost)
         assert (column.value, column.without_value, column.weighted) == (total(won), valueless(won), 0)
         assert ids_in(session, column.where) == set(recount.closed)
-        newest = sorted(recount.closed, key=lambda key: (recount.closed[key]["closed_at"], key), reverse=True)
+        newest = sorted(recount.closed, key=partial(closing, recount), reverse=True)
         assert [card.deal.id for card in column.cards] == newest[:shown]
         for card in column.cards:
             assert_tells(card, recount)
+
+
+def closing(recount: Recount, key: int) -> tuple[date, datetime, int]:
+    row = recount.closed[key]
+    return row["actual_close_date"], row["closed_at"], key
 
 
 def ids_in(session: Session, where: OpportunityFilter) -> set[int]:

@@ -106,9 +106,7 @@ class Past:
         return [row for row in self.rows[at] if row["deleted_at"] is None]
 
     def closed(self, rows: list[Row], stage: OpportunityStage, first: date, last: date) -> list[Row]:
-        return [
-            row for row in rows if row["stage"] is stage and first <= self.day_of(row["closed_at"]) <= last
-        ]
+        return [row for row in rows if row["stage"] is stage and first <= row["actual_close_date"] <= last]
 
 
 @pytest.fixture(params=EDGES_OF_A_DAY, scope="module")
@@ -254,7 +252,7 @@ def test_all_time_is_every_day_up_to_today_and_has_nothing_before_it(past):
     for today in ASKED_ON:
         at = past.asked_at(today)
         rows = past.kept(at)
-        first_day = min(past.day_of(row["created_at"]) for row in rows)
+        first_day = min(row["created_on"] for row in rows)
 
         board = past.overview(PeriodChoice.ALL_TIME, at)
 

@@ -1,7 +1,7 @@
 """The statistics recounted in plain Python over the states that random deals were in, at any instant."""
 
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -78,17 +78,13 @@ def recounted(
     def closed(stage: OpportunityStage) -> list[State]:
         inside = [row for row in rows if row["stage"] is stage]
         return [
-            row for row in inside if period is None or period.start <= local(row["closed_at"]) < period.end
+            row for row in inside if period is None or period.start <= row["actual_close_date"] < period.end
         ]
 
     opened, won, lost = open_ones(rows), closed(S.CLOSED_WON), closed(S.CLOSED_LOST)
     real = [row for row in lost if row["close_reason_id"] != no_real_loss]
     worth = [row["expected_value"] for row in won if row["expected_value"] is not None]
-    took = [
-        (row["closed_at"] - row["created_at"]) / timedelta(days=1)
-        for row in won
-        if local(row["created_at"]) != local(row["closed_at"])
-    ]
+    took = [max((row["actual_close_date"] - local(row["created_at"])).days, 0) for row in won]
     value_of_both = total(won) + total(real)
     return {
         "stages": [
@@ -128,5 +124,5 @@ def told(stats: Any) -> State:
         "left_out": stats.win_rate_by_value.left_out,
         "average": stats.wins.average_value,
         "median": stats.wins.median_value,
-        "cycle": (stats.wins.timed, stats.wins.median_days, stats.wins.mean_days),
+        "cycle": (stats.wins.median_days, stats.wins.mean_days),
     }

@@ -83,7 +83,7 @@ TEXTS = {
 SHOWN_AS = {
     "company": "company_name",
     "owner": "owner_name",
-    "created": "created_at",
+    "created": "created_on",
     "changed": "updated_at",
 }
 
