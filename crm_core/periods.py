@@ -21,9 +21,12 @@ MOST_PARTS = 400
 DayColumn = InstrumentedAttribute[date | None] | InstrumentedAttribute[date] | KeyedColumnElement[Any]
 """A column with days, of a model or of a subquery."""
 
+THIS_CENTURY = range(2000, 2100)
+"""Fiscal years whose last two digits name them."""
+
 
 class PeriodKind(StrEnum):
-    """Spans that people compare."""
+    """Spans that people compare; quarters are those of the fiscal year."""
 
     MONTH = "month"
     QUARTER = "quarter"
@@ -167,10 +170,50 @@ class Calendar:
 
     def period(self, kind: PeriodKind, containing: date) -> Period:
         """The month, quarter, year or fiscal year that the day lies in."""
-        first = self.fiscal_start if kind is PeriodKind.FISCAL_YEAR else 1
+        first = 1 if kind is PeriodKind.YEAR else self.fiscal_start
         start = containing.replace(day=1)
         start -= relativedelta(months=(containing.month - first) % kind.months)
         return Period(start, start + relativedelta(months=kind.months), kind)
+
+    def quarters(self, fiscal_year: int) -> list[Period]:
+        """The four quarters of the fiscal year that is named by that year."""
+        first = date(fiscal_year - (self.fiscal_start > 1), self.fiscal_start, 1)
+        starts = [first + relativedelta(months=months) for months in range(0, 12, PeriodKind.QUARTER.months)]
+        return [self.period(PeriodKind.QUARTER, start) for start in starts]
+
+    def fiscal_year_of(self, day: date) -> int:
+        """The fiscal year that the day lies in, named by the calendar year in which it ends."""
+        return day.year + (day.month >= self.fiscal_start > 1)
+
+    def fiscal_year_label(self, year: int) -> str:
+        """“FY27”, or just “2027” where fiscal years begin in January; in other centuries “FY1927”."""
+        if self.fiscal_start == 1:
+            return str(year)
+        return f"FY{year % 100:02}" if year in THIS_CENTURY else f"FY{year}"
+
+    def quarter_of(self, day: date) -> int:
+        """Which quarter of its fiscal year the day lies in, from 1 to 4."""
+        return (day.month - self.fiscal_start) % 12 // PeriodKind.QUARTER.months + 1
+
+    def quarter_label(self, day: date) -> str:
+        """The quarter that the day lies in: “Q1 FY27”, or “Q1 2027” where fiscal years begin in January."""
+        return f"Q{self.quarter_of(day)} {self.fiscal_year_label(self.fiscal_year_of(day))}"
+
+    def label(self, period: Period) -> str | None:
+        """What a quarter, a fiscal year or a year is called; None for any other days."""
+        start, end = period.start, period.end
+        if start.day != 1 or end.day != 1:
+            return None
+        months = 12 * (end.year - start.year) + end.month - start.month
+        if months == PeriodKind.QUARTER.months and self.begins_a_quarter(start):
+            return self.quarter_label(start)
+        if months == PeriodKind.FISCAL_YEAR.months and start.month == self.fiscal_start:
+            return self.fiscal_year_label(self.fiscal_year_of(start))
+        return str(start.year) if months == PeriodKind.YEAR.months and start.month == 1 else None
+
+    def begins_a_quarter(self, day: date) -> bool:
+        """Whether a quarter begins on that day."""
+        return day.day == 1 and (day.month - self.fiscal_start) % PeriodKind.QUARTER.months == 0
 
     def chosen(self, choice: PeriodChoice, today: date, first_day: date | None) -> Period:
         """The period that the choice means today; all time goes from the first day there is to today."""

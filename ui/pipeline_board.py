@@ -124,7 +124,8 @@ def _column(column: library.Column, actions: list[dict[str, str]], space: Worksp
 
 
 def _won_and_lost(column: library.Column, space: Workspace) -> str:
-    return f"{words.number(column.won, space)} won, {words.number(column.lost, space)} lost this quarter"
+    quarter = space.calendar.quarter_label(today())
+    return f"{words.number(column.won, space)} won, {words.number(column.lost, space)} lost in {quarter}"
 
 
 def _color(column: library.Column) -> Badge:

@@ -108,7 +108,7 @@ def fill(
     won = quotas.Winnings()
     workdays, staff = plan.business.workdays, plan.business.staff
     with _without_search_for_cycles():
-        ledger = Ledger(workdays, quotas.counting(chapters(plan), won), first_id=first_action_id)
+        ledger = Ledger(workdays, quotas.counting(chapters(plan), won, workdays), first_id=first_action_id)
     with _without_search_for_cycles(), database.write(at=at, note=workspace_service.DEMO) as session:
         if history.next_id(session, Transaction) != first_action_id:
             raise ChangedMeanwhile

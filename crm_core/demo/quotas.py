@@ -12,11 +12,12 @@ from crm_core.demo.people import Rep, Staff
 from crm_core.demo.stories import Chapter
 from crm_core.demo.workdays import Workdays
 from crm_core.models import OpportunityStage, TargetPeriod
+from crm_core.periods import PeriodKind
 
 QUARTERS = 5
 """The current one and those of the year before."""
 
-THREE_MONTHS = relativedelta(months=3)
+THREE_MONTHS = relativedelta(months=PeriodKind.QUARTER.months)
 AMBITION = Decimal("1.08")
 """A quarter's quota against what was won in the quarter before."""
 
@@ -26,13 +27,13 @@ Winnings = Counter[date]
 """Money won, in whole units, by the first day of the quarter."""
 
 
-def counting(chapters: Iterable[Chapter], won: Winnings) -> Iterator[Chapter]:
+def counting(chapters: Iterable[Chapter], won: Winnings, workdays: Workdays) -> Iterator[Chapter]:
     """The same chapters; what is won in them is added up on the way."""
     for chapter in chapters:
         for deal in chapter.deals:
             row = deal.row
             if row["stage"] is OpportunityStage.CLOSED_WON and row["expected_value"] is not None:
-                won[quarter(row["actual_close_date"])] += int(row["expected_value"])
+                won[quarter(row["actual_close_date"], workdays)] += int(row["expected_value"])
         yield chapter
 
 
@@ -40,7 +41,7 @@ def targets(won: Winnings, staff: Staff, team_ids: list[int], workdays: Workdays
     """Rows for the last quarters: the same amount for every rep who was there, and each team's sum."""
     rows = []
     for number in range(QUARTERS):
-        starts_on = quarter(workdays.days[-1]) - number * THREE_MONTHS
+        starts_on = quarter(workdays.days[-1], workdays) - number * THREE_MONTHS
         reps = _present(staff, workdays, starts_on)
         if not reps:
             continue
@@ -53,9 +54,9 @@ def targets(won: Winnings, staff: Staff, team_ids: list[int], workdays: Workdays
     return rows
 
 
-def quarter(day: date) -> date:
+def quarter(day: date, workdays: Workdays) -> date:
     """The first day of the day's quarter."""
-    return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+    return workdays.calendar.period(PeriodKind.QUARTER, day).start
 
 
 def _present(staff: Staff, workdays: Workdays, starts_on: date) -> list[Rep]:

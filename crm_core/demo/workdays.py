@@ -32,6 +32,7 @@ class Workdays:
     def __init__(self, calendar: Calendar, first: date, at: datetime) -> None:
         today = calendar.day_of(at)
         every_day = [first + ONE_DAY * number for number in range((today - first).days + 1)]
+        self.calendar = calendar
         self.first = first
         self.days = [day for day in every_day if is_working_day(day)]
         opens = [datetime.combine(day, OPENING, calendar.zone).astimezone(UTC) for day in self.days]

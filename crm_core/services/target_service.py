@@ -115,7 +115,7 @@ def set_target(session: Session, draft: TargetSet) -> Target:
     """Set what is to be won; who has a target for that very month or quarter gets another amount.
 
     Raises `RecordNotFound` for an unknown user, `TeamNotFound`, `NeedsManager`, and `BeginsOnAnotherDay`
-    where the day is not the first of a month or of a quarter of the calendar.
+    where the day is not the first of a month or of a quarter of the fiscal year.
     """
     _require_right(session, draft.user_id, draft.team_id)
     _require_first_day(session, draft)
@@ -166,7 +166,7 @@ def _require_right(session: Session, user_id: int | None, team_id: int | None) -
 
 
 def _require_first_day(session: Session, draft: TargetSet) -> None:
-    """Quarters are the calendar's, like those that screens and figures ask for."""
+    """Quarters are those of the fiscal year, like those that screens and figures ask for."""
     calendar = settings_service.get_calendar(session)
     first = calendar.period(PeriodKind(draft.period), draft.starts_on).start
     if draft.starts_on != first:

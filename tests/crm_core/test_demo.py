@@ -269,6 +269,17 @@ def test_working_hours_and_days_are_those_of_the_workspace(database: Database) -
     assert any(row["actual_close_date"] != row["closed_at"].date() for row in closed)
 
 
+def test_targets_are_those_of_the_fiscal_quarters(database: Database) -> None:
+    with database.write(at=AT - timedelta(days=2000)) as session:
+        settings_service.get_settings(session).fiscal_year_start_month = 2
+
+    fill(database, 40)
+
+    starts = {target["starts_on"] for target in rows_of(database, Target.__table__)}
+    first_days = [(2026, 2), (2025, 11), (2025, 8), (2025, 5), (2025, 2)]
+    assert starts == {datetime(year, month, 1, tzinfo=UTC).date() for year, month in first_days}
+
+
 def test_a_closed_state_says_how_it_was_closed(rows: Rows) -> None:
     reasons = rows.by_id(CloseReason)
     for versions in rows.history(Opportunity).values():

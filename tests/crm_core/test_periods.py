@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from crm_core.models import Opportunity
-from crm_core.periods import Calendar, Period, PeriodKind, Pieces
+from crm_core.periods import Calendar, Days, Period, PeriodChoice, PeriodKind, Pieces
 
 ZURICH = Calendar(ZoneInfo("Europe/Zurich"))
 ZONES = [
@@ -49,6 +49,10 @@ def test_the_first_and_the_last_instant_belong_to_the_day(zone, day):
 KINDS = [
     (PeriodKind.MONTH, 1, date(2026, 3, 1), date(2026, 4, 1)),
     (PeriodKind.QUARTER, 1, date(2026, 1, 1), date(2026, 4, 1)),
+    (PeriodKind.QUARTER, 2, date(2026, 2, 1), date(2026, 5, 1)),
+    (PeriodKind.QUARTER, 6, date(2026, 3, 1), date(2026, 6, 1)),
+    (PeriodKind.QUARTER, 10, date(2026, 1, 1), date(2026, 4, 1)),
+    (PeriodKind.MONTH, 2, date(2026, 3, 1), date(2026, 4, 1)),
     (PeriodKind.YEAR, 1, date(2026, 1, 1), date(2027, 1, 1)),
     (PeriodKind.YEAR, 4, date(2026, 1, 1), date(2027, 1, 1)),
     (PeriodKind.FISCAL_YEAR, 1, date(2026, 1, 1), date(2027, 1, 1)),
@@ -61,6 +65,94 @@ def test_a_day_lies_in_one_period_of_each_kind(kind, fiscal_start, start, end):
     calendar = Calendar(ZoneInfo("UTC"), fiscal_start)
 
     assert calendar.period(kind, date(2026, 3, 18)) == Period(start, end, kind)
+
+
+fiscal_starts = st.integers(1, 12)
+calendar_days = st.dates(date(1901, 1, 1), date(2998, 12, 31))
+
+
+def month_number(day: date) -> int:
+    return 12 * day.year + day.month
+
+
+@given(fiscal_start=fiscal_starts, day=calendar_days)
+def test_a_fiscal_year_has_four_quarters_and_every_day_lies_in_one(fiscal_start, day):
+    calendar = Calendar(ZoneInfo("UTC"), fiscal_start)
+    year = calendar.fiscal_year_of(day)
+    quarters = calendar.quarters(year)
+
+    months_of_the_year = (month_number(day) - fiscal_start) % 12  # that are over before the day's
+    assert [month_number(quarter.start) for quarter in quarters] == [
+        month_number(day) - months_of_the_year + number for number in (0, 3, 6, 9)
+    ]
+    (position,) = (place for place, each in enumerate(quarters) if each.start <= day < each.end)
+    assert calendar.period(PeriodKind.QUARTER, day) == quarters[position]
+    assert (calendar.quarter_of(day), quarters[-1].last_day.year) == (position + 1, year)
+    assert [quarter.next() for quarter in quarters[:-1]] == quarters[1:]
+    assert [quarter.previous() for quarter in quarters[1:]] == quarters[:-1]
+    whole_year = calendar.period(PeriodKind.FISCAL_YEAR, day)
+    assert (whole_year.start, whole_year.end) == (quarters[0].start, quarters[-1].end)
+    assert calendar.begins_a_quarter(day) == any(day == quarter.start for quarter in quarters)
+
+
+LABELS = [
+    (1, date(2027, 1, 1), date(2027, 4, 1), "Q1 2027"),
+    (1, date(2026, 10, 1), date(2027, 1, 1), "Q4 2026"),
+    (1, date(2027, 1, 1), date(2028, 1, 1), "2027"),
+    (2, date(2026, 2, 1), date(2026, 5, 1), "Q1 FY27"),
+    (2, date(2026, 11, 1), date(2027, 2, 1), "Q4 FY27"),
+    (2, date(2026, 2, 1), date(2027, 2, 1), "FY27"),
+    (2, date(2026, 1, 1), date(2027, 1, 1), "2026"),
+    (7, date(2025, 7, 1), date(2026, 7, 1), "FY26"),
+    (10, date(2025, 10, 1), date(2026, 1, 1), "Q1 FY26"),
+    (12, date(2099, 12, 1), date(2100, 3, 1), "Q1 FY2100"),
+    (4, date(1926, 4, 1), date(1927, 4, 1), "FY1927"),
+    (4, date(2008, 4, 1), date(2008, 7, 1), "Q1 FY09"),
+    (2, date(2026, 1, 1), date(2026, 4, 1), None),
+    (1, date(2026, 1, 1), date(2026, 3, 31), None),
+    (1, date(2026, 1, 2), date(2026, 4, 1), None),
+    (1, date(2026, 1, 1), date(2026, 2, 1), None),
+    (1, date(2026, 1, 1), date(2026, 7, 1), None),
+    (3, date(2025, 4, 1), date(2026, 4, 1), None),
+    (2, date(9999, 11, 1), date(9999, 12, 1), None),
+]
+
+
+@pytest.mark.parametrize(("fiscal_start", "start", "end", "label"), LABELS)
+def test_quarters_and_years_have_a_name_and_other_days_have_none(fiscal_start, start, end, label):
+    calendar = Calendar(ZoneInfo("UTC"), fiscal_start)
+
+    assert calendar.label(Period(start, end)) == label
+    if label is not None and label.startswith("Q"):
+        assert {calendar.quarter_label(day) for day in (start, end - timedelta(days=1))} == {label}
+
+
+@given(fiscal_start=fiscal_starts, year=st.integers(1901, 2998))
+def test_no_two_fiscal_years_have_the_same_name(fiscal_start, year):
+    calendar = Calendar(ZoneInfo("UTC"), fiscal_start)
+
+    others = {calendar.fiscal_year_label(other) for other in range(1900, 3000) if other != year}
+    assert calendar.fiscal_year_label(year) not in others
+
+
+@pytest.mark.parametrize(
+    ("fiscal_start", "this", "last"),
+    [
+        (1, (date(2026, 1, 1), date(2026, 4, 1)), (date(2025, 10, 1), date(2026, 1, 1))),
+        (2, (date(2026, 2, 1), date(2026, 5, 1)), (date(2025, 11, 1), date(2026, 2, 1))),
+        (12, (date(2026, 3, 1), date(2026, 6, 1)), (date(2025, 12, 1), date(2026, 3, 1))),
+    ],
+)
+def test_this_quarter_and_the_last_one_are_the_fiscal_years_in_every_choice(fiscal_start, this, last):
+    calendar, today = Calendar(ZoneInfo("UTC"), fiscal_start), date(2026, 3, 18)
+
+    for choices in (PeriodChoice, Days):
+        found = [calendar.around(choice, today) for choice in (choices.THIS_QUARTER, choices.LAST_QUARTER)]
+        assert found == [Period(*this, PeriodKind.QUARTER), Period(*last, PeriodKind.QUARTER)]
+    elapsed = (today - this[0]).days + 1
+    assert found[0].compared_with(today) == Period(
+        last[0], last[0] + timedelta(days=elapsed), PeriodKind.QUARTER
+    )
 
 
 def test_the_period_before_is_of_the_same_kind():

@@ -167,7 +167,23 @@ def test_a_drop_on_closed_asks_for_the_outcome(open_page, given, database):
     reason.set_value(price).run()
     button(page, "Close as lost").click().run()
     assert deal(database, it.id).stage is OpportunityStage.CLOSED_LOST
-    assert boards.columns(page)["closed"]["note"] == "0 won, 1 lost this quarter"
+    today = clock.now().date()
+    note = f"0 won, 1 lost in Q{(today.month + 2) // 3} {today.year}"
+    assert boards.columns(page)["closed"]["note"] == note
+
+
+def test_the_closed_column_is_about_the_fiscal_quarter(open_page, given):
+    begins = clock.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    with given() as make:
+        settings_service.get_settings(make.session).fiscal_year_start_month = begins.month
+        make.won(closed_at=begins)
+        make.won(closed_at=begins - timedelta(microseconds=1))
+        make.lost()
+
+    closed = boards.columns(open_page(PIPELINE))["closed"]
+
+    year = f"{begins.year}" if begins.month == 1 else f"FY{(begins.year + 1) % 100:02}"
+    assert (closed["count"], closed["note"]) == ("2", f"1 won, 1 lost in Q1 {year}")
 
 
 def test_the_closed_column_unfolds(open_page, given):

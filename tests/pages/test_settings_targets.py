@@ -82,6 +82,58 @@ def test_an_empty_quarter_is_set_where_it_stands(open_page, database, rita):
     assert targets(database) == {("Rita Rep", "quarter", date(THIS, 7, 1)): 5}
 
 
+@pytest.fixture
+def fiscal(given):
+    """A fiscal year begins in February; the calendar's name for the one that runs, and its first year."""
+    with given() as make:
+        settings_service.get_settings(make.session).fiscal_year_start_month = 2
+    began = THIS if clock.now().month > 1 else THIS - 1
+    return f"FY{(began + 1) % 100:02}", began
+
+
+def test_targets_are_set_for_the_quarters_of_the_fiscal_year(open_page, database, rita, fiscal):
+    name, began = fiscal
+    page = open_page(TARGETS)
+    assert f"There are no targets for {name}." in page.info[0].value
+
+    [found for found in page.button if "Set Q4" in found.label][-1].click().run()
+    assert selected(page, "Month or quarter") == (QUARTER, date(began, 11, 1))
+    spans = boxes(page)["Month or quarter"].options
+    assert spans[:5] == [f"Q1 {name}", f"Q2 {name}", f"Q3 {name}", f"Q4 {name}", f"February {began}"]
+    assert (len(spans), spans[-1]) == (16, f"January {began + 1}")
+    typed(page, "Amount, USD").set_value("5")
+    button(page, "Set").click().run()
+
+    assert f"Rita Rep, Q4 {name}: the target is set." in plain(page.toast[0].value)
+    assert targets(database) == {("Rita Rep", "quarter", date(began, 11, 1)): 5}
+    assert ":gray[Q4] $5" in labels(page)
+
+
+def test_a_fiscal_year_is_named_in_the_address(open_page, database, rita, fiscal):
+    _, began = fiscal
+    set_elsewhere(database, 777, rita, date(2019, 5, 1))
+    set_elsewhere(database, 100, rita, date(began, 5, 1))
+
+    page = open_page(TARGETS, targets_year="FY20")
+
+    assert ":gray[Q2] $777" in labels(page)
+    assert ":gray[Q2] $100" not in labels(page)
+
+
+def test_a_target_of_months_that_are_no_quarter_is_named_by_them(open_page, database, given, rita, fiscal):
+    _, began = fiscal
+    with given() as make:
+        make.target(100, period=QUARTER, starts_on=date(began, 4, 1), user_id=rita)
+
+    page = open_page(TARGETS)
+    button(page, r":gray[Apr – Jun] \$100").click().run()
+
+    assert f"Rita Rep, April – June {began}" in plain(" ".join(text.value for text in page.markdown))
+    button(page, "Delete this target").click().run()
+    button(page, "Delete").click().run()
+    assert targets(database) == {}
+
+
 def test_changes_and_deletes_a_target(open_page, database, rita):
     set_elsewhere(database, 100, rita)
     page = open_page(TARGETS)

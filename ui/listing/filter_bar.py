@@ -125,8 +125,11 @@ class FilterBar(Addressed):
             last = self._day(f"{name}_to", f"{label} until", "until")
         if chosen is None:
             return first, last
-        self._chips.append(Chip(f"{label}: {chosen.lower()}", key, None))
-        span: Period = workspace().calendar.around(by_label[chosen], today())
+        calendar = workspace().calendar
+        span: Period = calendar.around(by_label[chosen], today())
+        called = calendar.label(span)
+        said = f"{label}: {chosen.lower()}"
+        self._chips.append(Chip(f"{said} ({called})" if called else said, key, None))
         return max(first or span.start, span.start), min(last or span.last_day, span.last_day)
 
     def past_day(self, name: str, label: str, word: str) -> date | None:

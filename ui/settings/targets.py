@@ -1,4 +1,4 @@
-"""What people and teams are meant to win: a row for each with a year's quarters, and the form to set one."""
+"""What people and teams are meant to win: a row for each with a fiscal year's quarters, and the form."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.errors import InvalidInput
 from crm_core.models import TargetPeriod
-from crm_core.periods import Period, PeriodKind
+from crm_core.periods import Calendar, Period, PeriodKind
 from crm_core.schemas.target import TargetSet, TargetUpdate
 from crm_core.services import target_service
 from crm_core.services.settings_service import Workspace
@@ -25,7 +25,6 @@ NEW, CHANGED, DELETED = "new_target", "target", "deleted_target"
 SCREEN = "pages/settings/targets.py"
 YEAR = "targets_year"
 
-QUARTERS = range(1, 5)
 CELL_WIDTH = 140
 AMOUNT_LIMIT = 30
 GONE = "Somebody who is no longer there"
@@ -38,9 +37,10 @@ Span = tuple[TargetPeriod, date]
 
 
 def show(*, may_change: bool) -> None:
-    """The year, and whoever has a target in it or can get one, by name."""
+    """The fiscal year, and everybody who has a target in it or can get one, by name."""
     year = _chosen_year()
-    targets = load(target_service.get_targets, _whole(year))
+    quarters = workspace().calendar.quarters(year)
+    targets = load(target_service.get_targets, Period(quarters[0].start, quarters[-1].end))
     settable = load(target_service.get_holders) if may_change else []
     active = [holder for holder in settable if holder.is_active]
     rows = defaultdict[Holder, list[TargetRow]](list, {holder: [] for holder in active})
@@ -52,8 +52,8 @@ def show(*, may_change: bool) -> None:
         return
     with st.container(border=True):
         if active:
-            _add_button(active, year)
-        draw = partial(_row, targets=rows, settable=settable, year=year)
+            _add_button(active, quarters)
+        draw = partial(_row, targets=rows, settable=settable, quarters=quarters)
         paging.show(sorted(rows, key=_order), draw, key=f"targets_page {year}", noun="people and teams")
     st.caption(
         "A period has the targets of its quarters and months together, and none where one is missing. A"
@@ -72,25 +72,31 @@ def show_dialog() -> None:
 
 
 def link(team_id: int | None) -> None:
-    """To the last year that the team has a target in, if there is one."""
+    """To the last fiscal year that the team has a target in, if there is one."""
+    calendar = workspace().calendar
     years = [
-        target.starts_on.year
+        calendar.fiscal_year_of(target.starts_on)
         for target in load(target_service.get_targets)
         if target.holder.team_id == team_id
     ]
     if years:
         st.page_link(
-            SCREEN, label="Its targets", icon=":material/flag:", query_params={YEAR: str(max(years))}
+            SCREEN,
+            label="Its targets",
+            icon=":material/flag:",
+            query_params={YEAR: calendar.fiscal_year_label(max(years))},
         )
 
 
 def _chosen_year() -> int:
-    this = today().year
-    years = {target.starts_on.year for target in load(target_service.get_targets)}
+    calendar = workspace().calendar
+    this = calendar.fiscal_year_of(today())
+    years = {calendar.fiscal_year_of(target.starts_on) for target in load(target_service.get_targets)}
     chosen: int | None = st.segmented_control(
         "Year",
         sorted(years | {this - 1, this, this + 1}),
         default=this,
+        format_func=calendar.fiscal_year_label,
         required=True,
         key=YEAR,
         bind="query-params",
@@ -99,49 +105,50 @@ def _chosen_year() -> int:
 
 
 def _tell_nothing_is_set(year: int, *, may_set: bool) -> None:
-    told = f"There are no targets for {year}."
+    said = f"There are no targets for {workspace().calendar.fiscal_year_label(year)}."
     if may_set:
-        told += " Set the first one below; from then on the dashboard says how much of it is won."
-    st.info(told, icon=":material/flag:")
+        said += " Set the first one below; from then on the dashboard says how much of it is won."
+    st.info(said, icon=":material/flag:")
 
 
-def _add_button(active: list[Holder], year: int) -> None:
-    calendar, now = workspace().calendar, today()
-    this_quarter = calendar.period(PeriodKind.QUARTER, now).start
-    first_day = this_quarter if year == now.year else date(year, 1, 1)
+def _add_button(active: list[Holder], quarters: list[Period]) -> None:
+    this_quarter = workspace().calendar.period(PeriodKind.QUARTER, today())
+    first_day = (this_quarter if this_quarter in quarters else quarters[0]).start
     st.button(
         "Set a target",
         key="set_target",
         icon=":material/add:",
         on_click=form.open_dialog,
-        args=(NEW, _fields(active, year), _new(active[0], first_day)),
+        args=(NEW, _fields(active), _new(active[0], first_day)),
     )
 
 
 def _row(
-    holder: Holder, targets: Mapping[Holder, list[TargetRow]], settable: list[Holder], year: int
+    holder: Holder,
+    targets: Mapping[Holder, list[TargetRow]],
+    settable: list[Holder],
+    quarters: list[Period],
 ) -> None:
     may_set = holder in settable
     with st.container(gap=None):
         icon = ":material/group:" if holder.team_id else ":material/person:"
         inactive = "" if holder.is_active else " :orange-badge[Inactive]"
         st.markdown(f"{icon} **{words.literal(holder.name)}**{inactive}")
-        with st.grid(len(QUARTERS), min_column_width=CELL_WIDTH, gap="xsmall") as grid:
-            for quarter in QUARTERS:
-                first_day = date(year, 3 * quarter - 2, 1)
-                found = [target for target in targets[holder] if _quarter(target.starts_on) == quarter]
+        with st.grid(len(quarters), min_column_width=CELL_WIDTH, gap="xsmall") as grid:
+            for quarter in quarters:
+                found = [
+                    target for target in targets[holder] if quarter.start <= target.starts_on < quarter.end
+                ]
                 with grid.cell(), st.container(gap=None):
                     for target in found:
                         _target(target, may_set=may_set)
                     if may_set and holder.is_active and not found:
-                        _set_button(holder, settable, first_day)
+                        _set_button(holder, settable, quarter.start)
 
 
 def _target(target: TargetRow, *, may_set: bool) -> None:
     space = workspace()
-    when = f"Q{_quarter(target.starts_on)}"
-    if target.period is TargetPeriod.MONTH:
-        when = choices.month(target.starts_on.month, "LLL")
+    when = _short_span(target.period, target.starts_on, space.calendar)
     label = f":gray[{when}] {words.literal(words.money(target.amount, space))}"
     shown = {"amount": words.amount(target.amount, space)}
     form.opener(label, CHANGED, {"amount": _amount_field(space)}, shown, target.id, may_change=may_set)
@@ -149,19 +156,19 @@ def _target(target: TargetRow, *, may_set: bool) -> None:
 
 def _set_button(holder: Holder, settable: list[Holder], first_day: date) -> None:
     st.button(
-        f":gray[Set Q{_quarter(first_day)}]",
+        f":gray[Set {_short_span(TargetPeriod.QUARTER, first_day, workspace().calendar)}]",
         key=f"set {_key(holder)} {first_day}",
         type="tertiary",
         icon=":material/add:",
         on_click=form.open_dialog,
-        args=(NEW, _fields(settable, first_day.year), _new(holder, first_day)),
+        args=(NEW, _fields(settable), _new(holder, first_day)),
     )
 
 
 @st.dialog("Set a target", on_dismiss=form.close_dialog)
 def _add(opened: Form) -> None:
     form.leave_once_done(opened)
-    holders, spans = _holders(load(target_service.get_holders)), _spans(opened.shown["when"][1].year)
+    holders, spans = _holders(load(target_service.get_holders)), _spans(opened.shown["when"][1])
     with st.form(f"target {opened.id}", border=False):
         form.choice(opened, "holder", "A team's target goes before those of its members.", holders)
         form.choice(opened, "when", "A quarter's target goes before those of its months.", spans)
@@ -208,11 +215,11 @@ def _draw_amount(opened: Form) -> None:
     form.text(opened, "amount", "What is to be won in that time.", limit=AMOUNT_LIMIT, required=True)
 
 
-def _fields(settable: list[Holder], year: int) -> dict[str, Field]:
-    holders, spans = _holders(settable), _spans(year)
+def _fields(settable: list[Holder]) -> dict[str, Field]:
+    holders, calendar = _holders(settable), workspace().calendar
     return {
         "holder": Field("Person or team", lambda key: holders.get(key, GONE)),
-        "when": Field("Month or quarter", spans.__getitem__),
+        "when": Field("Month or quarter", lambda span: _span(span[0], span[1], calendar)),
         "amount": _amount_field(workspace()),
     }
 
@@ -237,18 +244,35 @@ def _holders(settable: list[Holder]) -> dict[Key, str]:
     )
 
 
-def _spans(year: int) -> dict[Span, str]:
-    """The quarters of the year, and its months."""
-    firsts = [date(year, month, 1) for month in choices.months()]
-    spans = [(TargetPeriod.QUARTER, first) for first in firsts[::3]]
-    spans += [(TargetPeriod.MONTH, first) for first in firsts]
-    return {span: _span(*span) for span in spans}
+def _spans(day: date) -> dict[Span, str]:
+    """The quarters of the day's fiscal year, and its months."""
+    calendar = workspace().calendar
+    quarters = calendar.quarters(calendar.fiscal_year_of(day))
+    spans = [(TargetPeriod.QUARTER, quarter.start) for quarter in quarters]
+    spans += [(TargetPeriod.MONTH, first) for quarter in quarters for first in quarter.months()]
+    return {span: _span(*span, calendar) for span in spans}
 
 
-def _span(period: TargetPeriod, starts_on: date) -> str:
-    """“Q1 2026”, “March 2026”."""
-    of_year = f"Q{_quarter(starts_on)}" if period is TargetPeriod.QUARTER else choices.month(starts_on.month)
-    return f"{of_year} {starts_on.year}"
+def _span(period: TargetPeriod, starts_on: date, calendar: Calendar) -> str:
+    """“Q1 2026”, “Q1 FY27”, “March 2026”."""
+    if period is TargetPeriod.QUARTER and calendar.begins_a_quarter(starts_on):
+        return calendar.quarter_label(starts_on)
+    return f"{_months(period, starts_on, 'LLLL')} {starts_on.year}"
+
+
+def _short_span(period: TargetPeriod, starts_on: date, calendar: Calendar) -> str:
+    """The same within its fiscal year: “Q1”, “Mar”."""
+    if period is TargetPeriod.QUARTER and calendar.begins_a_quarter(starts_on):
+        return f"Q{calendar.quarter_of(starts_on)}"
+    return _months(period, starts_on, "LLL")
+
+
+def _months(period: TargetPeriod, starts_on: date, pattern: str) -> str:
+    """The month, or the first and the last of three that are no quarter in the present fiscal year."""
+    first = choices.month(starts_on.month, pattern)
+    if period is TargetPeriod.MONTH:
+        return first
+    return f"{first} – {choices.month((starts_on.month + 1) % 12 + 1, pattern)}"
 
 
 def _told(target_id: int | None) -> str:
@@ -256,7 +280,8 @@ def _told(target_id: int | None) -> str:
     found = [target for target in load(target_service.get_targets) if target.id == target_id]
     if not found:
         return "A target that was deleted meanwhile"
-    return f"{words.literal(found[0].holder.name)}, {_span(found[0].period, found[0].starts_on)}"
+    when = _span(found[0].period, found[0].starts_on, workspace().calendar)
+    return f"{words.literal(found[0].holder.name)}, {when}"
 
 
 def _key(holder: Holder) -> Key:
@@ -265,14 +290,6 @@ def _key(holder: Holder) -> Key:
 
 def _order(holder: Holder) -> tuple[bool, str, Key]:
     return holder.team_id is None, holder.name.casefold(), _key(holder)
-
-
-def _quarter(day: date) -> int:
-    return (day.month + 2) // 3
-
-
-def _whole(year: int) -> Period:
-    return Period(date(year, 1, 1), date(year + 1, 1, 1))
 
 
 def _read(opened: Form, space: Workspace) -> Decimal:

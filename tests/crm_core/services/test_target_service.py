@@ -202,8 +202,15 @@ def test_a_target_is_for_a_year_that_people_may_mean():
             draft(user_id=1, starts_on=day)
 
 
-@pytest.mark.parametrize("fiscal_start", [1, 2])
-def test_a_target_begins_with_its_period(database, people, fiscal_start):
+@pytest.mark.parametrize(
+    ("fiscal_start", "wrong"),
+    [
+        (1, {"2026-02-01": "2026-01-01", "2026-12-01": "2026-10-01", "2026-04-02": "2026-04-01"}),
+        (2, {"2026-01-01": "2025-11-01", "2026-03-01": "2026-02-01", "2026-05-02": "2026-05-01"}),
+        (12, {"2026-01-01": "2025-12-01", "2026-10-01": "2026-09-01"}),
+    ],
+)
+def test_a_target_begins_with_its_period(database, people, fiscal_start, wrong):
     with database.write() as session:
         settings_service.get_settings(session).fiscal_year_start_month = fiscal_start
     before = every_row(database)
@@ -211,9 +218,7 @@ def test_a_target_begins_with_its_period(database, people, fiscal_start):
     for kind, day, first in (
         ("month", "2026-03-02", "2026-03-01"),
         ("month", "2026-03-31", "2026-03-01"),
-        ("quarter", "2026-02-01", "2026-01-01"),
-        ("quarter", "2026-12-01", "2026-10-01"),
-        ("quarter", "2026-04-02", "2026-04-01"),
+        *(("quarter", day, first) for day, first in wrong.items()),
     ):
         target = draft(starts_on=date.fromisoformat(day), quarter=kind == "quarter", user_id=people.rita)
         words = f"The {kind} of {day} begins on {first}. Set its target for that day"
