@@ -1,19 +1,33 @@
 """What the workspace decided: currency, calendar, stages, reasons to close."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from calendar import month_name
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import exists, select
+from dateutil.relativedelta import relativedelta
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from crm_core import dated, permissions
 from crm_core.columns import lowered
 from crm_core.errors import NotFound, RuleBroken
 from crm_core.kept import kept
-from crm_core.models import Base, CloseReason, OpportunityStage, Outcome, Settings, StageSettings
-from crm_core.periods import Calendar
+from crm_core.models import (
+    Base,
+    CloseReason,
+    OpportunityStage,
+    Outcome,
+    Settings,
+    StageSettings,
+    Target,
+    TargetPeriod,
+    Team,
+    User,
+)
+from crm_core.periods import Calendar, Period
 from crm_core.schemas.fields import LARGEST_ID, Schema
 from crm_core.schemas.settings import (
     CloseReasonCreate,
@@ -45,6 +59,19 @@ class Workspace:
     locale: str
     calendar: Calendar
     has_demo_data: bool
+
+
+class WouldSplitTargets(RuleBroken):
+    def __init__(self, start: int, count: int, example: str, whole: Sequence[int]) -> None:
+        *others, last = (month_name[month] for month in whole)
+        what, them = f"the quarters of {count:,} targets, such as {example}", "them"
+        if count == 1:
+            what, them = f"the quarter of a target, {example}", "it"
+        super().__init__(
+            f"A fiscal year that begins in {month_name[start]} would split {what}. Choose"
+            f" {', '.join(others)} or {last}, with which every quarter stays whole, or delete {them} first,"
+            " in the settings under Targets."
+        )
 
 
 class ClosedStageIsFixed(RuleBroken):
@@ -90,11 +117,14 @@ def get_settings(session: Session) -> Settings:
 def update_settings(session: Session, changes: SettingsUpdate) -> Settings:
     """Change what was sent; no deal is touched, and amounts stay what they are in another currency.
 
-    Days stay the days they are in another time zone (see `crm_core.dated`). Raises `NeedsAdmin`.
+    Days stay the days they are in another time zone (see `crm_core.dated`). Raises `NeedsAdmin`, and
+    `WouldSplitTargets` for a fiscal year whose quarters would cut across those that targets are set for.
     """
     permissions.require_admin(session, CHANGE)
     settings = get_settings(session)
     answers = _answers(settings, changes)
+    if "fiscal_year_start_month" in answers:
+        _require_whole_quarters(session, answers["fiscal_year_start_month"])
     _apply(session, settings, answers)
     if "time_zone" in answers:
         dated.follow_time_zone(session)
@@ -216,6 +246,34 @@ def _probabilities(session: Session) -> Mapping[OpportunityStage, tuple[int, boo
 def _calendar_of(rows: Iterable[Any]) -> Calendar:
     ((time_zone, fiscal_year_start_month),) = rows
     return Calendar(ZoneInfo(time_zone), fiscal_year_start_month)
+
+
+def _require_whole_quarters(session: Session, start: int) -> None:
+    """The quarters that targets are set for stay quarters."""
+    now = get_calendar(session)
+    months = [month for month in range(1, 13) if now.begins_a_quarter(date(2000, month, 1))]
+    if start in months:
+        return
+    then = replace(now, fiscal_start=start)
+    split = [found for found in _quarter_targets(session) if not then.begins_a_quarter(found[0])]
+    if split:
+        starts_on, name = split[0]
+        quarter = now.label(Period(starts_on, starts_on + relativedelta(months=3)))
+        example = f"{name}’s for {quarter or f'the three months from {starts_on}'}"
+        raise WouldSplitTargets(start, len(split), example, months)
+
+
+def _quarter_targets(session: Session) -> list[tuple[date, str]]:
+    """The first day of each target of a quarter, and whose it is; the latest first."""
+    holder = func.coalesce(Team.name, User.name)
+    chosen = (
+        select(Target.starts_on, holder)
+        .outerjoin(Team, Team.id == Target.team_id)
+        .outerjoin(User, User.id == Target.user_id)
+        .where(Target.period == TargetPeriod.QUARTER)
+        .order_by(Target.starts_on.desc(), Target.id)
+    )
+    return [(starts_on, name) for starts_on, name in session.execute(chosen)]
 
 
 def _can_be_won_elsewhere(session: Session, stage: OpportunityStage) -> bool:

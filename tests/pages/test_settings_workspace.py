@@ -1,9 +1,11 @@
 """The workspace's settings on screen: saved through the services, shown as they will look."""
 
+from datetime import date
+
 import pytest
 from sqlalchemy import func, select
 
-from crm_core.models import LOCAL_USER_ID, Settings, Transaction, User, Visibility
+from crm_core.models import LOCAL_USER_ID, Settings, TargetPeriod, Transaction, User, Visibility
 from crm_core.models.user import Role
 from crm_core.schemas.settings import SettingsUpdate, time_zones
 from crm_core.services import settings_service
@@ -56,6 +58,26 @@ def test_each_setting_is_saved_and_shown(open_page, database, label):
     assert selected(page, label) == value
     assert selected(open_page(WORKSPACE), label) == value
     assert "saved" in page.toast[0].value
+
+
+def test_a_fiscal_year_that_would_split_targets_is_refused_beside_the_form(open_page, database, given):
+    with given() as make:
+        north = make.team("North").id
+        make.target(period=TargetPeriod.QUARTER, starts_on=date(2026, 4, 1), team_id=north)
+    page = open_page(WORKSPACE)
+
+    choose(page, "Fiscal year begins in", 2)
+    save(page, "Fiscal year begins in")
+
+    assert "would split the quarter of a target, North’s for Q2 2026" in plain(page.error[0].value)
+    assert settings_in(database).fiscal_year_start_month == 1
+    assert selected(page, "Fiscal year begins in") == 2
+
+    choose(page, "Fiscal year begins in", 7)
+    save(page, "Fiscal year begins in")
+
+    assert settings_in(database).fiscal_year_start_month == 7
+    assert not page.error
 
 
 def test_an_example_follows_what_is_chosen_before_it_is_saved(open_page, database):

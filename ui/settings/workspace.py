@@ -107,7 +107,8 @@ def _calendar(opened: Form, disabled: bool) -> None:
         form.choice(
             opened,
             "fiscal_year_start_month",
-            "Told to programs that use the API. Quarters and years on screen stay those of the calendar.",
+            "Every quarter is one of this fiscal year: in periods, targets, filters, on the board and in the"
+            " API. FY27 is the fiscal year that ends in 2027; one that begins in January is just 2027.",
             choices.months(),
             disabled=disabled,
         )

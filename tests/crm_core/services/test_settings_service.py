@@ -1,5 +1,8 @@
 """What a workspace can decide, who decides it, and what can't be decided."""
 
+from calendar import month_name
+from datetime import date
+
 import pytest
 from sqlalchemy import select
 
@@ -13,6 +16,7 @@ from crm_core.models import (
     Outcome,
     Role,
     Source,
+    TargetPeriod,
     Transaction,
     Visibility,
 )
@@ -30,6 +34,7 @@ from crm_core.services.settings_service import (
     NothingCouldBeWon,
     ReasonExists,
     ReasonNotFound,
+    WouldSplitTargets,
     create_close_reason,
     get_all_stage_settings,
     get_close_reason,
@@ -92,6 +97,69 @@ def test_a_changed_calendar_counts_at_once(session):
 
     calendar = get_workspace(session).calendar
     assert (calendar.zone.key, calendar.fiscal_start) == ("Asia/Tokyo", 4)
+
+
+@pytest.fixture
+def quarter_targets(database):
+    """Two of a workspace whose fiscal year begins in February, and one of a month."""
+    with database.write() as session:
+        make = Make(session)
+        settings_service.get_settings(session).fiscal_year_start_month = 2
+        rita, north = make.user("Rita Rep").id, make.team("North").id
+        make.target(period=TargetPeriod.QUARTER, starts_on=date(2026, 2, 1), user_id=rita)
+        make.target(period=TargetPeriod.QUARTER, starts_on=date(2026, 11, 1), team_id=north)
+        make.target(period=TargetPeriod.MONTH, starts_on=date(2026, 12, 1), team_id=north)
+
+
+def start_fiscal_year_in(database, month: int) -> int:
+    """Sets it, and says which month it is then."""
+    with database.write(actor=LOCAL_USER_ID) as session:
+        update_settings(session, SettingsUpdate(fiscal_year_start_month=month))
+    with database.read() as session:
+        return get_settings(session).fiscal_year_start_month
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("month", [1, 3, 4, 6, 7, 9, 10, 12])
+def test_a_fiscal_year_that_would_split_the_quarters_of_targets_is_refused(database, quarter_targets, month):
+    words = (
+        rf"begins in {month_name[month]} would split the quarters of 2 targets, such as North’s for Q4 FY27\."
+        r" Choose February, May, August or November, with which every quarter stays whole, or delete them"
+    )
+
+    with refusal(database, WouldSplitTargets, words) as session:
+        update_settings(session, SettingsUpdate(fiscal_year_start_month=month, currency="EUR"))
+
+    with database.read() as session:
+        settings = get_settings(session)
+        assert (settings.fiscal_year_start_month, settings.currency) == (2, "USD")
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("month", [2, 5, 8, 11])
+def test_a_fiscal_year_that_leaves_every_quarter_whole_is_taken(database, quarter_targets, month):
+    assert start_fiscal_year_in(database, month) == month
+
+
+def test_without_targets_for_quarters_a_fiscal_year_begins_in_any_month(database):
+    with database.write() as session:
+        Make(session).target(user_id=Make(session).user().id)
+
+    for month in (4, 5, 12, 1):
+        assert start_fiscal_year_in(database, month) == month
+
+
+def test_a_target_that_is_no_whole_quarter_keeps_no_fiscal_year_that_makes_it_one(database):
+    """It was set while quarters were the calendar's, whatever the fiscal year."""
+    with database.write() as session:
+        make = Make(session)
+        settings_service.get_settings(session).fiscal_year_start_month = 2
+        make.target(period=TargetPeriod.QUARTER, starts_on=date(2026, 4, 1), user_id=make.user("Rita").id)
+
+    words = "split the quarter of a target, Rita’s for the three months from 2026-04-01.* or delete it first"
+    with refusal(database, WouldSplitTargets, words) as session:
+        update_settings(session, SettingsUpdate(fiscal_year_start_month=3))
+    assert start_fiscal_year_in(database, 7) == 7
 
 
 @pytest.mark.parametrize("update", UPDATES.values(), ids=UPDATES)
