@@ -13,7 +13,7 @@ from crm_core.errors import InvalidInput
 from crm_core.history import is_snapshot
 from crm_core.kept import kept
 from crm_core.models import OpportunityStage, StageSettings
-from crm_core.periods import Calendar
+from crm_core.periods import Calendar, Period
 from crm_core.services import settings_service
 
 LIMITS = select(StageSettings.stage, StageSettings.stale_after_days)
@@ -52,6 +52,16 @@ def moment_of(session: Session, as_of: datetime | None = None) -> Moment:
     if past not in known:
         known[past] = _find_moment(session, now, past)
     return known[past]
+
+
+def moment_of_open(session: Session, moment: Moment, period: Period | None) -> Moment:
+    """What the open deals beside a period are as of: its last instant, or the moment if that is earlier.
+
+    What was won, lost or created in the period is as known at the moment.
+    """
+    if period is None or period.last_day >= moment.today:
+        return moment
+    return moment_of(session, moment.calendar.end_of(period.last_day))
 
 
 def _find_moment(session: Session, now: datetime, past: datetime | None) -> Moment:

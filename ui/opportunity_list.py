@@ -142,9 +142,12 @@ def show_few(
     *,
     on_open: Callable[[int], None],
     shown: Sequence[str] = ("name", "value", "stage"),
+    on: date | None = None,
 ) -> None:
-    """Some deals beside other things, in the order they are given; a click opens one."""
-    space, day = workspace(), today()
+    """Some deals beside other things, in the order they are given; a click opens one. They are as of that
+    day, or now.
+    """
+    space, day = workspace(), on or today()
     rows = [
         Row(
             deal.id,

@@ -23,7 +23,7 @@ from crm_core.analytics.rate import Rate
 from crm_core.analytics.wins import Wins
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.models import OpportunityStage, Target
-from crm_core.moment import Moment, moment_of
+from crm_core.moment import Moment, moment_of, moment_of_open
 from crm_core.periods import ONE_DAY, Period, PeriodChoice
 from crm_core.schemas.opportunity import OpportunityResponse
 from crm_core.services import opportunity_service, settings_service
@@ -44,7 +44,8 @@ class Tile:
 
     `before` is the same figure of the period before, or of an open total the one just before the period
     began; None where nothing is known or there is nothing to compare with. `trend` has the last day of each
-    month, oldest first, and the figure of the month, or as of its end.
+    month, oldest first, and the figure of the month, or as of its end. `open_on` is the last day of a period
+    that is over, which the open deals of the figure are as of; None where they are those of the moment.
     """
 
     name: MetricName
@@ -55,6 +56,7 @@ class Tile:
     trend: Trend = ()
     left_out: Mapping[str, int] = field(default_factory=dict)
     rate: Rate | None = None
+    open_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,9 @@ class Aim:
 
 @dataclass(frozen=True)
 class Overview:
-    """The whole page.
+    """The whole page, as known at the `moment`.
 
+    What is open is as of `open_moment`: the last instant of a period that is over by then, else the moment.
     `elapsed` is what has gone by of the period, `began` the last instant before it if there is any.
     `before_period` is what its figures are compared with; None for all time. `months` are those of at least
     a year that ends with the period.
@@ -78,6 +81,7 @@ class Overview:
 
     has_deals: bool
     moment: Moment
+    open_moment: Moment
     period: Period
     elapsed: Period
     began: datetime | None
@@ -97,6 +101,11 @@ class Overview:
     attention: Attention
     recent: list[OpportunityResponse]
 
+    @property
+    def open_on(self) -> date | None:
+        """The last day of a period that is over, which what is open is as of; else None."""
+        return _open_on(self.moment, self.open_moment)
+
 
 def overview(
     session: Session,
@@ -107,6 +116,8 @@ def overview(
 ) -> Overview:
     """The dashboard for a period and a filter, as known at `as_of`, by default the filter's instant or now.
 
+    With a period that is over by then, what is open is as of its last instant, and what was won, lost and
+    created in it as known at `as_of`.
     The filter narrows by text, owners, teams, companies or sources; the rest is what the figures ask for.
     """
     moment = moment_of(session, as_of or where.as_of)
@@ -118,20 +129,22 @@ def overview(
         if isinstance(choice, Period)
         else settings_service.get_calendar(session).chosen(choice, moment.today, first_day)
     )
-    by_stage = partial(breakdowns.by_stage, where=where)
-    expected = partial(breakdowns.by_expected_close, where=where)
+    open_moment = moment_of_open(session, moment, period)
+    open_where = where.model_copy(update={"as_of": open_moment.as_of})
+    by_stage = partial(breakdowns.by_stage, where=open_where)
+    expected = partial(breakdowns.by_expected_close, where=open_where)
     owners = partial(breakdowns.win_rate_by_owner, period=period, where=where)
     reasons = partial(breakdowns.lost_reasons, period=period, where=where)
     funnel = partial(breakdowns.funnel, period=period, where=where)
     times = partial(breakdowns.time_in_stage, period=period, where=where)
-    needed = partial(attention.attention, where=where)
+    needed = partial(attention.attention, where=open_where)
     with counted_ahead(session, (times, needed, funnel, reasons, owners, expected, by_stage)):
-        asked = _Asked(
-            session, where, moment, period, None if is_all_time else period.compared_with(moment.today)
-        )
+        compared = None if is_all_time else period.compared_with(moment.today)
+        asked = _Asked(session, where, open_where, moment, open_moment, period, compared)
         return Overview(
             has_deals=first_day is not None,
             moment=moment,
+            open_moment=open_moment,
             period=period,
             elapsed=replace(period, end=min(period.end, max(moment.today, period.start) + ONE_DAY)),
             began=asked.began,
@@ -164,23 +177,28 @@ class _Asked:
         self,
         session: Session,
         where: OpportunityFilter,
+        open_where: OpportunityFilter,
         moment: Moment,
+        open_moment: Moment,
         period: Period,
         compared: Period | None,
     ) -> None:
         self.session = session
         self.where = where
+        self.open_where = open_where
         self.moment = moment
+        self.open_on = _open_on(moment, open_moment)
         self.period = period
         self.compared = compared
         self.months = _at_least_a_year(period, moment.today).cut_by_month()
-        self.years = {day: trailing_year(day) for day in _last_days(moment.today)}
+        today = open_moment.today
+        self.years = {day: trailing_year(day) for day in _last_days(today)}
         self.began = _before(period, moment) if compared else None
         self.looks = {
-            day: pipeline.totals(session, where if day == moment.today else self._at_the_end_of(day))
+            day: pipeline.totals(session, open_where if day == today else self._at_the_end_of(day))
             for day in self.years
         }
-        self.open = self.looks[moment.today]
+        self.open = self.looks[today]
         each = [period, *([compared] if compared else []), *self.months.values(), *self.years.values()]
         self.outcomes = outcomes.closed_in_each(session, each, where)
         self.wins = wins.wins_in_each(session, each, where)
@@ -198,10 +216,11 @@ class _Asked:
                 name,
                 of(self.open),
                 deals,
-                self.where.model_copy(update=which),
+                self.open_where.model_copy(update=which),
                 before=None if was is None else of(was),
                 trend=[(day, of(totals)) for day, totals in self.looks.items()],
                 left_out={"without_value": self.open.without_value} if name != MetricName.OVERDUE else {},
+                open_on=self.open_on,
             )
 
         return [
@@ -256,7 +275,10 @@ class _Asked:
         ]
 
     def _velocity(self) -> Tile:
-        """The trend has what was open on its days, with what is known now of the year before each."""
+        """What was open on each day of the trend, with what is known by now of the year before it.
+
+        The last of the days, whose figure is the tile's, is today or the last one of a period that is over.
+        """
         trend = [
             (
                 day,
@@ -268,9 +290,10 @@ class _Asked:
             MetricName.VELOCITY,
             trend[-1][1],
             self.open.deals,
-            self.where.model_copy(update={"is_open": True}),
+            self.open_where.model_copy(update={"is_open": True}),
             before=self._velocity_then(self.began) if self.began else None,
             trend=trend,
+            open_on=self.open_on,
         )
 
     def _velocity_then(self, instant: datetime) -> Number | None:
@@ -320,6 +343,10 @@ def _aim(session: Session, period: Period, where: OpportunityFilter) -> Aim | No
     )
 
 
+def _open_on(moment: Moment, open_moment: Moment) -> date | None:
+    return None if open_moment.at == moment.at else open_moment.today
+
+
 def _before(period: Period, moment: Moment) -> datetime | None:
     """The last instant before the period began; None if that is yet to come, or the calendar's first day."""
     if period.start > moment.today or period.start == date.min:
@@ -336,7 +363,7 @@ def _known_weighted(totals: PipelineTotals) -> Number | None:
 
 
 def _last_days(today: date) -> list[date]:
-    """The last days of the months before today's, oldest first, and today."""
+    """The last days of the months before that day's, oldest first, and the day itself."""
     first = today.replace(day=1)
     ends = [first - relativedelta(months=back) - timedelta(days=1) for back in reversed(range(LOOKS_BACK))]
     return [*ends, today]

@@ -11,15 +11,19 @@ from crm_core.analytics.pipeline import PipelineTotals, StageTotals
 from crm_core.analytics.rate import Rate, ValueRate
 from crm_core.analytics.wins import Wins
 from crm_core.filters import EVERYTHING, OpportunityFilter
-from crm_core.moment import moment_of
+from crm_core.moment import moment_of, moment_of_open
 from crm_core.periods import Period
 
 
 @dataclass(frozen=True)
 class PipelineStats:
-    """What was known `as_of` that instant. `stages` are all six, in their order; `period` None means ever."""
+    """What was known `as_of` that instant. `stages` are all six, in their order; `period` None means ever.
+
+    `stages` and `open` are as of `open_as_of`: the last instant of a period that is over, else `as_of`.
+    """
 
     as_of: datetime
+    open_as_of: datetime
     period: Period | None
     stages: list[StageTotals]
     open: PipelineTotals
@@ -44,11 +48,16 @@ def pipeline_stats(
     as_of: datetime | None = None,
     period: Period | None = None,
 ) -> PipelineStats:
-    """Every figure over the same filter, as of the same instant; won and lost in the period, or ever."""
+    """Every figure over the same filter, as known at the same instant; won and lost in the period, or ever.
+
+    Beside a period that is over, what is in each stage and open is as of its last instant.
+    """
     moment = moment_of(session, as_of or where.as_of)
-    found = pipeline.groups(session, where, as_of=moment.at)
+    open_at = moment_of_open(session, moment, period).at
+    found = pipeline.groups(session, where, as_of=open_at)
     return PipelineStats(
         as_of=moment.at,
+        open_as_of=open_at,
         period=period,
         stages=pipeline.stage_totals(found),
         open=pipeline.open_totals(found),

@@ -47,18 +47,21 @@ def report(
         made=words.moment(instant(session), space),
         figures=[tiles.told(tile, space) for tile in board.tiles],
         target=tiles.target(board, space),
+        open_note=tiles.open_note(board, space),
         charts=_charts(board, space),
         needs=[(each.need.label, words.number(each.totals.deals, space)) for each in board.attention.needs],
-        rows=[_row(card, space, board.moment.today) for card in board.attention.cards],
+        rows=[_row(card, space, board.open_moment.today) for card in board.attention.cards],
     )
 
 
 def _charts(board: Overview, space: Workspace) -> Sequence[tuple[str, Markup]]:
     months = [segment for pair in board.months.values() for segment in pair]
+    note = tiles.open_note(board, space)
+    of_open = f", {note}" if note else ""
     drawn = {
-        "Opportunities by stage": charts.by_stage(board.stages, space),
+        f"Opportunities by stage{of_open}": charts.by_stage(board.stages, space),
         "Time in stage": charts.times(board.times, space),
-        "Expected close by month": charts.by_expected_close(board.expected, space),
+        f"Expected close by month{of_open}": charts.by_expected_close(board.expected, space),
         "Won and lost by month": charts.won_and_lost(months, space),
         "Win rate by owner": charts.win_rates(board.owners, space),
         "Lost reasons": charts.lost_reasons(board.reasons, space),

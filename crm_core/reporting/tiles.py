@@ -1,6 +1,7 @@
 """The dashboard's figures in words: how much, how it changed, over how many deals, and what it means."""
 
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 
 from crm_core import words
@@ -8,6 +9,7 @@ from crm_core.analytics.dashboard import Overview, Tile
 from crm_core.analytics.metrics import METRICS, MetricName, Unit
 from crm_core.analytics.metrics.base import Number
 from crm_core.analytics.rate import Rate
+from crm_core.periods import Period
 from crm_core.services.settings_service import Workspace
 
 LABELS = {
@@ -21,14 +23,15 @@ MEANINGS = {
     MetricName.OPEN_PIPELINE: "The values of all open deals. Deals without a value are left out.",
     MetricName.WEIGHTED_PIPELINE: "Value × probability of each open deal, added up. Won and lost deals are"
     " never inside.",
-    MetricName.OVERDUE: "Open deals whose expected close is before today.",
+    MetricName.OVERDUE: "Open deals whose expected close is before today, or before the last day of a period"
+    " that is over.",
     MetricName.WIN_RATE: "Won ÷ (won + lost), by count, closed in the period.",
     MetricName.WON: "The values of the deals won in the period, by the day they were closed.",
     MetricName.AVERAGE_WON: "Won value ÷ won deals with a value, in the period.",
     MetricName.SALES_CYCLE: "Median days from creation to close of the deals won in the period. Deals won on"
     " the day they were created are left out.",
-    MetricName.VELOCITY: "Open deals × win rate × average won deal ÷ sales cycle, over the last 365 days:"
-    " what the pipeline earns a day.",
+    MetricName.VELOCITY: "Open deals × win rate × average won deal ÷ sales cycle, over the last 365 days, or"
+    " those that end with a period that is over: what the pipeline earns a day.",
 }
 
 NOUNS = {
@@ -73,7 +76,7 @@ def told(tile: Tile, space: Workspace) -> Told:
         written(tile.value, METRICS[tile.name].unit, space),
         change(tile, space),
         words.deals(tile.deals, space, NOUNS.get(tile.name, "won")),
-        ", ".join(notes),
+        " · ".join(filter(None, [", ".join(notes), _as_of(tile.open_on, space)])),
         meaning,
     )
 
@@ -118,16 +121,36 @@ def change(tile: Tile, space: Workspace) -> str | None:
 
 def caption(board: Overview, space: Workspace) -> str:
     """Which days the page is about, what changes are held against, and when it was known; plain text."""
+    label = space.calendar.label(board.period)
     so_far = " so far" if board.elapsed != board.period else ""
-    said = f"{words.days(board.elapsed.start, board.elapsed.last_day, space)}{so_far}"
+    parts = [f"{label}: " if label else "", _days(board.elapsed, space), so_far]
     if board.before_period is not None:
-        before = words.days(board.before_period.start, board.before_period.last_day, space)
-        said += f", compared with {before}"
-    if board.began is not None:
-        said += f"; what is open, with {words.day(space.calendar.day_of(board.began), space)}"
+        before = space.calendar.label(board.before_period) or _days(board.before_period, space)
+        parts.append(f", compared with {before}")
+    parts.append(_what_is_open(board, space))
     if board.moment.as_of is not None:
-        said += f" · as known at the end of {words.day(board.moment.today, space)}"
-    return said
+        parts.append(f" · as known at the end of {words.day(board.moment.today, space)}")
+    return "".join(parts)
+
+
+def open_note(board: Overview, space: Workspace) -> str:
+    """“as of Sep 30, 2026”, where what is open is as of the last day of a period that is over; else empty."""
+    return _as_of(board.open_on, space)
+
+
+def _as_of(on: date | None, space: Workspace) -> str:
+    return "" if on is None else f"as of {words.day(on, space)}"
+
+
+def _what_is_open(board: Overview, space: Workspace) -> str:
+    """“; what is open, as of Sep 30, 2026, compared with Jun 30, 2026”, or as much of it as there is."""
+    began = "" if board.began is None else words.day(space.calendar.day_of(board.began), space)
+    said = [open_note(board, space), f"compared with {began}" if began else ""]
+    return ", ".join(["; what is open", *filter(None, said)]) if any(said) else ""
+
+
+def _days(period: Period, space: Workspace) -> str:
+    return words.days(period.start, period.last_day, space)
 
 
 def certainty(share: Rate, space: Workspace) -> str:

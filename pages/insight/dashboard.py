@@ -52,9 +52,11 @@ with st.grid(4, min_column_width=200):
     for tile in board.tiles:
         tiles.show(tile, board, space)
 
+as_of_then = figures.open_note(board, space)
+open_note = as_of_then and f"Open deals {as_of_then}"
 months = [segment for pair in board.months.values() for segment in pair]
 
-panels.attention(board.attention, space)
+panels.attention(board.attention, space, on=board.open_moment.today, note=open_note)
 
 with st.grid(2, min_column_width=420):
     panels.show_segments(
@@ -64,6 +66,7 @@ with st.grid(2, min_column_width=420):
         space,
         labels=[each.label for each in board.stages],
         head="Stage",
+        note=open_note,
     )
     panels.show(
         "Time in stage",
@@ -80,6 +83,7 @@ with st.grid(2, min_column_width=420):
         space,
         labels=charts.stages(board.expected),
         head="Month",
+        note=open_note,
     )
     panels.show_segments(
         "Won and lost by month",

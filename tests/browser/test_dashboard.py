@@ -2,8 +2,10 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.browser.conftest import PHONE, WIDE
 from tests.browser.parts import go
 
 BAR = "path[aria-roledescription='bar']"
@@ -43,6 +45,29 @@ def test_links_rows_and_bars_open_what_they_count(look, demo_address):
     seen.settle()
     seen.page.locator("path[aria-label*='Group: Proposal']").first.click()
     assert listed(seen) == said
+    assert (seen.complaints, seen.foreign) == ([], [])
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_a_period_that_is_over_leads_to_the_deals_of_its_end(look, demo_address, size):
+    seen = look(demo_address, size=size)
+    go(seen, "?dashboard_period=Last+quarter", "Dashboard")
+    expect(
+        seen.page.get_by_text(re.compile(r"; what is open, as of \w+ \d+, \d+, compared with"))
+    ).to_be_visible()
+    expect(seen.page.get_by_text(re.compile(r"^Open deals as of"))).to_have_count(3)
+    seen.screenshot(f"dashboard-last-quarter-{size[0]}")
+    seen.page.get_by_text("Needs attention").scroll_into_view_if_needed()
+    seen.settle()
+    seen.screenshot(f"dashboard-last-quarter-attention-{size[0]}")
+
+    overdue = seen.page.get_by_role("link", name=re.compile(r"overdue deals?$"))
+    said = int(re.search(r"[\d,]+", overdue.inner_text())[0].replace(",", ""))
+    overdue.click()
+    assert listed(seen) == said > 0
+    assert "deals_as_of=" in seen.page.url
+    expect(seen.page.get_by_text("Deals as they were at the end of")).to_be_visible()
+    expect(seen.page.get_by_text("Edit in the table")).to_have_count(0)
     assert (seen.complaints, seen.foreign) == ([], [])
 
 

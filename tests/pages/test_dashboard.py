@@ -15,7 +15,8 @@ from crm_core import clock, demo
 from crm_core.config import PROJECT
 from crm_core.filters import OpportunityFilter
 from crm_core.models import OPEN_STAGES, Opportunity, OpportunityStage
-from crm_core.periods import Calendar, PeriodKind
+from crm_core.periods import ONE_DAY, Calendar, PeriodChoice, PeriodKind
+from crm_core.services import settings_service
 from tests.builders import Make
 from tests.conftest import NOW
 from tests.pages import tables
@@ -208,6 +209,46 @@ def test_as_of_a_past_day_is_what_was_known_then(open_page, database):
     assert "as known at the end of Mar 18, 2026" in notes(page)
 
 
+@pytest.mark.parametrize("fiscal_start", [1, 2])
+def test_a_period_that_is_over_shows_what_was_open_at_its_end(open_page, database, fiscal_start):
+    calendar = Calendar(ZoneInfo("UTC"), fiscal_start)
+    quarter = calendar.around(PeriodChoice.LAST_QUARTER, clock.now().date())
+    then = calendar.start_of(quarter.last_day)
+    with database.write(at=then) as session:
+        settings_service.get_settings(session).fiscal_year_start_month = fiscal_start
+        make, begun = Make(session), {"created_at": then, "probability": 50}
+        late = make.opportunity(
+            name="Late then",
+            expected_value=Decimal(70),
+            expected_close_date=quarter.last_day - ONE_DAY,
+            **begun,
+        )
+        make.opportunity(expected_value=Decimal(30), expected_close_date=quarter.last_day, **begun)
+    with database.write() as session:
+        session.get_one(Opportunity, late.id).expected_value = Decimal(900)
+        Make(session).opportunity(expected_value=Decimal(5_000))
+
+    page = open_page(DASHBOARD, dashboard_period="Last quarter")
+
+    shown = figures(page)
+    names = ("Total pipeline value", "Weighted value", "Overdue")
+    assert [shown[name] for name in names] == ["$100", "$50", "1"]
+    day = f"{quarter.last_day:%b} {quarter.last_day.day}, {quarter.last_day.year}"
+    captions = [caption.value for caption in page.caption]
+    assert captions.count(f"Open deals as of {day}") == 3
+    assert captions[0].startswith(f"{calendar.label(quarter)}: ")
+    assert f"; what is open, as of {day}, compared with" in captions[0]
+    assert list(drawn(page)["Opportunities by stage"]["Deals"]) == [2, 0, 0, 0]
+    assert "Late then" in tables.names(page)
+
+    query = links(page)["1 overdue deal"]
+    assert parse_qs(query)["deals_as_of"] == [quarter.last_day.isoformat()]
+    listed = open_page("pages/sales/opportunities.py", **parse_qs(query))
+    assert tables.names(listed) == ["Late then"]
+    assert f"as they were at the end of {day}" in listed.info[0].value
+    assert not listed.toggle
+
+
 def test_days_of_ones_own_are_a_period(open_page, given):
     day = clock.now().date() - timedelta(days=900)
     with given() as make:
@@ -238,9 +279,10 @@ def test_a_click_on_a_row_of_numbers_goes_to_exactly_its_deals(open_page, given)
     assert tables.names(page) == ["Wanted"]
 
 
-def test_every_link_of_the_page_leads_to_as_many_deals_as_it_says(open_page, database):
+@pytest.mark.parametrize("period", ["This quarter", "Last quarter"])
+def test_every_link_of_the_page_leads_to_as_many_deals_as_it_says(open_page, database, period):
     demo.fill(database, opportunities=150, seed=3, at=clock.now())
-    page = open_page(DASHBOARD)
+    page = open_page(DASHBOARD, dashboard_period=period)
     told = [
         (label, query)
         for label, query in links(page).items()

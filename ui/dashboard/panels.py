@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -44,8 +45,12 @@ def show(
     space: Workspace,
     lines: Sequence[Line],
     heads: Sequence[str],
+    note: str = "",
 ) -> None:
-    """The card. A click on a bar or on a row goes to the list of exactly its deals."""
+    """The card. A click on a bar or on a row goes to the list of exactly its deals.
+
+    The note stands below the title.
+    """
     with st.container(border=True, height="stretch"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader(title, width="stretch")
@@ -55,6 +60,8 @@ def show(
         with rows:
             if rows.open:
                 _rows(title, lines, heads)
+        if note:
+            st.caption(note)
         if not lines:
             st.caption("Nothing was counted in this period.")
             return
@@ -88,10 +95,11 @@ def show_segments(
     *,
     labels: Sequence[str],
     head: str,
+    note: str = "",
 ) -> None:
     """`show` for segments of deals; the labels are what they are called as rows, under that head."""
     heads = (head, "Deals", "Value", "Without a value")
-    show(title, draw, segments, space, lines_of(segments, space, labels), heads)
+    show(title, draw, segments, space, lines_of(segments, space, labels), heads, note)
 
 
 def lines_of(segments: Sequence[Segment], space: Workspace, labels: Sequence[str]) -> list[Line]:
@@ -143,10 +151,15 @@ def lines_of_times(times: Sequence[StageTime], space: Workspace) -> list[Line]:
     ]
 
 
-def attention(found: Attention, space: Workspace) -> None:
-    """How many deals need what, each a link to them, and those worth most."""
+def attention(found: Attention, space: Workspace, *, on: date, note: str = "") -> None:
+    """How many deals need what on that day, each a link to them, and those worth most.
+
+    The note stands below the title.
+    """
     with st.container(border=True, height="stretch"):
         st.subheader("Needs attention")
+        if note:
+            st.caption(note)
         with st.container(horizontal=True, gap="small"):
             for need in found.needs:
                 if need.totals.deals:
@@ -156,7 +169,7 @@ def attention(found: Attention, space: Workspace) -> None:
             st.caption("Nothing is overdue, stale, without a next step or about to close.")
             return
         opportunity_list.show_few(
-            "attention", [card.deal for card in found.cards], on_open=_open, shown=ATTENTION
+            "attention", [card.deal for card in found.cards], on_open=_open, shown=ATTENTION, on=on
         )
 
 

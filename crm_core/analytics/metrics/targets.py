@@ -28,6 +28,7 @@ from crm_core.analytics.pipeline import NOTHING
 from crm_core.errors import InvalidInput
 from crm_core.filters import OpportunityFilter
 from crm_core.models import Target, TargetPeriod, Team, User
+from crm_core.moment import moment_of_open
 
 OUTSIDE = "outside_period"
 """Expected to close before or after the days that are asked for."""
@@ -117,9 +118,13 @@ def gap(asked: Question) -> Figure:
 
 
 def coverage(asked: Question) -> Figure:
-    """Open value expected in the rest of the period ÷ what is missing to the target; overdue deals apart."""
+    """Open value expected in the rest of the period ÷ what is missing to the target; overdue deals apart.
+
+    What is open is as of the last instant of a period that is over.
+    """
     missing = gap(asked).value
-    asked = _of_their_own(asked)
+    open_moment = moment_of_open(asked.session, asked.scope.moment, asked.days)
+    asked = replace(_of_their_own(asked), as_of=open_moment.at)
     deal, days = asked.deal, asked.days
     groups = asked.deals(
         deal.is_open,

@@ -2,8 +2,10 @@
 
 import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
+from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,11 +22,13 @@ from crm_core.analytics.metrics import METRICS, MetricName
 from crm_core.analytics.outcomes import Outcomes
 from crm_core.database import Database
 from crm_core.filters import EVERYTHING, OpportunityFilter
-from crm_core.models import OPEN_STAGES, Opportunity, OpportunityStage
+from crm_core.models import OPEN_STAGES, VERSIONS, Opportunity, OpportunityStage
 from crm_core.periods import ONE_DAY, Period, PeriodChoice
 from crm_core.services import opportunity_service, settings_service
 from tests.builders import Make
-from tests.conftest import NOW
+from tests.conftest import NOW, Discard
+from tests.crm_core.analytics.recount import Past as RecountedPast
+from tests.crm_core.analytics.recount import Recount
 from tests.databases import InTurn
 
 WON, LOST = OpportunityStage.CLOSED_WON, OpportunityStage.CLOSED_LOST
@@ -90,6 +94,7 @@ class Past:
         self.database = database
         self.zone = zone
         self.rows: dict[datetime, list[Row]] = {}
+        self.states: list[list[Row]] = []
         self.owner = 0
 
     def day_of(self, at: datetime) -> date:
@@ -104,6 +109,15 @@ class Past:
 
     def kept(self, at: datetime) -> list[Row]:
         return [row for row in self.rows[at] if row["deleted_at"] is None]
+
+    def then(self, at: datetime) -> list[Row]:
+        """The rows that there were at any instant, from the states that each deal was in."""
+        known = [[state for state in states if state["valid_from"] <= at] for states in self.states]
+        return [states[-1] for states in known if states and states[-1]["deleted_at"] is None]
+
+    def open_at(self, at: datetime, last: date) -> datetime:
+        """When the open deals beside a period are looked at that ends with that day."""
+        return min(at, past_end(self, last))
 
     def closed(self, rows: list[Row], stage: OpportunityStage, first: date, last: date) -> list[Row]:
         return [row for row in rows if row["stage"] is stage and first <= row["actual_close_date"] <= last]
@@ -125,6 +139,7 @@ def past(request: pytest.FixtureRequest, module_in_turn: InTurn) -> Iterator[Pas
         since = at
         if at in asked:
             past.rows[at] = rows_of(database)
+    past.states = states_of(database)
     yield past
     module_in_turn.empty()
 
@@ -175,6 +190,16 @@ def rows_of(database: Database) -> list[Row]:
         ]
 
 
+def states_of(database: Database) -> list[list[Row]]:
+    """Every state that each deal was in, oldest first."""
+    versions = VERSIONS[Opportunity]
+    states: dict[int, list[Row]] = {}
+    with database.read() as session:
+        for state in session.execute(select(versions).order_by(versions.c.valid_from)).mappings():
+            states.setdefault(state["id"], []).append(dict(state))
+    return list(states.values())
+
+
 def total(rows: list[Row]) -> Decimal:
     return sum((row["expected_value"] or Decimal(0) for row in rows), Decimal(0))
 
@@ -194,14 +219,27 @@ def assert_closed(figures: Outcomes, past: Past, rows: list[Row], days: Days) ->
 
 
 def assert_open(board: Overview, rows: list[Row], today: date) -> None:
-    open_ = [row for row in rows if row["stage"] in OPEN_STAGES]
+    """From the rows as they were when what is open is looked at, which was on that day."""
+    open_ = open_ones(rows)
     late = [row for row in open_ if row["expected_close_date"] and row["expected_close_date"] < today]
     assert (board.open.deals, board.open.value) == (len(open_), total(open_))
     assert (board.open.without_value, board.open.overdue) == (unknown(open_), len(late))
+    assert board.open.weighted == weighted(open_)
     assert [segment.part for segment in board.stages] == list(OPEN_STAGES)
     for segment in board.stages:
         inside = [row for row in rows if row["stage"] == segment.part]
         assert_segment(segment, inside)
+
+
+def open_ones(rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row["stage"] in OPEN_STAGES]
+
+
+def weighted(rows: list[Row]) -> Decimal:
+    exact = (
+        sum(((row["expected_value"] or Decimal(0)) * row["probability"] for row in rows), Decimal(0)) / 100
+    )
+    return exact.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 def assert_months(board: Overview, past: Past, rows: list[Row], first: date, last: date) -> None:
@@ -232,7 +270,8 @@ def test_each_period_is_counted_beside_the_one_before_it(past):
             assert_closed(board.closed, past, rows, days)
             assert (board.before_period.start, board.before_period.last_day) == days_before
             assert_closed(board.before, past, rows, days_before)
-            assert_open(board, rows, today)
+            then = list(filter(counts, past.then(past.open_at(at, days[1]))))
+            assert_open(board, then, min(days[1], today))
             last_month = min(days[1], today).replace(day=1)
             assert_months(board, past, rows, last_month - relativedelta(months=11), last_month)
             assert board.has_deals
@@ -318,6 +357,117 @@ def test_months_without_a_win_are_months_all_the_same(session, make):
     assert [won.value for won, _ in months.values()] == [0] * 8 + [100] + [0] * 3
 
 
+# A period that is over: what is open is as of its last instant
+
+OVER = [
+    (END, PeriodChoice.LAST_MONTH, date(2026, 4, 30)),
+    (END, PeriodChoice.LAST_QUARTER, date(2026, 3, 31)),
+    (END, PeriodChoice.LAST_YEAR, date(2025, 12, 31)),
+    (END, Period(date(2025, 7, 5), date(2025, 11, 20)), date(2025, 11, 19)),
+    (LAST_OF_A_MONTH, PeriodChoice.LAST_QUARTER, date(2026, 3, 31)),
+]
+"""Looked at on that day, the period's last day is that."""
+
+
+@pytest.mark.both_databases
+def test_what_is_open_beside_a_period_that_is_over_is_what_was_open_at_its_end(past):
+    for (today, choice, last), (where, counts) in product(OVER, whose(past)):
+        end = past_end(past, last)
+        board = past.overview(choice, past.asked_at(today), where)
+        opened = open_ones(list(filter(counts, past.then(end))))
+
+        assert (board.open_moment.at, board.open_on, board.period.last_day) == (end, last, last)
+        assert_open(board, opened, last)
+        assert_late_and_soon(board, opened, last)
+        assert sum(each.deals for each in board.expected) == len(opened) > 0
+        tiles = {tile.name: tile for tile in board.tiles}
+        expected = {
+            MetricName.OPEN_PIPELINE: (total(opened), opened),
+            MetricName.WEIGHTED_PIPELINE: (weighted(opened), opened),
+            MetricName.OVERDUE: (len(late_ones(opened, last)), late_ones(opened, last)),
+        }
+        with past.database.read() as session:
+            for name, (value, rows) in expected.items():
+                tile = tiles[name]
+                assert (tile.value, tile.deals, tile.open_on) == (value, len(rows), last)
+                assert (tile.trend[-1], tile.where.as_of) == ((last, value), end)
+                assert ids_of(session, tile.where) == {row["id"] for row in rows}
+
+
+def test_an_earlier_as_of_goes_before_the_end_of_the_period(past):
+    at = past.asked_at(MIDDLE_OF_A_QUARTER)
+
+    with past.database.read() as session:
+        board = dashboard.overview(session, Period(date(2026, 1, 1), date(2026, 4, 1)), as_of=at)
+
+    assert (board.open_moment.at, board.open_on) == (at, None)
+    assert_open(board, past.then(at), MIDDLE_OF_A_QUARTER)
+
+
+def test_what_was_open_before_the_period_is_what_it_is_compared_with(past):
+    board = past.overview(PeriodChoice.LAST_QUARTER, past.asked_at(END))
+
+    before = open_ones(past.then(past_end(past, date(2025, 12, 31))))
+    tiles = {tile.name: tile for tile in board.tiles}
+    assert tiles[MetricName.OPEN_PIPELINE].before == total(before)
+    assert tiles[MetricName.WEIGHTED_PIPELINE].before == weighted(before)
+    assert tiles[MetricName.OVERDUE].before == len(late_ones(before, date(2025, 12, 31)))
+
+
+@pytest.mark.both_databases
+def test_velocity_of_a_period_that_is_over_is_of_the_365_days_that_end_with_it(past):
+    at = past.asked_at(END)
+    year = Period(date(2025, 4, 1), date(2026, 4, 1))
+    with past.database.read() as session:
+        board = dashboard.overview(session, PeriodChoice.LAST_QUARTER, as_of=at)
+        known = Recount(RecountedPast.of(session), at, past.zone, EVERYTHING, year)
+    opened = open_ones(past.then(past_end(past, date(2026, 3, 31))))
+
+    tile = next(tile for tile in board.tiles if tile.name is MetricName.VELOCITY)
+
+    rate, average, days = known.win_rate(), known.average_won(), known.sales_cycle()
+    exact = len(opened) * rate.value * average.value / Decimal(days.value)
+    assert (tile.value, tile.deals) == (exact.quantize(Decimal("0.01"), ROUND_HALF_UP), len(opened))
+
+
+@pytest.mark.both_databases
+@pytest.mark.parametrize("fiscal_start", [2, 6, 12])
+def test_a_fiscal_quarter_that_is_over_is_counted_by_its_own_days(past, fiscal_start):
+    """Of February, June and December the last one before May 20 ends with April, February and February."""
+    days = {
+        2: (date(2026, 2, 1), date(2026, 4, 30)),
+        6: (date(2025, 12, 1), date(2026, 2, 28)),
+        12: (date(2025, 12, 1), date(2026, 2, 28)),
+    }[fiscal_start]
+    at = past.asked_at(END)
+    with suppress(Discard), past.database.write() as session:
+        settings_service.get_settings(session).fiscal_year_start_month = fiscal_start
+        board = dashboard.overview(session, PeriodChoice.LAST_QUARTER, as_of=at)
+        raise Discard
+
+    assert (board.period.start, board.period.last_day) == days
+    assert_closed(board.closed, past, past.then(at), days)
+    assert_open(board, past.then(past_end(past, days[1])), days[1])
+
+
+def late_ones(rows: list[Row], last: date) -> list[Row]:
+    return [row for row in rows if row["expected_close_date"] and row["expected_close_date"] < last]
+
+
+def assert_late_and_soon(board: Overview, opened: list[Row], last: date) -> None:
+    found = {each.need: each.totals.deals for each in board.attention.needs}
+    soon = [row for row in opened if row["expected_close_date"]]
+    soon = [row for row in soon if last <= row["expected_close_date"] <= last + timedelta(days=6)]
+    assert found[Need.OVERDUE] == len(late_ones(opened, last))
+    assert found[Need.CLOSING_SOON] == len(soon)
+
+
+def ids_of(session: Session, where: OpportunityFilter) -> set[int]:
+    rows = opportunity_service.get_rows(session, where, limit=200)
+    assert len(rows) < 200
+    return {row.id for row in rows}
+
+
 # What each figure and each part of a chart counts, recounted from the rows, and the list behind it
 
 
@@ -334,9 +484,14 @@ def figures_behind(board: Overview) -> list[tuple[str, int, OpportunityFilter]]:
     ]
 
 
+@pytest.mark.both_databases
 def test_each_figure_leads_to_exactly_its_deals(past):
     told = 0
-    for today, choice in ((MIDDLE_OF_A_QUARTER, PeriodChoice.LAST_QUARTER), (END, PeriodChoice.ALL_TIME)):
+    for today, choice in (
+        (MIDDLE_OF_A_QUARTER, PeriodChoice.LAST_QUARTER),
+        (END, PeriodChoice.LAST_YEAR),
+        (END, PeriodChoice.ALL_TIME),
+    ):
         for where, _ in whose(past):
             board = past.overview(choice, past.asked_at(today), where)
             with past.database.read() as session:

@@ -121,17 +121,20 @@ def assert_the_statistics_say_the_same(
     session: Session, at: datetime | None, where: OpportunityFilter, period: Period | None
 ) -> None:
     stats = get_pipeline_stats(session, where, as_of=at, period=period)
-    for name, value, days in (
-        (MetricName.OPEN_PIPELINE, None if stats.open.is_unknown else stats.open.value, None),
-        (MetricName.WEIGHTED_PIPELINE, None if stats.open.is_unknown else stats.open.weighted, None),
-        (MetricName.OVERDUE, stats.open.overdue, None),
-        (MetricName.WON, stats.closed.known_won_value, period),
-        (MetricName.WIN_RATE, stats.win_rate.value, period),
-        (MetricName.WIN_RATE_BY_VALUE, stats.win_rate_by_value.value, period),
-        (MetricName.AVERAGE_WON, stats.wins.average_value, period),
-        (MetricName.SALES_CYCLE, stats.wins.median_days, period),
+    for name, value in (
+        (MetricName.OPEN_PIPELINE, None if stats.open.is_unknown else stats.open.value),
+        (MetricName.WEIGHTED_PIPELINE, None if stats.open.is_unknown else stats.open.weighted),
+        (MetricName.OVERDUE, stats.open.overdue),
     ):
-        assert is_same(measure(session, name, where, period=days, as_of=at).figure.value, value), name
+        assert is_same(measure(session, name, where, as_of=stats.open_as_of).figure.value, value), name
+    for name, value in (
+        (MetricName.WON, stats.closed.known_won_value),
+        (MetricName.WIN_RATE, stats.win_rate.value),
+        (MetricName.WIN_RATE_BY_VALUE, stats.win_rate_by_value.value),
+        (MetricName.AVERAGE_WON, stats.wins.average_value),
+        (MetricName.SALES_CYCLE, stats.wins.median_days),
+    ):
+        assert is_same(measure(session, name, where, period=period, as_of=at).figure.value, value), name
 
 
 def assert_same(figure: Figure, expected: Told, where: str) -> None:
@@ -380,6 +383,29 @@ def test_gap_and_coverage(session, make, quotas):
     assert (met.value, met.status) == (None, "target_met")
     assert figure_of(session, MetricName.ATTAINMENT, period=QUARTER).value == 1.1
     assert figure_of(session, MetricName.GAP, period=QUARTER).value == 0
+
+
+@pytest.mark.both_databases
+def test_coverage_of_a_period_that_is_over_is_of_what_was_open_at_its_end(database):
+    with database.write(at=datetime(2026, 1, 10, 12, tzinfo=UTC)) as session:
+        make = Make(session)
+        rita = make.user().id
+        aim(session, 1000, 1, quarter=True, user_id=rita)
+        stage = OpportunityStage.PROPOSAL
+        won_since = make.opportunity(
+            stage=stage, expected_value=Decimal(400), expected_close_date=date(2026, 3, 31)
+        ).id
+        late = make.opportunity(expected_value=Decimal(70), expected_close_date=date(2026, 3, 30)).id
+        moved = make.opportunity(expected_value=Decimal(50), expected_close_date=date(2026, 4, 1)).id
+    with database.write(at=datetime(2026, 4, 20, 12, tzinfo=UTC)) as session:
+        close_opportunity(session, won_since, outcome=Outcome.WON)
+        session.get_one(Opportunity, moved).expected_close_date = date(2026, 3, 31)
+
+    with database.read(at=datetime(2026, 5, 1, 12, tzinfo=UTC)) as session:
+        found = figure_of(session, MetricName.COVERAGE, period=QUARTER, explain=True)
+
+    assert (found.value, found.counted.ids) == (0.4, [won_since])
+    assert (found.left_out["overdue"].ids, found.left_out["outside_period"].ids) == ([late], [moved])
 
 
 def test_nobody_sees_the_target_of_those_whose_deals_they_may_not_read(database):

@@ -1,7 +1,7 @@
 """The statistics recounted in plain Python over the states that random deals were in, at any instant."""
 
 from contextlib import suppress
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -53,7 +53,10 @@ def test_stats_are_what_a_recount_says(database, deals, zone, asked, period, whe
         for at in (*asked, None):
             found = get_pipeline_stats(session, where, as_of=at, period=period)
             rows = [row for row in as_they_were(deals, at or NOW) if lets_through(where, row)]
-            assert told(found) == recounted(rows, ZoneInfo(zone), at or NOW, period, no_real_loss)
+            open_at = end_of_open(period, ZoneInfo(zone), at or NOW)
+            then = [row for row in as_they_were(deals, open_at) if lets_through(where, row)]
+            assert told(found) == recounted(rows, then, ZoneInfo(zone), open_at, period, no_real_loss)
+            assert (found.as_of, found.open_as_of) == (at or NOW, open_at)
             page = get_opportunities(session, where.model_copy(update={"as_of": at}))
             assert (page.totals.deals, page.totals.value) == (len(rows), total(rows))
             assert page.totals.weighted == weighted(open_ones(rows))
@@ -65,13 +68,27 @@ def as_they_were(deals: list[History], at: datetime) -> list[State]:
     return [past[-1] for past in known if past and past[-1]["deleted_at"] is None]
 
 
+def end_of_open(period: Period | None, zone: ZoneInfo, at: datetime) -> datetime:
+    """What is open beside the period is as of its last instant, if that is earlier."""
+    if period is None:
+        return at
+    return min(at, datetime.combine(period.end, time(), zone) - timedelta(microseconds=1))
+
+
 def open_ones(rows: list[State]) -> list[State]:
     return [row for row in rows if row["stage"] in OPEN]
 
 
 def recounted(
-    rows: list[State], zone: ZoneInfo, at: datetime, period: Period | None, no_real_loss: int
+    rows: list[State],
+    then: list[State],
+    zone: ZoneInfo,
+    open_at: datetime,
+    period: Period | None,
+    no_real_loss: int,
 ) -> State:
+    """From the rows as they are known, and as they were then, when what is open is looked at."""
+
     def local(instant: datetime) -> date:
         return instant.astimezone(zone).date()
 
@@ -81,7 +98,7 @@ def recounted(
             row for row in inside if period is None or period.start <= row["actual_close_date"] < period.end
         ]
 
-    opened, won, lost = open_ones(rows), closed(S.CLOSED_WON), closed(S.CLOSED_LOST)
+    opened, won, lost = open_ones(then), closed(S.CLOSED_WON), closed(S.CLOSED_LOST)
     real = [row for row in lost if row["close_reason_id"] != no_real_loss]
     worth = [row["expected_value"] for row in won if row["expected_value"] is not None]
     took = [max((row["actual_close_date"] - local(row["created_at"])).days, 0) for row in won]
@@ -89,12 +106,12 @@ def recounted(
     return {
         "stages": [
             (len(here), total(here), weighted(here), valueless(here))
-            for here in ([row for row in rows if row["stage"] is stage] for stage in S)
+            for here in ([row for row in then if row["stage"] is stage] for stage in S)
         ],
         "open": (len(opened), total(opened), weighted(opened), valueless(opened)),
         "without_date": sum(row["expected_close_date"] is None for row in opened),
         "overdue": sum(
-            row["expected_close_date"] is not None and row["expected_close_date"] < local(at)
+            row["expected_close_date"] is not None and row["expected_close_date"] < local(open_at)
             for row in opened
         ),
         "won": (len(won), total(won), valueless(won)),

@@ -103,6 +103,23 @@ def test_it_knows_what_was_known_then(database):
     assert "as known at the end of Mar 18, 2026" in then
 
 
+def test_a_period_that_is_over_is_shown_with_what_was_open_at_its_end(database):
+    with database.write(at=NOW) as session:
+        settings_service.get_settings(session).fiscal_year_start_month = 2
+        Make(session).opportunity(expected_value=Decimal(123), created_at=NOW)
+    with database.write(at=NOW + timedelta(days=60)) as session:
+        Make(session).opportunity(expected_value=Decimal(1_000))
+    with database.read(at=NOW + timedelta(days=90)) as session:
+        page = html.unescape(report(session, PeriodChoice.LAST_QUARTER))
+
+    assert "$123" in page
+    assert "$1,123" not in page
+    assert "Q1 FY27: Feb 1, 2026 – Apr 30, 2026, compared with Q4 FY26" in page
+    assert "what is open, as of Apr 30, 2026, compared with Jan 31, 2026" in page
+    for title in ("Opportunities by stage", "Expected close by month", "Needs attention"):
+        assert f"<h2>{title}, as of Apr 30, 2026</h2>" in page
+
+
 def test_the_command_writes_it(database, monkeypatch, tmp_path):
     monkeypatch.setenv("CRM_DATABASE_URL", database.url.render_as_string(hide_password=False))
     out = tmp_path / "report.html"
