@@ -182,8 +182,10 @@ FIGURES = (
 )
 STATS: Example = {
     "as_of": "2026-03-18T23:00:00Z",
+    "open_as_of": "2026-03-18T23:00:00Z",
     "period_from": "2026-01-01",
-    "period_to": "2026-03-18",
+    "period_to": "2026-03-31",
+    "period_label": "Q1 2026",
     "stages": [
         {"stage": stage, "deals": deals, "value": value, "weighted": weighted, "without_value": 0}
         for stage, (deals, value, weighted) in zip(STAGES, FIGURES, strict=True)
@@ -225,7 +227,8 @@ METRIC: Example = {
     "of": "opportunities",
     "as_of": "2026-03-18T23:00:00Z",
     "period_from": "2026-01-01",
-    "period_to": "2026-03-18",
+    "period_to": "2026-03-31",
+    "period_label": "Q1 2026",
     "value": 0.75,
     "n": 4,
     "counted": 3,

@@ -24,7 +24,9 @@ from crm_core.analytics.metrics import (
     measure,
 )
 from crm_core.filters import OpportunityFilter
+from crm_core.periods import Calendar
 from crm_core.schemas.fields import Instant, Money, Schema
+from crm_core.services import settings_service
 
 router = APIRouter(prefix="/metrics", tags=["metrics"])
 
@@ -91,20 +93,25 @@ class PartResponse(FigureResponse, Part):
 
 
 class MetricResponse(FigureResponse, MetricDescription):
-    """A figure as known `as_of` that instant; `period_to` is the last day, both null mean ever."""
+    """A figure as known `as_of` that instant; `period_to` is the last day, both null mean ever.
+
+    `period_label` names a whole quarter or year of the workspace, such as Q1 FY27.
+    """
 
     as_of: Instant
     period_from: date | None
     period_to: date | None
+    period_label: str | None
 
     @classmethod
-    def of_answer(cls, answer: Answer) -> "MetricResponse":
+    def of_answer(cls, answer: Answer, calendar: Calendar) -> "MetricResponse":
         period = answer.period
         return cls(
             **_described(answer.name, answer.metric),
             as_of=answer.as_of,
             period_from=period.start if period else None,
             period_to=period.last_day if period else None,
+            period_label=calendar.label(period) if period else None,
             **_told(answer.figure, answer.metric.unit),
         )
 
@@ -121,8 +128,9 @@ def list_metrics(door: DoorDep) -> list[MetricDescription]:
 def get_metric(name: MetricName, door: DoorDep, query: Annotated[MetricQuery, Query()]) -> MetricResponse:
     """One figure: now, or as known at `as_of`; with `explain=1` the ids that it counts and leaves out."""
     with door.read() as session:
-        period = query.period(session, query.as_of)
-        return MetricResponse.of_answer(measure(session, name, query, period=period, explain=query.explain))
+        period = query.days(session, query.as_of)
+        answer = measure(session, name, query, period=period, explain=query.explain)
+        return MetricResponse.of_answer(answer, settings_service.get_calendar(session))
 
 
 def _described(name: MetricName, metric: Metric) -> dict[str, Any]:

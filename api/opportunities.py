@@ -18,7 +18,7 @@ from crm_core.models import LeadStatus, Opportunity, OpportunityStage, Outcome
 from crm_core.schemas.conversion import Conversion, ConversionChoice
 from crm_core.schemas.fields import LARGEST_ID, Day, Id, Money, Percent, Schema, Text
 from crm_core.schemas.opportunity import OpportunityCreate, OpportunityResponse, OpportunityUpdate
-from crm_core.services import lead_service, opportunity_service
+from crm_core.services import lead_service, opportunity_service, settings_service
 from crm_core.sorting import OpportunitySort
 
 Version = Annotated[int, Field(ge=1, le=LARGEST_ID)]
@@ -112,11 +112,15 @@ def list_opportunities(
 
 @router.get("/stats", responses=errors(), response_model=StatsResponse)
 def get_opportunity_stats(door: DoorDep, query: Annotated[StatsQuery, Query()]) -> Response:
-    """Each stage, what is open, and what was won and lost: now, or as known at `as_of`."""
+    """Each stage, what is open, and what was won and lost: now, or as known at `as_of`.
+
+    With a period that is over, the stages and what is open are as of its last instant.
+    """
     with door.read() as session:
-        period = query.period(session, query.as_of)
+        period = query.days(session, query.as_of)
         found = opportunity_service.get_pipeline_stats(session, query, period=period)
-    return whole(StatsResponse.of(found))
+        calendar = settings_service.get_calendar(session)
+    return whole(StatsResponse.of(found, calendar))
 
 
 @router.get("/{opportunity_id}", responses=errors(404))

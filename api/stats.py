@@ -5,6 +5,7 @@ from datetime import date
 from crm_core.analytics.rate import Rate
 from crm_core.analytics.stats import PipelineStats
 from crm_core.models import OpportunityStage
+from crm_core.periods import Calendar
 from crm_core.schemas.fields import Instant, Money, Schema
 
 
@@ -68,11 +69,17 @@ class WinsResponse(Schema):
 
 
 class StatsResponse(Schema):
-    """What was known `as_of` that instant; `period_to` is the last day of the period, both null mean ever."""
+    """What was known `as_of` that instant; `period_to` is the last day of the period, both null mean ever.
+
+    `period_label` names a whole quarter or year of the workspace, such as Q1 FY27. `stages` and `open` are as
+    of `open_as_of`: the last instant of a period that was over by `as_of`, or else `as_of` itself.
+    """
 
     as_of: Instant
+    open_as_of: Instant
     period_from: date | None
     period_to: date | None
+    period_label: str | None
     stages: list[StageResponse]
     open: OpenResponse
     closed: ClosedResponse
@@ -81,12 +88,14 @@ class StatsResponse(Schema):
     wins: WinsResponse
 
     @classmethod
-    def of(cls, stats: PipelineStats) -> "StatsResponse":
+    def of(cls, stats: PipelineStats, calendar: Calendar) -> "StatsResponse":
         by_value = stats.win_rate_by_value
         return cls(
             as_of=stats.as_of,
+            open_as_of=stats.open_as_of,
             period_from=stats.period.start if stats.period else None,
             period_to=stats.period.last_day if stats.period else None,
+            period_label=calendar.label(stats.period) if stats.period else None,
             stages=[StageResponse.model_validate(stage) for stage in stats.stages],
             open=OpenResponse.model_validate(stats.open),
             closed=ClosedResponse.model_validate(stats.closed),

@@ -1,6 +1,6 @@
 """`/api/metrics`: every figure by its name, with the records behind it."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +9,8 @@ import pytest
 from crm_core import clock
 from crm_core.analytics.metrics import METRICS, Days, MetricName, measure
 from crm_core.models import Settings, Visibility
-from crm_core.periods import Period
+from crm_core.periods import Period, PeriodChoice
+from crm_core.services.settings_service import get_calendar
 from tests.api.conftest import fields_of, problem_of
 from tests.builders import reason_id
 
@@ -94,6 +95,44 @@ def test_a_figure_takes_every_filter_of_a_list(client, given):
     assert (told["value"], told["explain"]["counted"]) == ("5.00", [hers])
 
 
+def test_a_period_has_a_name(client, database, given):
+    with given() as make:
+        make.session.get_one(Settings, 1).fiscal_year_start_month = 2
+        inside = make.won(600, closed_at=datetime(2026, 4, 30, 23, tzinfo=UTC)).id
+        make.won(70, closed_at=datetime(2026, 5, 1, tzinfo=UTC))
+        make.won(70, closed_at=datetime(2026, 1, 31, 23, tzinfo=UTC))
+
+    days = get(client, "won", period_from="2026-02-01", period_to="2026-04-30", explain=1)
+    assert (days["value"], days["explain"]["counted"], days["period_label"]) == (
+        "600.00",
+        [inside],
+        "Q1 FY27",
+    )
+    assert get(client, "won", period_from="2026-02-01", period_to="2026-04-29")["period_label"] is None
+
+    now = clock.now()
+    for choice in PeriodChoice:
+        found = get(client, "won", period=choice)
+        with database.read() as session:
+            calendar = get_calendar(session)
+        if choice is PeriodChoice.ALL_TIME:
+            asked = None, None, None
+        else:
+            period = calendar.around(choice, calendar.day_of(now))
+            asked = f"{period.start}", f"{period.last_day}", calendar.label(period)
+        assert (found["period_from"], found["period_to"], found["period_label"]) == asked
+
+
+def test_a_period_by_its_name_is_seen_from_the_instant_asked_for(client, given):
+    with given() as make:
+        make.session.get_one(Settings, 1).fiscal_year_start_month = 2
+
+    found = get(client, "won", period="last_quarter", as_of="2026-03-18T12:00:00Z")
+
+    assert (found["period_from"], found["period_to"]) == ("2025-11-01", "2026-01-31")
+    assert found["period_label"] == "Q4 FY26"
+
+
 @pytest.mark.on_sqlite
 def test_what_can_not_be_counted_is_null(client):
     for name, days in ((name, days_of(name)) for name in MetricName):
@@ -125,6 +164,10 @@ def test_an_unknown_figure_is_refused_with_those_that_there_are(client):
     [
         ("overdue", QUARTER, "takes-no-period"),
         ("gap", {}, "needs-period"),
+        ("gap", {"period": "all_time"}, "needs-period"),
+        ("overdue", {"period": "this_month"}, "takes-no-period"),
+        ("won", {"period": "this_month", "period_to": "2026-03-31"}, "two-periods"),
+        ("won", {"period": "last_year", "as_of": "0001-01-01T00:00:00Z"}, "no-such-period"),
         ("gap", {"period_from": "2026-01-02"}, "no-whole-months"),
         ("pace", {**QUARTER, "stale": True}, "not-asked-of-targets"),
         ("lead_conversion", {"overdue": True}, "not-asked-of-leads"),

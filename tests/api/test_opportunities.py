@@ -1,7 +1,7 @@
 """Every endpoint of the deals: what it answers, what it refuses, and that it agrees with the service."""
 
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -932,6 +932,28 @@ def test_the_figures_of_a_period_hold_its_last_day(client, database, busy):
     assert closed(period_from=first + A_DAY)[0] == 6
     turned = client.get(f"{DEALS}/stats", params={"period_from": f"{last}", "period_to": f"{first}"})
     assert problem_of(turned, 422)["type"] == "urn:crm:period-ends-before-it-begins"
+
+
+def test_beside_a_period_that_is_over_stands_what_was_open_at_its_end(client, database):
+    instants = datetime(2026, 3, 10, 12, tzinfo=UTC), datetime(2026, 3, 20, 12, tzinfo=UTC)
+    for at, value in zip(instants, (10, 20), strict=True):
+        with database.write(at=at) as session:
+            Make(session).opportunity(
+                stage=S.PROPOSAL, expected_value=Decimal(value), expected_close_date=date(2026, 3, 14)
+            )
+    march = {"period_from": "2026-03-01", "period_to": "2026-03-15"}
+
+    found = client.get(f"{DEALS}/stats", params=march).json()
+    earlier = client.get(f"{DEALS}/stats", params=march | {"as_of": "2026-03-12T00:00:00Z"}).json()
+    now = client.get(f"{DEALS}/stats", params={"period_from": "2026-03-01"}).json()
+
+    assert found["open_as_of"] == "2026-03-15T23:59:59.999999Z" < found["as_of"]
+    assert (found["open"]["deals"], found["open"]["value"], found["open"]["overdue"]) == (1, "10.00", 1)
+    assert found["stages"][2]["value"] == "10.00"
+    assert (earlier["open_as_of"], earlier["open"]["overdue"]) == (earlier["as_of"], 0)
+    assert (now["open_as_of"], now["open"]["value"]) == (now["as_of"], "30.00")
+    page = client.get(DEALS, params={"is_open": True, "as_of": found["open_as_of"]}).json()
+    assert (page["total"], page["value"]) == (1, "10.00")
 
 
 def test_the_past_is_what_was_known_then(client):
