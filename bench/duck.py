@@ -34,10 +34,11 @@ class Duck:
     def __init__(self, raw: Raw) -> None:
         self._connection = duckdb.connect(config={"threads": 2})
         for table, columns in TABLES.items():
+            large = {name: "Int64" for name in columns if TYPES[name] == "BIGINT"}  # not guessed from a few
             typed = ", ".join(f"{name} {TYPES[name]}" for name in columns)
             self._connection.execute(f"CREATE TABLE {table} ({typed})")
             for rows in raw.batches(f"SELECT {', '.join(columns)} FROM {table}", ROWS):
-                frame = pd.DataFrame(rows, columns=columns, dtype=object)
+                frame = pd.DataFrame(rows, columns=columns, dtype=object).astype(large)
                 self._connection.register("frame", frame)
                 self._connection.execute(f"INSERT INTO {table} SELECT * FROM frame")
 

@@ -232,7 +232,7 @@ class Raw:
         ((last_id,),) = self._rows(LAST_ID)
         lines = csv.DictReader(file)
         deals = [
-            (line["Name"], at, int(float(line["Amount"]) * 100), line["CloseDate"], line["Id"], at, at, at)
+            (line["Name"], at, int(float(line["Amount"]) * 10_000), line["CloseDate"], line["Id"], at, at, at)
             for line in lines
         ]
         self.connection.cursor().executemany(self._in_dialect(BRING_IN), deals)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -28,7 +28,13 @@ from sqlalchemy.sql.functions import GenericFunction
 
 from crm_core.errors import InvalidInput
 
-MINOR_UNITS = 100
+DECIMALS = 4
+"""Decimals that are stored of an amount, whatever its currency: more than any currency has."""
+
+UNITS = 10**DECIMALS
+"""Ten-thousandths: an amount is stored as so many of them for each whole unit of the currency."""
+
+SMALLEST_AMOUNT = Decimal(1).scaleb(-DECIMALS)
 
 AMOUNT = re.compile(r"(?ai:[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)")
 
@@ -46,9 +52,11 @@ LARGEST_INTEGER = 2**63 - 1
 LARGEST_AMOUNT = Decimal("9999999999999.99")
 """Ten trillion; a total of it over any number of rows is exact too, see `total_amount`."""
 
+TOO_MANY_DECIMALS = f"An amount of money has at most {DECIMALS} decimals. Round it first."
 
-def exact_amount(value: Decimal | int | str) -> Decimal:
-    """The amount rounded half up to minor units; refuses floats, NaN, infinities and the absurdly large."""
+
+def any_amount(value: Decimal | int | str) -> Decimal:
+    """The amount, however fine; refuses floats, NaN, infinities and the absurdly large."""
     if isinstance(value, float):
         raise InvalidInput("An amount of money can't be a float: pass a Decimal, an int or a string.")
     try:
@@ -61,12 +69,24 @@ def exact_amount(value: Decimal | int | str) -> Decimal:
         raise InvalidInput("This is not an amount of money.") from None
     if not amount.is_finite() or abs(amount) > LARGEST_AMOUNT:
         raise InvalidInput(f"An amount of money can't be more than {LARGEST_AMOUNT:,}.")
-    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return amount
 
 
-def amount_of(minor_units: int | str) -> Decimal:
-    """The amount that is stored so, always with two decimals."""
-    return Decimal(int(minor_units)).scaleb(-2)
+def exact_amount(value: Decimal | int | str) -> Decimal:
+    """The amount, which can be stored; refuses what `any_amount` does, and more than four decimals.
+
+    How many its currency allows is for `Currency.require` to say.
+    """
+    amount = any_amount(value)
+    exact = amount.quantize(SMALLEST_AMOUNT)
+    if exact != amount:
+        raise InvalidInput(TOO_MANY_DECIMALS)
+    return amount if -DECIMALS <= int(amount.as_tuple().exponent) <= 0 else exact
+
+
+def amount_of(units: int | str) -> Decimal:
+    """The amount that is stored as so many ten-thousandths, always with four decimals."""
+    return Decimal(int(units)).scaleb(-DECIMALS)
 
 
 def storable_text(value: str, limit: int | None = None) -> str:
@@ -114,14 +134,14 @@ def _read_from_a_server(stored: datetime | None) -> datetime | None:
     return stored.astimezone(UTC)
 
 
-class MinorUnits(TypeDecorator[Decimal]):
-    """Money: Decimal in Python, whole minor units (64-bit) in the database; `total_amount` adds it up."""
+class TenThousandths(TypeDecorator[Decimal]):
+    """Money: Decimal in Python, whole ten-thousandths (64-bit) in the database; `total_amount` adds it up."""
 
     impl = BigInteger
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | int | str | None, dialect: Dialect) -> int | None:
-        return None if value is None else int(exact_amount(value) * MINOR_UNITS)
+        return None if value is None else int(exact_amount(value) * UNITS)
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Decimal | None]:
         return _read_amount
@@ -259,7 +279,7 @@ class total_amount(GenericFunction[Decimal]):  # noqa: N801  # reads as the SQL 
     SQLite's own `sum` fails beyond 64 bits. It adds amounts, not other totals.
     """
 
-    type = MinorUnits()
+    type = TenThousandths()
     inherit_cache = True
     name = "total_amount"
 
@@ -273,7 +293,7 @@ def _total_on_a_server(element: total_amount, compiler: SQLCompiler, **options: 
 def _total_in_the_embedded_database(element: total_amount, compiler: SQLCompiler, **options: Any) -> str:
     amount = f"({compiler.process(element.clauses.clauses[0], **options)})"
     low = f"sum({amount} & {LOW})"
-    high = f"sum({amount} >> {LOW_BITS}) FILTER (WHERE {amount} NOT BETWEEN 0 AND {LOW})"  # hardly ever any
+    high = f"sum({amount} >> {LOW_BITS}) FILTER (WHERE {amount} NOT BETWEEN 0 AND {LOW})"
     return f"{ADDED_UP_ON_SQLITE}({low}, {high})"
 
 
@@ -290,7 +310,7 @@ def added_up(low: int | None, high: int | None) -> int | str | None:
 
 Document = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
-Money = Annotated[Decimal, mapped_column(MinorUnits)]
+Money = Annotated[Decimal, mapped_column(TenThousandths)]
 
 ColumnTypes = dict[Any, Any]
 PYTHON_TO_COLUMN: ColumnTypes = {datetime: UtcDateTime, str: LongText, dict[str, Any]: Document}

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Date, Integer, String, and_, or_
 from sqlalchemy.types import TypeEngine
 
-from crm_core.columns import Line, LongText, MinorUnits, UtcDateTime, storable_text
+from crm_core.columns import Line, LongText, TenThousandths, UtcDateTime, storable_text
 from crm_core.errors import InvalidInput
 from crm_core.schemas.fields import LARGEST_ID
 from crm_core.sorting import Sort
@@ -23,7 +23,7 @@ def _small_number(text: str) -> int:
 
 
 READERS: tuple[tuple[tuple[type[TypeEngine[Any]], ...], Callable[[str], Any]], ...] = (
-    ((MinorUnits,), Decimal),
+    ((TenThousandths,), Decimal),
     ((UtcDateTime,), datetime.fromisoformat),
     ((Date,), date.fromisoformat),
     ((Integer,), _small_number),

@@ -5,14 +5,17 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
-from babel.numbers import get_currency_precision, get_currency_symbol
+from babel.numbers import get_currency_symbol
 from pydantic import BaseModel
 
+from crm_core.columns import DECIMALS
+from crm_core.currency import Currency
 from crm_core.importing.cells import FORMULA_STARTS, PADDING
 from crm_core.services.settings_service import Workspace
 
@@ -70,6 +73,9 @@ WIDTHS = {
 
 FILTER_BUTTON = 3
 """Characters that it takes of a head."""
+
+Looks = dict[Kind | int | None, Any]
+"""Formats of Excel's cells."""
 
 
 @dataclass(frozen=True)
@@ -186,31 +192,35 @@ def _here(at: datetime, zone: ZoneInfo) -> datetime:
         return at.replace(tzinfo=None, microsecond=0)
 
 
-def _looks(book: Any, workspace: Workspace) -> dict[Kind | None, Any]:
-    """The format of each kind of cell; that of None is the head's."""
+def _looks(book: Any, workspace: Workspace) -> Looks:
+    """The format of each kind of cell; that of None is the head's, that of a number is of finer amounts."""
+    own = Currency(workspace.currency).decimals
+    finer: Looks = {
+        decimals: book.add_format({"num_format": amount_format(workspace, decimals)})
+        for decimals in range(own + 1, DECIMALS + 1)
+    }
     return {
+        **finer,
         None: book.add_format({"bold": True}),
-        Kind.AMOUNT: book.add_format({"num_format": amount_format(workspace)}),
+        Kind.AMOUNT: book.add_format({"num_format": amount_format(workspace, own)}),
         Kind.PERCENT: book.add_format({"num_format": "0%"}),
         Kind.DAY: book.add_format({"num_format": "yyyy-mm-dd"}),
         Kind.INSTANT: book.add_format({"num_format": "yyyy-mm-dd hh:mm"}),
     }
 
 
-def amount_format(workspace: Workspace) -> str:
+def amount_format(workspace: Workspace, decimals: int) -> str:
     """How Excel writes an amount in the workspace's currency, with its sign where the locale puts it."""
     sign = get_currency_symbol(workspace.currency, locale=workspace.locale).replace('"', "")
     pattern = Locale.parse(workspace.locale).currency_formats["standard"].pattern
-    number = "#,##0" if get_currency_precision(workspace.currency) == 0 else "#,##0.00"
+    number = f"#,##0.{'0' * decimals}" if decimals else "#,##0"
     if pattern.find("¤") > pattern.find("0"):
         return f'{number} "{sign}"'
     space = " " if "\u00a0" in pattern or sign[-1].isalpha() else ""
     return f'"{sign}"{space}{number}'
 
 
-def _begin_sheet(
-    book: Any, columns: Sequence[Column], workspace: Workspace, title: str, looks: dict[Kind | None, Any]
-) -> Any:
+def _begin_sheet(book: Any, columns: Sequence[Column], workspace: Workspace, title: str, looks: Looks) -> Any:
     sheet = book.add_worksheet(title)
     sheet.freeze_panes(1, 0)
     for position, column in enumerate(columns):
@@ -222,7 +232,7 @@ def _begin_sheet(
 
 
 def _write_cell(
-    sheet: Any, row: int, column: int, value: Any, kind: Kind, looks: dict[Kind | None, Any], zone: ZoneInfo
+    sheet: Any, row: int, column: int, value: Any, kind: Kind, looks: Looks, zone: ZoneInfo
 ) -> None:
     if value is None or value == "":
         return
@@ -236,7 +246,13 @@ def _write_cell(
             sheet.write_datetime(row, column, shown, looks[kind])
     else:
         number = float(value) / 100 if kind is Kind.PERCENT else float(value)
-        sheet.write_number(row, column, number, looks.get(kind))
+        look = looks.get(_decimals(value)) if kind is Kind.AMOUNT else None
+        sheet.write_number(row, column, number, look or looks.get(kind))
+
+
+def _decimals(amount: Decimal) -> int:
+    """How many the amount is written with."""
+    return -int(amount.as_tuple().exponent)
 
 
 def _fitting(text: str) -> str:

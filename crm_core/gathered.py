@@ -58,7 +58,7 @@ def _gathered_in_the_embedded_database(element: gathered, compiler: SQLCompiler,
 class side_by_side(GenericFunction[list[Any]]):  # noqa: N801
     """Several figures as one list, so that a subquery has one column to tell them in.
 
-    There, totals of money are in minor units, which SQLite tells in digits beyond 64 bits, and what was
+    There, totals of money are in ten-thousandths, which SQLite tells in digits beyond 64 bits, and what was
     `gathered` is still text.
     """
 

@@ -1,6 +1,6 @@
 """Pages of a filtered and sorted list, with the names of what each row belongs to."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -10,13 +10,14 @@ from sqlalchemy import Enum, Select, bindparam, case, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from crm_core import history
-from crm_core.columns import Line, LongText, lowered
+from crm_core.columns import Line, LongText, TenThousandths, lowered
 from crm_core.cursor import Cursor
 from crm_core.errors import InvalidInput
 from crm_core.filters import RecordFilter
 from crm_core.models import Company, Contact, Record, User
 from crm_core.schemas.fields import LARGEST_ID, Schema
 from crm_core.scope import scope_of
+from crm_core.services import settings_service
 from crm_core.sorting import Sort
 
 R = TypeVar("R", bound=Record)
@@ -126,12 +127,29 @@ def every_row(session: Session, where: RecordFilter[R], sort: Sort, response: ty
 
 def told(session: Session, record: Record, response: type[S]) -> S:
     """One record as a row of a list: with the names of what it belongs to."""
-    answer = response.model_validate(record)
+    columns = type(record).__table__.columns.keys()
+    row = {name: getattr(record, name) for name in response.model_fields if name in columns}
     keys = {f"{name}_id": getattr(record, f"{name}_id") for name in _linked_names(type(record))}
     if any(keys.values()):
-        for name, found in session.execute(_names(type(record)), keys).one()._mapping.items():
-            setattr(answer, name, found)
-    return answer
+        row |= session.execute(_names(type(record)), keys).one()._mapping
+    return responses(session, type(record), response, [row])[0]
+
+
+def responses(
+    session: Session, model: type[Record], response: type[S], rows: Iterable[dict[str, Any]]
+) -> list[S]:
+    """Rows of the model's columns as they go out: amounts with the decimals of the workspace's currency."""
+    amounts, found = _amounts(model), list(rows)
+    if amounts:
+        currency = settings_service.get_currency(session)
+        for row in found:
+            row.update({name: currency.fitted(row[name]) for name in amounts if row[name] is not None})
+    return [response.model_validate(row) for row in found]
+
+
+@cache
+def _amounts(model: type[Record]) -> list[str]:
+    return [column.name for column in model.__table__.columns if isinstance(column.type, TenThousandths)]
 
 
 @cache
@@ -182,7 +200,7 @@ def _slice(
     next_cursor = None if last is None else str(Cursor(sort, last[SORTED], last["id"]))
     for each in found:
         del each[SORTED]
-    return Slice([response.model_validate(each) for each in found[:limit]], next_cursor)
+    return Slice(responses(session, where.model, response, found[:limit]), next_cursor)
 
 
 def _has_index(model: type[Record], wanted: str) -> bool:

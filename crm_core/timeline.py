@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -23,6 +24,7 @@ from crm_core.models import (
     User,
 )
 from crm_core.schemas.fields import LARGEST_ID
+from crm_core.services import settings_service
 
 BOOKKEEPING = {
     *("id", "created_at", "created_on", "updated_at", "touched_at", "version", "request_id"),
@@ -164,8 +166,13 @@ def _changed_states(model: type[Record]) -> Select[*tuple[Any, ...]]:
 def _told(
     session: Session, found: Sequence[tuple[Row[Any], list[tuple[str, Any, Any]]]]
 ) -> list[HistoryEntry]:
-    """Each state with what changed in it, as people call it."""
+    """Each state with what changed in it, as people call it; amounts are the only Decimals."""
     names = _names(session, [change for _, together in found for change in together])
+    currency = settings_service.get_currency(session)
+
+    def fit(value: Any) -> Any:
+        return currency.fitted(value) if isinstance(value, Decimal) else value
+
     return [
         HistoryEntry(
             version=state.version,
@@ -177,7 +184,7 @@ def _told(
             source=state.from_where,
             note=state.note,
             changes=[
-                FieldChange(field, was, became, names.get((field, was)), names.get((field, became)))
+                FieldChange(field, fit(was), fit(became), names.get((field, was)), names.get((field, became)))
                 for field, was, became in together
             ],
         )

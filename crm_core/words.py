@@ -21,6 +21,7 @@ from babel.numbers import (
 
 from crm_core.analytics.rate import Rate
 from crm_core.columns import exact_amount
+from crm_core.currency import SOME_AMOUNT, Currency
 from crm_core.errors import InvalidInput
 from crm_core.services.settings_service import Workspace
 
@@ -76,7 +77,7 @@ def lines(text: str) -> str:
 
 
 def money(amount: Decimal | None, workspace: Workspace) -> str:
-    """An amount in the workspace's currency; cents only where there are any."""
+    """An amount in the workspace's currency, exactly; decimals only where it has any, then all of them."""
     return NONE if amount is None else _money(amount or ZERO, workspace.locale, workspace.currency)
 
 
@@ -84,27 +85,36 @@ def money(amount: Decimal | None, workspace: Workspace) -> str:
 def _money(amount: Decimal, spoken: str, currency: str) -> str:
     locale = Locale.parse(spoken)
     pattern = copy(locale.currency_formats["standard"])
-    if amount == amount.to_integral_value():
-        pattern.frac_prec = (0, 0)
+    decimals = _decimals(amount, currency)
+    pattern.frac_prec = (decimals, decimals)
     return str(pattern.apply(amount, locale, currency=currency, currency_digits=False))
 
 
 def amount(value: Decimal | None, workspace: Workspace) -> str:
     """An amount as somebody types it: in the locale, without a currency; empty where it is unknown."""
-    return "" if value is None else _amount(value or ZERO, workspace.locale)
+    return "" if value is None else _amount(value or ZERO, workspace.locale, workspace.currency)
 
 
 @lru_cache(KEPT_TEXTS)
-def _amount(value: Decimal, locale: str) -> str:
-    pattern = "#,##0" if value == value.to_integral_value() else "#,##0.00"
+def _amount(value: Decimal, locale: str, currency: str) -> str:
+    decimals = _decimals(value, currency)
+    pattern = f"#,##0.{'0' * decimals}" if decimals else "#,##0"
     return format_decimal(value, pattern, locale=locale)
+
+
+def _decimals(amount: Decimal, currency: str) -> int:
+    """How many are shown: none of a whole amount, or else the currency's, or as many more as it takes."""
+    if amount == amount.to_integral_value():
+        return 0
+    return Currency(currency).decimals_of(amount)
 
 
 def read_amount(typed: str, workspace: Workspace) -> Decimal | None:
     """The amount that somebody typed in the locale; None for nothing. Raises `InvalidInput`.
 
-    More than two decimals are refused: “1.234” is a thousand to one reader and a little to another.
+    More decimals than the currency has are refused, in the words of the locale.
     """
+    currency = Currency(workspace.currency)
     symbol = get_currency_symbol(workspace.currency, locale=workspace.locale)
     typed = typed.strip().removeprefix(workspace.currency).removeprefix(symbol).removesuffix(symbol)
     text = "".join(typed.split()).replace("'", "’")
@@ -114,9 +124,10 @@ def read_amount(typed: str, workspace: Workspace) -> Decimal | None:
         found = parse_decimal(text, locale=workspace.locale, strict=True)
     except NumberFormatError:
         found = None
-    if found is None or not found.is_finite() or found != round(found, 2):
-        example = amount(Decimal("1234.5"), workspace)
-        raise InvalidInput(f"Write an amount like {example}.")
+    if found is None or not found.is_finite() or not currency.allows(found):
+        example = amount(currency.floored(SOME_AMOUNT), workspace)
+        why = "" if found is None else f"{currency.code} has {currency.in_words}. "
+        raise InvalidInput(f"{why}Write an amount like {example}.")
     if found < 0:
         raise InvalidInput("Write an amount of 0 or more.")
     return exact_amount(found)

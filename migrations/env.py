@@ -19,7 +19,7 @@ def render_plainly(kind: str, item: Any, autogen: AutogenContext) -> str | Liter
     match item:
         case columns.UtcDateTime():
             return "sa.DateTime(timezone=True)"
-        case columns.MinorUnits():
+        case columns.TenThousandths():
             return "sa.BigInteger()"
         case columns.Line(impl=sa.String() as text):
             return f"sa.String({text.length})"

@@ -16,6 +16,7 @@ from crm_core.mending import kept_sums
 from crm_core.models import Opportunity
 from crm_core.moment import Moment
 from crm_core.scope import Scope, Some, scope_of
+from crm_core.services import settings_service
 
 DAYS_AHEAD = 7
 SHOWN = 8
@@ -89,8 +90,9 @@ def _totals(session: Session, where: OpportunityFilter) -> dict[Need, ListTotals
         return worths(each, *(each[need] for need in Need))
 
     rows = kept_sums(session, question, plain_rows, groups=len(Need) + len(GROUPED))
+    currency = settings_service.get_currency(session)
     return {
-        need: together(Worth(*row[len(Need) :]) for row in rows if row[place])
+        need: together((Worth(*row[len(Need) :]) for row in rows if row[place]), currency)
         for place, need in enumerate(Need)
     }
 

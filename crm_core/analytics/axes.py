@@ -15,8 +15,8 @@ from sqlalchemy import Select, case, func, select
 from sqlalchemy.orm import Session
 
 from crm_core import words
-from crm_core.analytics.pipeline import CENT, NOTHING, ListTotals
-from crm_core.columns import LARGEST_AMOUNT
+from crm_core.analytics.pipeline import NOTHING, ListTotals
+from crm_core.columns import LARGEST_AMOUNT, SMALLEST_AMOUNT
 from crm_core.filters import OpportunityFilter
 from crm_core.kept import kept
 from crm_core.mending import kept_sums
@@ -204,7 +204,7 @@ class BySize(Axis):
 
     def _worth(self, begin: int, end: int | None) -> OpportunityFilter:
         """Within the filter's own amounts."""
-        below = None if end is None else end - CENT
+        below = None if end is None else end - SMALLEST_AMOUNT
         least, most = self.where.value_from, self.where.value_to
         ends = [amount for amount in (below, most) if amount is not None]
         return self._narrowed(

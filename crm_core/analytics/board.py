@@ -31,6 +31,7 @@ from crm_core.models import CLOSED_STAGES, OPEN_STAGES, Opportunity
 from crm_core.periods import Period
 from crm_core.schemas.fields import LARGEST_ID
 from crm_core.scope import Scope, Some, scope_of
+from crm_core.services import settings_service
 
 CLOSED = "closed"
 """Key of the column of won and lost deals."""
@@ -160,7 +161,8 @@ def _allows_closed(where: OpportunityFilter) -> bool:
 
 
 def _open_columns(axis: Axis) -> list[Column]:
-    found = {key: pipeline.together(worths) for key, worths in worths_by_key(axis).items()}
+    currency = settings_service.get_currency(axis.session)
+    found = {key: pipeline.together(worths, currency) for key, worths in worths_by_key(axis).items()}
     return [_open_column(place, found.get(place.key, NO_DEALS)) for place in axis.places(found)]
 
 

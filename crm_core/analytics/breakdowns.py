@@ -24,6 +24,7 @@ from crm_core.kept import kept, plain_rows
 from crm_core.models import CLOSED_STAGES, OPEN_STAGES, OpportunityStage, User
 from crm_core.periods import Period
 from crm_core.scope import scope_of
+from crm_core.services import settings_service
 
 WON, LOST_STAGE = CLOSED_STAGES
 WENT_ON, WON_AT_LAST = "went_on", "won"
@@ -75,7 +76,9 @@ def by_stage(session: Session, where: OpportunityFilter) -> list[Segment]:
     """The open deals by stage, the empty ones too."""
     return [
         _segment(each.stage.label, each.stage, each, where, is_open=True, stages=frozenset({each.stage}))
-        for each in pipeline.stage_totals(pipeline.groups(session, where, only_open=True))
+        for each in pipeline.stage_totals(
+            pipeline.groups(session, where, only_open=True), settings_service.get_currency(session)
+        )
         if not each.stage.is_closed
     ]
 
@@ -98,12 +101,15 @@ def by_expected_close(session: Session, where: OpportunityFilter) -> list[Segmen
 
     Months without any are there, stages within a month only where they have deals.
     """
-    axis = ByCloseMonth(session, where, scope_of(session, where))
+    axis, currency = (
+        ByCloseMonth(session, where, scope_of(session, where)),
+        settings_service.get_currency(session),
+    )
     worths = worths_by_key(axis)
-    places = axis.places({key: pipeline.together(found) for key, found in worths.items()})
+    places = axis.places({key: pipeline.together(found, currency) for key, found in worths.items()})
     segments = []
     for place in places:
-        found = pipeline.stage_totals(worths.get(place.key, ()))
+        found = pipeline.stage_totals(worths.get(place.key, ()), currency)
         segments += [
             _segment(place.label, each.stage, each, place.where, stages=frozenset({each.stage}))
             for each in found

@@ -1,6 +1,6 @@
 """The cards of deals: what a board shows of each, and its signs that a deal needs a look."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -46,8 +46,10 @@ def cards_of(session: Session, scope: Scope[Opportunity], ids: Sequence[int]) ->
     chosen = told.add_columns(is_stale.label("is_stale")).where(scope.model.id.in_(ids), *scope.conditions)
     rows = session.execute(chosen)
     names = list(rows.keys())
-    cards = (_card(dict(zip(names, row, strict=True)), pushes, moment) for row in rows)
-    return {card.deal.id: card for card in cards}
+    found = [dict(zip(names, row, strict=True)) for row in rows]
+    stale = {row["id"]: bool(row.pop("is_stale")) for row in found}
+    deals = listing.responses(session, Opportunity, OpportunityResponse, found)
+    return {deal.id: _card(deal, stale[deal.id], pushes.get(deal.id, 0), moment) for deal in deals}
 
 
 def _told(row: Any, as_of: datetime | None) -> Select[*tuple[Any, ...]]:
@@ -58,17 +60,15 @@ _live_told = cache(_told)
 """The statement about the live tables, which is always the same."""
 
 
-def _card(row: dict[str, Any], pushes: Mapping[int, int], moment: Moment) -> Card:
-    is_stale = row.pop("is_stale")
-    deal = OpportunityResponse.model_validate(row)
+def _card(deal: OpportunityResponse, is_stale: bool, pushes: int, moment: Moment) -> Card:
     is_open = not deal.stage.is_closed
     on = deal.expected_close_date
     return Card(
         deal=deal,
         is_overdue=is_open and on is not None and on < moment.today,
-        is_stale=bool(is_stale),
+        is_stale=is_stale,
         has_no_next_step=is_open and deal.next_step is None and deal.next_step_date is None,
-        pushes=pushes.get(deal.id, 0),
+        pushes=pushes,
         days_in_stage=moment.days_since(deal.stage_entered_on),
     )
 

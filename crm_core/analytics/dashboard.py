@@ -282,7 +282,7 @@ class _Asked:
         trend = [
             (
                 day,
-                _velocity(self.looks[day], self.outcomes[year], self.wins[year]),
+                self._velocity_of(self.looks[day], self.outcomes[year], self.wins[year]),
             )
             for day, year in self.years.items()
         ]
@@ -299,11 +299,16 @@ class _Asked:
     def _velocity_then(self, instant: datetime) -> Number | None:
         """All of it as it was known."""
         where, year = self._at(instant), trailing_year(self.moment.calendar.day_of(instant))
-        return _velocity(
+        return self._velocity_of(
             pipeline.totals(self.session, where),
             outcomes.closed_in(self.session, year, where),
             wins.wins_in(self.session, year, where),
         )
+
+    def _velocity_of(self, is_open: PipelineTotals, closed: Outcomes, won: Wins) -> Number | None:
+        """`metrics.speed.velocity` without the deals behind it."""
+        currency = settings_service.get_currency(self.session)
+        return velocity_of(is_open.deals, closed.win_rate, won.average_value, won.median_days, currency)
 
     def _at_the_end_of(self, day: date) -> OpportunityFilter:
         return self._at(self.moment.calendar.end_of(day))
@@ -317,11 +322,6 @@ class _Asked:
 
     def _monthly(self, of: Callable[[Outcomes], Number | None]) -> Trend:
         return [(month.last_day, of(self.outcomes[month])) for month in self.months.values()]
-
-
-def _velocity(is_open: PipelineTotals, closed: Outcomes, won: Wins) -> Number | None:
-    """`metrics.speed.velocity` without the deals behind it."""
-    return velocity_of(is_open.deals, closed.win_rate, won.average_value, won.median_days)
 
 
 def _aim(session: Session, period: Period, where: OpportunityFilter) -> Aim | None:

@@ -13,12 +13,14 @@ from sqlalchemy.orm import Session
 from crm_core.analytics.pipeline import count_if
 from crm_core.analytics.rate import Rate, ValueRate
 from crm_core.columns import amount_of, total_amount
+from crm_core.currency import Currency
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.gathered import side_by_side
 from crm_core.kept import kept, plain_rows
 from crm_core.models import Opportunity, OpportunityStage, Outcome
 from crm_core.periods import Period, Pieces
 from crm_core.scope import Scope, scope_of
+from crm_core.services import settings_service
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def closed_in(
     """Won and lost deals whose closing day lies in the period; without one, all of them."""
     scope = scope_of(session, where, as_of)
     chosen = select(*_counted(scope, *closed_within(scope, period)))
-    return _added_up(kept(session, chosen, plain_rows, only_closed=True))
+    currency = settings_service.get_currency(session)
+    return _added_up(kept(session, chosen, plain_rows, only_closed=True), currency)
 
 
 def closed_in_each(
@@ -89,7 +92,8 @@ def closed_in_each(
     piece, closed_on = pieces.rows().c, scope.model.actual_close_date
     chosen = select(piece.position, *_counted(scope, closed_on >= piece.since, closed_on < piece.until))
     found = kept(session, chosen, _told_by_position, only_closed=True)
-    return {period: _added_up(found[place] for place in pieces.of(period)) for period in periods}
+    currency = settings_service.get_currency(session)
+    return {period: _added_up((found[place] for place in pieces.of(period)), currency) for period in periods}
 
 
 def _counted(scope: Scope[Opportunity], *within: ColumnElement[bool]) -> list[ColumnElement[Any]]:
@@ -120,11 +124,12 @@ def _told_by_position(rows: Iterable[Any]) -> dict[int, tuple[Any, ...]]:
     return {position: tuple(counts) for position, *counts in rows}
 
 
-def _added_up(rows: Iterable[tuple[Any, ...]]) -> Outcomes:
-    """From the lists of `_counted`: always how many deals, minor units, and how many have no value."""
+def _added_up(rows: Iterable[tuple[Any, ...]], currency: Currency) -> Outcomes:
+    """From the lists of `_counted`: always how many deals, ten-thousandths, and how many have no value."""
     found = [[int(number or 0) for numbers in row for number in numbers] for row in rows]
     sums = [sum(numbers) for numbers in zip(*found, strict=True)] or [0] * len(fields(Outcomes))
-    deals, amounts, unknown = sums[0::3], map(amount_of, sums[1::3]), sums[2::3]
+    deals, unknown = sums[0::3], sums[2::3]
+    amounts = [currency.fitted(amount_of(units)) for units in sums[1::3]]
     return Outcomes(*chain.from_iterable(zip(deals, amounts, unknown, strict=True)))
 
 

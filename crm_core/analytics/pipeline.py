@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +11,17 @@ from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, case, fu
 from sqlalchemy.orm import Session
 
 from crm_core.columns import total_amount
+from crm_core.currency import Currency
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.mending import kept_sums
 from crm_core.models import OPEN_STAGES, Opportunity, OpportunityStage
 from crm_core.scope import Scope, Some, scope_of
+from crm_core.services import settings_service
 
 if TYPE_CHECKING:
     import pandas as pd  # a quarter of the API's start, which draws nothing; loaded where a frame is made
 
-NOTHING = Decimal("0.00")
-CENT = Decimal("0.01")
+NOTHING = Decimal(0)
 
 GROUPED = ("stage", "probability")
 """What is added up by: with the probability the weighted value can be made of sums."""
@@ -90,7 +91,8 @@ def totals(
     session: Session, where: OpportunityFilter = EVERYTHING, *, as_of: datetime | None = None
 ) -> PipelineTotals:
     """What is open in the filter: count, Σ value, Σ value × probability / 100, and what is unknown."""
-    return open_totals(groups(session, where, as_of=as_of, only_open=True))
+    found = groups(session, where, as_of=as_of, only_open=True)
+    return open_totals(found, settings_service.get_currency(session))
 
 
 def by_stage(
@@ -103,7 +105,7 @@ def by_stage(
     """
     import pandas as pd
 
-    stages = stage_totals(groups(session, where, as_of=as_of))
+    stages = stage_totals(groups(session, where, as_of=as_of), settings_service.get_currency(session))
     frame = pd.DataFrame(
         [(each.deals, each.value, each.weighted, each.without_value) for each in stages],
         columns=["deals", "value", "weighted", "without_value"],
@@ -122,16 +124,17 @@ def list_totals(
         chosen = (worths if scope.moment.as_of else _live_worths)(scope.model)
         return chosen.where(*scope.conditions)
 
-    return together(kept_sums(session, question, _worth_of, groups=len(GROUPED)))
+    found = kept_sums(session, question, _worth_of, groups=len(GROUPED))
+    return together(found, settings_service.get_currency(session))
 
 
-def together(found: Iterable[Worth]) -> ListTotals:
+def together(found: Iterable[Worth], currency: Currency) -> ListTotals:
     """Deals by stage and probability, added up."""
     found = list(found)
     return ListTotals(
         deals=sum(group.deals for group in found),
-        value=_value(found),
-        weighted=_weighted(group for group in found if not group.stage.is_closed),
+        value=_value(found, currency),
+        weighted=_weighted((group for group in found if not group.stage.is_closed), currency),
         without_value=sum(group.without_value for group in found),
     )
 
@@ -188,20 +191,20 @@ def _groups_of(rows: Iterable[Any]) -> tuple[Group, ...]:
     return tuple(Group(*row) for row in rows)
 
 
-def open_totals(found: Iterable[Group]) -> PipelineTotals:
+def open_totals(found: Iterable[Group], currency: Currency) -> PipelineTotals:
     """The open ones of the groups, together."""
     inside = [group for group in found if not group.stage.is_closed]
     return PipelineTotals(
         deals=sum(group.deals for group in inside),
-        value=_value(inside),
-        weighted=_weighted(inside),
+        value=_value(inside, currency),
+        weighted=_weighted(inside, currency),
         without_value=sum(group.without_value for group in inside),
         without_date=sum(group.without_date for group in inside),
         overdue=sum(group.overdue for group in inside),
     )
 
 
-def stage_totals(found: Iterable[Worth]) -> list[StageTotals]:
+def stage_totals(found: Iterable[Worth], currency: Currency) -> list[StageTotals]:
     """The groups by stage: every stage in its order, empty ones included."""
     found = list(found)
     inside = {stage: [group for group in found if group.stage is stage] for stage in OpportunityStage}
@@ -209,8 +212,8 @@ def stage_totals(found: Iterable[Worth]) -> list[StageTotals]:
         StageTotals(
             stage=stage,
             deals=sum(group.deals for group in here),
-            value=_value(here),
-            weighted=_weighted(here),
+            value=_value(here, currency),
+            weighted=_weighted(here, currency),
             without_value=sum(group.without_value for group in here),
         )
         for stage, here in inside.items()
@@ -222,14 +225,14 @@ def count_if(condition: ColumnExpressionArgument[bool]) -> ColumnElement[int]:
     return func.count(case((condition, 1)))
 
 
-def _value(found: Iterable[Worth]) -> Decimal:
-    return sum((group.value or NOTHING for group in found), NOTHING)
+def _value(found: Iterable[Worth], currency: Currency) -> Decimal:
+    return currency.fitted(sum((group.value or NOTHING for group in found), NOTHING))
 
 
-def _weighted(found: Iterable[Worth]) -> Decimal:
+def _weighted(found: Iterable[Worth], currency: Currency) -> Decimal:
     """Σ probability × value / 100, rounded once, half up, after summing.
 
     The products are made here, not in SQL, so that they are sums of money like any other.
     """
     exact = sum((group.probability * (group.value or NOTHING) for group in found), NOTHING) / 100
-    return exact.quantize(CENT, ROUND_HALF_UP)
+    return currency.rounded(exact)

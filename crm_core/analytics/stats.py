@@ -13,18 +13,21 @@ from crm_core.analytics.wins import Wins
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.moment import moment_of, moment_of_open
 from crm_core.periods import Period
+from crm_core.services import settings_service
 
 
 @dataclass(frozen=True)
 class PipelineStats:
     """What was known `as_of` that instant. `stages` are all six, in their order; `period` None means ever.
 
-    `stages` and `open` are as of `open_as_of`: the last instant of a period that is over, else `as_of`.
+    Values in the workspace's `currency`. `stages` and `open` are as of `open_as_of`: the last instant of a
+    period that is over, else `as_of`.
     """
 
     as_of: datetime
     open_as_of: datetime
     period: Period | None
+    currency: str
     stages: list[StageTotals]
     open: PipelineTotals
     closed: Outcomes
@@ -54,13 +57,14 @@ def pipeline_stats(
     """
     moment = moment_of(session, as_of or where.as_of)
     open_at = moment_of_open(session, moment, period).at
-    found = pipeline.groups(session, where, as_of=open_at)
+    found, currency = pipeline.groups(session, where, as_of=open_at), settings_service.get_currency(session)
     return PipelineStats(
         as_of=moment.at,
         open_as_of=open_at,
         period=period,
-        stages=pipeline.stage_totals(found),
-        open=pipeline.open_totals(found),
+        currency=currency.code,
+        stages=pipeline.stage_totals(found, currency),
+        open=pipeline.open_totals(found, currency),
         closed=outcomes.closed_in(session, period, where, as_of=moment.at),
         wins=wins.wins_in(session, period, where, as_of=moment.at),
     )

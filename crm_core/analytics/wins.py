@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from functools import reduce
 from operator import add
 from typing import Any
@@ -13,14 +13,15 @@ from sqlalchemy import BigInteger, ColumnElement, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from crm_core.analytics.outcomes import closed_within
-from crm_core.analytics.pipeline import CENT
 from crm_core.columns import amount_of
+from crm_core.currency import Currency
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.gathered import gathered, never_negative, ordinal, side_by_side, whole_numbers
 from crm_core.kept import kept
 from crm_core.models import Opportunity
 from crm_core.periods import Period, Pieces
 from crm_core.scope import Scope, scope_of
+from crm_core.services import settings_service
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def wins_in(
     """Average won deal and sales cycle (closing day − creation day) of those won in the period, or ever."""
     scope = scope_of(session, where, as_of)
     chosen = select(_won(scope, *closed_within(scope, period)))
-    return kept(session, chosen, _wins_of_all, only_closed=True)
+    return kept(session, chosen, _wins_of_all, settings_service.get_currency(session), only_closed=True)
 
 
 def wins_in_each(
@@ -61,11 +62,12 @@ def wins_in_each(
     scope = scope_of(session, where, as_of)
     piece, closed_on = Pieces(periods).rows().c, scope.model.actual_close_date
     chosen = select(piece.position, _won(scope, closed_on >= piece.since, closed_on < piece.until))
-    return kept(session, chosen, _wins_of_each, tuple(periods), only_closed=True)
+    currency = settings_service.get_currency(session)
+    return kept(session, chosen, _wins_of_each, currency, tuple(periods), only_closed=True)
 
 
 def _won(scope: Scope[Opportunity], *within: ColumnElement[bool]) -> ColumnElement[Any]:
-    """SQL, as a list: how many deals were won, their values in minor units, and how many days they took."""
+    """SQL, as a list: how many deals were won, their values in ten-thousandths, and the days they took."""
     deal = scope.model
     figures = (
         func.count(),
@@ -78,7 +80,7 @@ def _won(scope: Scope[Opportunity], *within: ColumnElement[bool]) -> ColumnEleme
 
 @dataclass(frozen=True)
 class _Won:
-    """Deals won: how many, their values in minor units, and how many days they took."""
+    """Deals won: how many, the values of those that have one in ten-thousandths, and the days they took."""
 
     deals: int
     values: "array[int]"
@@ -90,28 +92,29 @@ class _Won:
         deals, values, took = figures
         return cls(deals, array("q", whole_numbers(values)), array("q", never_negative(whole_numbers(took))))
 
-    @property
-    def wins(self) -> Wins:
+    def wins(self, currency: Currency) -> Wins:
         values, took = self.values, self.took
         return Wins(
             deals=self.deals,
             valued=len(values),
-            average_value=to_the_cent(amount_of(sum(values)) / len(values)) if values else None,
-            median_value=to_the_cent(_median_amount(values)) if values else None,
+            average_value=currency.rounded(amount_of(sum(values)) / len(values)) if values else None,
+            median_value=currency.rounded(_median_amount(values)) if values else None,
             median_days=sum(_middle(took)) / 2 if took else None,
             mean_days=sum(took) / len(took) if took else None,
         )
 
 
-def _wins_of_all(rows: Iterable[Any]) -> Wins:
+def _wins_of_all(rows: Iterable[Any], currency: Currency) -> Wins:
     ((figures,),) = rows
-    return _Won.told(figures).wins
+    return _Won.told(figures).wins(currency)
 
 
-def _wins_of_each(rows: Iterable[Any], periods: Sequence[Period]) -> dict[Period, Wins]:
+def _wins_of_each(rows: Iterable[Any], currency: Currency, periods: Sequence[Period]) -> dict[Period, Wins]:
     pieces = Pieces(periods)
     won = {position: _Won.told(figures) for position, figures in rows}
-    return {period: _together([won[piece] for piece in pieces.of(period)]).wins for period in periods}
+    return {
+        period: _together([won[piece] for piece in pieces.of(period)]).wins(currency) for period in periods
+    }
 
 
 def _together(won: Sequence[_Won]) -> _Won:
@@ -134,8 +137,3 @@ def _middle(numbers: "array[int]") -> tuple[int, int]:
     low, high = (len(numbers) - 1) // 2, len(numbers) // 2
     parted = np.partition(np.frombuffer(numbers, dtype=np.int64), (low, high))
     return int(parted[low]), int(parted[high])
-
-
-def to_the_cent(amount: Decimal) -> Decimal:
-    """Rounded once, half up."""
-    return amount.quantize(CENT, ROUND_HALF_UP)

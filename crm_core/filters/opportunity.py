@@ -18,7 +18,7 @@ from crm_core.models import (
     Outcome,
 )
 from crm_core.moment import Moment
-from crm_core.schemas.fields import Amount, Day, Id, Label
+from crm_core.schemas.fields import Day, Id, Label, LeastAmount, MostAmount
 from crm_core.stays import STATE, STATES, owner_at_the_end, stays
 
 STEPS = {stage: step for step, stage in enumerate(OPEN_STAGES)} | {
@@ -96,10 +96,10 @@ class OpportunityFilter(RecordFilter[Opportunity]):
         default=False,
         description="Leaves out those lost for a reason that does not count, as rates do.",
     )
-    value_from: Amount | None = Field(
+    value_from: LeastAmount | None = Field(
         default=None, description="Worth this or more; not where the value is unknown."
     )
-    value_to: Amount | None = Field(
+    value_to: MostAmount | None = Field(
         default=None, description="Worth this or less; not where the value is unknown."
     )
     without_value: bool = Field(default=False, description="Only those whose value is unknown.")

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from babel.numbers import get_currency_symbol, list_currencies
 
+from crm_core.currency import Currency
 from crm_core.errors import InvalidInput
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -38,6 +39,9 @@ AMOUNT_PARTS = re.compile(
 
 LONGEST_AMOUNT = 100
 """Characters of a cell in which signs, symbols and marks are looked for."""
+
+THOUSAND = 3
+"""Digits of a group of thousands."""
 
 SCALES = {None: 1, "k": 1_000, "K": 1_000, "M": 1_000_000}
 
@@ -116,7 +120,8 @@ def amount(text: str, *, currency: str, decimal_comma: bool = False) -> Decimal 
     for word in (parts["before"], parts["after"]):
         if word and not is_currency(word, currency):
             raise InvalidInput(f"This is not in {currency}.")
-    _refuse_what_may_be_thousands(number, decimal_comma)
+    if Currency(currency).decimals < THOUSAND:
+        _refuse_what_may_be_thousands(number, decimal_comma)
     return Decimal(number.replace(",", "")) * SCALES[parts["scale"]]
 
 
@@ -136,12 +141,12 @@ def is_currency(word: str, code: str) -> bool:
 
 
 def _refuse_what_may_be_thousands(number: str, decimal_comma: bool) -> None:
-    """Three decimals are those of a fine amount, or thousands with the other mark."""
+    """Where a currency has fewer decimals, three of them may be thousands with the other mark."""
     if PERHAPS_THOUSANDS.fullmatch(number):
         mark, setting = ("comma", "false") if decimal_comma else ("point", "true")
         raise InvalidInput(
             f"If the {mark} separates thousands, set decimal_comma = {setting} in the mapping; otherwise"
-            " write the amount with two decimals."
+            " write the amount with no more decimals than the currency has."
         )
 
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from crm_core.columns import exact_amount
+from crm_core.columns import LARGEST_AMOUNT, exact_amount
+from crm_core.currency import Currency
 from crm_core.dated import first_instant
 from crm_core.errors import InvalidInput
 from crm_core.importing import cells
@@ -76,7 +77,7 @@ class Reading:
     """What a file says: its deals, what is wrong with its other rows, what else is worth knowing.
 
     `tells_values` is whether it has a column for them; `rounded` are the rows whose amount had more decimals
-    than are stored.
+    than the currency.
     """
 
     tells_values: bool = False
@@ -238,13 +239,16 @@ def _draft(
 ) -> OpportunityCreate | None:
     """What the deal says about itself, held against the rules for every new deal."""
     mapping, workspace = terms.mapping, terms.workspace
+    currency = Currency(workspace.currency)
 
     def value(text: str) -> Decimal | None:
         exact = cells.amount(text, currency=workspace.currency, decimal_comma=mapping.decimal_comma)
-        stored = None if exact is None else exact_amount(exact)
-        if stored != exact:
-            reading.rounded.append(answers.row)
-        return stored
+        if exact is None:
+            return None
+        if currency.allows(exact) or exact > LARGEST_AMOUNT:
+            return exact_amount(exact)
+        reading.rounded.append(answers.row)
+        return exact_amount(currency.rounded(exact))
 
     def probability(text: str) -> int:
         return cells.percent(text, of_one=terms.of_one)
@@ -291,6 +295,7 @@ def _warnings(
         yield f"The file has no column for {', '.join(absent)}."
     if reading.rounded:
         rows = cells.numbered(reading.rounded, ROWS_NAMED)
-        yield f"Amounts with more than two decimals, now rounded: {len(reading.rounded):,} (row {rows})."
+        many = f"Amounts with more decimals than {currency} has, now rounded to {Currency(currency).in_words}"
+        yield f"{many}: {len(reading.rounded):,} (row {rows})."
     if moved := sum(deal.span.has_moved_start for deal in reading.deals):
         yield f"Deals closed before they were created, which now start on the day of their close: {moved:,}."

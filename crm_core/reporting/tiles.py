@@ -101,8 +101,8 @@ def written(value: Number | None, unit: Unit, space: Workspace) -> str:
         return f"{words.decimal(float(value), space)} days"
     if unit is Unit.COUNT:
         return words.number(int(value), space)
-    money = words.money(Decimal(value).quantize(Decimal(1)), space)
-    return f"{money} a day" if unit is Unit.MONEY_PER_DAY else words.money(Decimal(value), space)
+    money = words.money(Decimal(value), space)
+    return f"{money} a day" if unit is Unit.MONEY_PER_DAY else money
 
 
 def change(tile: Tile, space: Workspace) -> str | None:

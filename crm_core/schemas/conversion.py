@@ -5,7 +5,7 @@ from enum import StrEnum
 from pydantic import MISSING
 
 from crm_core.models import OpportunityStage
-from crm_core.schemas.fields import Amount, Day, Id, Name, Schema
+from crm_core.schemas.fields import Amount, Day, Id, Name, Priced, Schema
 
 
 class How(StrEnum):
@@ -37,7 +37,7 @@ class MatchRule(StrEnum):
         }[self.value]
 
 
-class ConversionChoice(Schema):
+class ConversionChoice(Priced):
     """What the user decided; by default company and contact are matched or created, and a new deal is made.
 
     `opportunity_id` picks an existing open deal, which then keeps what it has. Name, value and owner of a new

@@ -2,10 +2,12 @@
 
 import re
 import unicodedata
+from collections.abc import Callable
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Annotated, Any, TypeVar
 
+from babel.numbers import list_currencies
 from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     AfterValidator,
@@ -17,7 +19,14 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from crm_core.columns import LARGEST_AMOUNT, exact_amount, storable_text
+from crm_core.columns import (
+    DECIMALS,
+    LARGEST_AMOUNT,
+    SMALLEST_AMOUNT,
+    any_amount,
+    exact_amount,
+    storable_text,
+)
 from crm_core.errors import InvalidInput
 
 Value = TypeVar("Value")
@@ -144,15 +153,29 @@ def _domain(text: str) -> str:
     return host_of(_storable(_trimmed(text)))
 
 
-def _amount(value: Any) -> Any:
+def _currency(code: str) -> str:
+    if code not in list_currencies():
+        raise ValueError("This is not a currency's code of three letters. Write it like USD or EUR.")
+    return code
+
+
+def _amount(value: Any, read: Callable[[Any], Decimal] = exact_amount) -> Any:
     if value is None:
         return None
     if isinstance(value, bool):
         raise ValueError("This is not an amount of money.")
     try:
-        return exact_amount(str(value) if isinstance(value, float) else value)
+        return read(str(value) if isinstance(value, float) else value)
     except InvalidInput as refusal:
         raise ValueError(str(refusal)) from refusal
+
+
+def _least(value: Any) -> Any:
+    return _amount(value, lambda each: any_amount(each).quantize(SMALLEST_AMOUNT, ROUND_CEILING))
+
+
+def _most(value: Any) -> Any:
+    return _amount(value, lambda each: any_amount(each).quantize(SMALLEST_AMOUNT, ROUND_FLOOR))
 
 
 def number(value: Any) -> Any:
@@ -182,10 +205,10 @@ def written_out(value: Any) -> Any:
 AMOUNT_OF_MONEY: dict[str, Any] = {
     "anyOf": [
         {"type": "number", "minimum": 0, "maximum": float(LARGEST_AMOUNT)},
-        {"type": "string", "pattern": r"^[0-9]{1,13}(\.[0-9]{1,2})?$"},
+        {"type": "string", "pattern": rf"^[0-9]{{1,13}}(\.[0-9]{{1,{DECIMALS}}})?$"},
     ]
 }
-"""How it comes in; more decimals are rounded half up."""
+"""How it comes in, with no more decimals than the workspace's currency has."""
 
 Maybe = Annotated[Value | None, BeforeValidator(_unknown_if_blank)]
 """A text that may be unknown; one without a visible character says that it is."""
@@ -201,6 +224,7 @@ RequestId = Annotated[
     str, Field(min_length=1, max_length=64), AfterValidator(_storable), AfterValidator(visible)
 ]
 
+CurrencyCode = Annotated[str, AfterValidator(_currency)]
 Email = Annotated[str, AfterValidator(_email)]
 Website = Annotated[str, AfterValidator(_website)]
 Domain = Annotated[str, AfterValidator(_domain)]
@@ -213,11 +237,29 @@ GivenInstant = Annotated[AwareDatetime, BeforeValidator(with_zone)]
 Amount = Annotated[
     Decimal, Field(ge=0), BeforeValidator(_amount), WithJsonSchema(AMOUNT_OF_MONEY, mode="validation")
 ]
+LeastAmount = Annotated[
+    Decimal, Field(ge=0), BeforeValidator(_least), WithJsonSchema(AMOUNT_OF_MONEY, mode="validation")
+]
+MostAmount = Annotated[
+    Decimal, Field(ge=0), BeforeValidator(_most), WithJsonSchema(AMOUNT_OF_MONEY, mode="validation")
+]
+"""Bounds to compare with, however fine: no stored amount lies between such a bound and what is made of it."""
+
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID), BeforeValidator(number)]
 Percent = Annotated[int, Field(ge=0, le=100), BeforeValidator(number)]
 
-Money = Annotated[Decimal, Field(json_schema_extra={"pattern": r"^[0-9]+\.[0-9]{2}$"})]
-"""An amount that goes out, as text with two decimals; `Amount` is one that comes in."""
+Money = Annotated[Decimal, Field(json_schema_extra={"pattern": rf"^[0-9]+(\.[0-9]{{1,{DECIMALS}}})?$"})]
+"""An amount that goes out, as text with the currency's decimals; `Amount` is one that comes in."""
 
 Instant = Annotated[datetime, Field(json_schema_extra={"pattern": "Z$"})]
 """One that goes out, in UTC."""
+
+
+class Priced(Schema):
+    """Base of what comes in with amounts."""
+
+    currency: Maybe[CurrencyCode] = Field(
+        default=None,
+        exclude=True,
+        description="What the amounts are in. It must be the workspace's currency, and is not stored.",
+    )

@@ -15,6 +15,7 @@ from crm_core.schemas.fields import (
     Money,
     Name,
     Phone,
+    Priced,
     RequestId,
     Schema,
     Text,
@@ -22,7 +23,7 @@ from crm_core.schemas.fields import (
 )
 
 
-class LeadCreate(Schema):
+class LeadCreate(Priced):
     """A person who might become an opportunity. Sent twice with the same `request_id`, it is created once."""
 
     name: Name
@@ -38,7 +39,7 @@ class LeadCreate(Schema):
     request_id: RequestId | None = None
 
 
-class LeadUpdate(Schema):
+class LeadUpdate(Priced):
     """Changes to a lead: what is not sent stays, None empties."""
 
     name: Name | MISSING = MISSING

@@ -15,6 +15,7 @@ from crm_core.schemas.fields import (
     Money,
     Name,
     Percent,
+    Priced,
     RequestId,
     Schema,
     ShortText,
@@ -22,7 +23,7 @@ from crm_core.schemas.fields import (
 )
 
 
-class OpportunityCreate(Schema):
+class OpportunityCreate(Priced):
     """A new deal. Sent twice with the same `request_id`, it is created once."""
 
     name: Name
@@ -40,7 +41,7 @@ class OpportunityCreate(Schema):
     request_id: RequestId | None = None
 
 
-class OpportunityUpdate(Schema):
+class OpportunityUpdate(Priced):
     """Changes to a deal: what is not sent stays, None empties. Closing has its own verb."""
 
     name: Name | MISSING = MISSING

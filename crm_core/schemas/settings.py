@@ -5,22 +5,15 @@ from typing import Annotated
 from zoneinfo import available_timezones
 
 from babel import Locale, UnknownLocaleError
-from babel.numbers import list_currencies
 from pydantic import MISSING, AfterValidator, BeforeValidator, Field
 
 from crm_core.models import OpportunityStage, Outcome, Visibility
-from crm_core.schemas.fields import Label, Percent, Schema, number, visible
+from crm_core.schemas.fields import CurrencyCode, Label, Percent, Schema, number, visible
 
 NO_PLACES = {"Factory", "localtime"}
 """Time zones that are another on each machine, or none."""
 
 LONGEST_LOCALE = 20
-
-
-def _currency(code: str) -> str:
-    if code not in list_currencies():
-        raise ValueError("This is not a currency's code of three letters. Write it like USD or EUR.")
-    return code
 
 
 def _time_zone(name: str) -> str:
@@ -44,7 +37,6 @@ def _locale(name: str) -> str:
         raise ValueError("This language and region are not known. Write them like en_US or de_CH.") from None
 
 
-Currency = Annotated[str, AfterValidator(_currency)]
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
 LocaleName = Annotated[str, Field(max_length=LONGEST_LOCALE), AfterValidator(_locale)]
 Month = Annotated[int, Field(ge=1, le=12), BeforeValidator(number)]
@@ -55,7 +47,7 @@ Reason = Annotated[Label, AfterValidator(visible)]
 class SettingsUpdate(Schema):
     """Changes to the workspace's settings: what is not sent stays."""
 
-    currency: Currency | MISSING = MISSING
+    currency: CurrencyCode | MISSING = MISSING
     time_zone: TimeZone | MISSING = MISSING
     locale: LocaleName | MISSING = MISSING
     fiscal_year_start_month: Month | MISSING = MISSING
@@ -64,7 +56,11 @@ class SettingsUpdate(Schema):
 
 
 class SettingsResponse(Schema):
-    """The workspace's settings as they are."""
+    """The workspace's settings as they are.
+
+    Every amount is in the `currency`. When that is changed, amounts keep their numbers: they are relabelled,
+    not converted.
+    """
 
     currency: str
     time_zone: str

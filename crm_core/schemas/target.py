@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import MISSING, AfterValidator, Field, model_validator
 
 from crm_core.models import TargetPeriod
-from crm_core.schemas.fields import Amount, Day, Id, Money, Schema
+from crm_core.schemas.fields import Amount, Day, Id, Money, Priced, Schema
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
 
@@ -22,7 +22,7 @@ Aim = Annotated[Amount, AfterValidator(_something)]
 """What is to be won, in the workspace's currency; winning nothing is no target."""
 
 
-class TargetSet(Schema):
+class TargetSet(Priced):
     """What a user or a team is meant to win in the month or quarter that starts on that day."""
 
     user_id: Id | None = None
@@ -38,7 +38,7 @@ class TargetSet(Schema):
         return self
 
 
-class TargetUpdate(Schema):
+class TargetUpdate(Priced):
     """Changes to a target: what is not sent stays. Whose it is and for when stays, too."""
 
     amount: Aim | MISSING = MISSING

@@ -1,5 +1,7 @@
 """How a qualified lead becomes an opportunity with a company and a contact: first planned, then done."""
 
+from decimal import Decimal
+
 from sqlalchemy.orm import Session
 
 from crm_core import history
@@ -45,6 +47,12 @@ def owner_of(lead: Lead, choice: ConversionChoice) -> int | None:
     """Whose the new records will be: the chosen owner's, or the lead's."""
     chosen: int | None = choice.model_dump().get("owner_id", lead.owner_id)
     return chosen
+
+
+def own_value(lead: Lead, choice: ConversionChoice) -> Decimal | None:
+    """The value that was chosen for the deal; None where it is unknown, or the lead's."""
+    value: Decimal | None = choice.model_dump().get("expected_value")
+    return None if value == lead.estimated_value else value
 
 
 def create_what_is_missing(session: Session, lead: Lead, plan: Conversion, owner_id: int | None) -> None:

@@ -12,7 +12,7 @@ from crm_core.listing import Page
 from crm_core.models import Lead, LeadStatus
 from crm_core.schemas.lead import LeadCreate, LeadResponse, LeadUpdate
 from crm_core.scope import scope_of
-from crm_core.services import duplicates, records
+from crm_core.services import duplicates, records, settings_service
 from crm_core.services.duplicates import Duplicate, Typed
 from crm_core.sorting import LeadSort
 from crm_core.timeline import HistoryEntry
@@ -31,9 +31,10 @@ class LeadIsConverted(RuleBroken):
 def create_lead(session: Session, draft: LeadCreate) -> Lead:
     """Create a lead. The same `request_id` again returns the first one.
 
-    Raises `ConvertedNeedsConversion` for a status that only a conversion sets, `RecordNotFound` and
-    `OwnerIsInactive` for an owner that it can't have.
+    Raises `ConvertedNeedsConversion` for a status that only a conversion sets, `OtherCurrency` and
+    `FinerThanCurrency` for an amount, `RecordNotFound` and `OwnerIsInactive` for an owner that it can't have.
     """
+    settings_service.require_amounts(session, draft, draft.estimated_value)
     if first := records.find_first(session, Lead, draft):
         return first
     if draft.status is LeadStatus.CONVERTED:
@@ -115,11 +116,12 @@ def update_lead(
 ) -> Lead:
     """Change what was sent. A converted lead can be corrected, but keeps its status.
 
-    Raises `LeadIsConverted`, `ConvertedNeedsConversion`, and what `records.get_to_change` and
-    `records.require_references` raise.
+    Raises `LeadIsConverted`, `ConvertedNeedsConversion`, `OtherCurrency`, `FinerThanCurrency`, and what
+    `records.get_to_change` and `records.require_references` raise.
     """
     lead = _get_to_change(session, lead_id, expected_version)
     answers = records.sent(lead, changes)
+    settings_service.require_amounts(session, changes, answers.get("estimated_value"))
     records.require_references(session, answers)
     if "status" in answers:
         _require_free_status(lead, answers["status"])

@@ -66,8 +66,15 @@ def create_opportunity(session: Session, draft: OpportunityCreate) -> Opportunit
     """Create an open deal; without a probability it gets its stage's default.
 
     The same `request_id` again returns the first deal. Raises `CloseNeedsOutcome` for a closed stage,
-    `RecordNotFound` and `OwnerIsInactive` for a company, contact or owner that it can't have.
+    `OtherCurrency` and `FinerThanCurrency` for an amount, `RecordNotFound` and `OwnerIsInactive` for a
+    company, contact or owner that it can't have.
     """
+    settings_service.require_amounts(session, draft, draft.expected_value)
+    return _create(session, draft)
+
+
+def _create(session: Session, draft: OpportunityCreate) -> Opportunity:
+    """`create_opportunity` with an amount that may be finer than the currency, as the lead's it came from."""
     if first := records.find_first(session, Opportunity, draft):
         return first
     if draft.stage.is_closed:
@@ -166,11 +173,12 @@ def update_opportunity(
 ) -> Opportunity:
     """Change what was sent. A changed stage is a move; a closed deal keeps its stage and probability.
 
-    Raises `OpportunityIsClosed`, `CloseNeedsOutcome`, and what `records.get_to_change` and
-    `records.apply` raise.
+    Raises `OpportunityIsClosed`, `CloseNeedsOutcome`, `OtherCurrency`, `FinerThanCurrency`, and what
+    `records.get_to_change` and `records.apply` raise.
     """
     opportunity = _get_to_change(session, opportunity_id, expected_version)
     answers = records.sent(opportunity, changes)
+    settings_service.require_amounts(session, changes, answers.get("expected_value"))
     records.require_references(session, answers)
     probability = changes.model_dump().get("probability")
     if {"stage", "probability"} & answers.keys():
@@ -378,7 +386,7 @@ def convert_lead_to_opportunity(
     records.require_version(session, lead, expected_version)
     plan, deal = _conversion_plan(session, lead, choice)
     conversion.create_what_is_missing(session, lead, plan, conversion.owner_of(lead, choice))
-    deal = deal or create_opportunity(session, conversion.draft_of(lead, choice, plan))
+    deal = deal or _create(session, conversion.draft_of(lead, choice, plan))
     return conversion.link(session, lead, deal, plan)
 
 
@@ -412,6 +420,7 @@ def _conversion_plan(
 ) -> tuple[Conversion, Opportunity | None]:
     """What is to be done, all of which is allowed, and the deal that was picked."""
     conversion.require_qualified(lead)
+    settings_service.require_amounts(session, choice, conversion.own_value(lead, choice))
     deal = _picked(session, choice.opportunity_id)
     plan = conversion.plan_of(session, lead, choice, deal)
     if deal is None or How.CREATED in (plan.company.how, plan.contact.how):

@@ -4,22 +4,27 @@ from calendar import month_name
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from dateutil.relativedelta import relativedelta
-from sqlalchemy import exists, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import BigInteger, Select, case, exists, func, select, type_coerce
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from crm_core import dated, permissions
-from crm_core.columns import lowered
+from crm_core.columns import UNITS, lowered
+from crm_core.currency import Currency
 from crm_core.errors import NotFound, RuleBroken
 from crm_core.kept import kept
 from crm_core.models import (
     Base,
     CloseReason,
+    Lead,
+    Opportunity,
     OpportunityStage,
     Outcome,
+    Record,
     Settings,
     StageSettings,
     Target,
@@ -28,7 +33,7 @@ from crm_core.models import (
     User,
 )
 from crm_core.periods import Calendar, Period
-from crm_core.schemas.fields import LARGEST_ID, Schema
+from crm_core.schemas.fields import LARGEST_ID, Priced, Schema
 from crm_core.schemas.settings import (
     CloseReasonCreate,
     CloseReasonUpdate,
@@ -37,6 +42,12 @@ from crm_core.schemas.settings import (
 )
 
 CHANGE = "change the settings"
+
+AMOUNTS: dict[type[Record] | type[Target], InstrumentedAttribute[Any]] = {
+    Opportunity: Opportunity.expected_value,
+    Lead: Lead.estimated_value,
+    Target: Target.amount,
+}
 
 CALENDAR = select(Settings.time_zone, Settings.fiscal_year_start_month)
 
@@ -72,6 +83,14 @@ class WouldSplitTargets(RuleBroken):
             f" {', '.join(others)} or {last}, with which every quarter stays whole, or delete {them} first,"
             " in the settings under Targets."
         )
+
+
+@dataclass(frozen=True)
+class Relabelling:
+    """How many amounts there are, and how many of them are finer than another currency allows."""
+
+    amounts: int
+    finer: int
 
 
 class ClosedStageIsFixed(RuleBroken):
@@ -135,6 +154,41 @@ def get_workspace(session: Session) -> Workspace:
     """The settings as plain values."""
     settings = get_settings(session)
     return Workspace(settings.currency, settings.locale, get_calendar(session), settings.has_demo_data)
+
+
+def get_currency(session: Session) -> Currency:
+    """The currency of every amount."""
+    return Currency(get_settings(session).currency)
+
+
+def preview_relabelling(session: Session, to: str) -> Relabelling:
+    """How many amounts of deals, leads and targets would keep their numbers in another currency.
+
+    Nothing is converted: 100 dollars become 100 euros. Those that are finer than the other currency stay so,
+    and are shown exactly. Raises `NeedsAdmin`.
+    """
+    permissions.require_admin(session, CHANGE)
+    unit = int(Currency(to).unit * UNITS)
+    found = [session.execute(_count_amounts(model, unit)).one() for model in AMOUNTS]
+    return Relabelling(sum(amounts for amounts, _ in found), sum(finer for _, finer in found))
+
+
+def _count_amounts(model: type[Record] | type[Target], unit: int) -> Select[int, int]:
+    """SQL: how many amounts the model has, and how many are no multiple of so many ten-thousandths."""
+    amount = AMOUNTS[model]
+    is_finer = type_coerce(amount, BigInteger) % unit != 0
+    chosen = select(func.count(amount), func.count(case((is_finer, 1))))
+    return chosen.where(model.deleted_at.is_(None)) if issubclass(model, Record) else chosen
+
+
+def require_amounts(session: Session, draft: Priced, *amounts: Decimal | None) -> None:
+    """Refuse new amounts that are in another currency, or finer than the workspace's.
+
+    Raises `OtherCurrency` and `FinerThanCurrency`.
+    """
+    currency = get_currency(session)
+    currency.require_code(draft.currency)
+    currency.require(*amounts)
 
 
 def get_calendar(session: Session) -> Calendar:

@@ -12,7 +12,7 @@ from crm_core.columns import lowered
 from crm_core.errors import InvalidInput, NotFound
 from crm_core.models import Target, TargetPeriod, Team, User
 from crm_core.periods import Period, PeriodKind
-from crm_core.schemas.fields import LARGEST_ID
+from crm_core.schemas.fields import LARGEST_ID, Priced
 from crm_core.schemas.target import TargetSet, TargetUpdate
 from crm_core.services import settings_service, team_service, user_service
 
@@ -65,13 +65,14 @@ def get_targets(session: Session, period: Period | None = None) -> list[TargetRo
         Target.user_id.is_not(None), lowered(Team.name), lowered(User.name), Target.team_id, Target.user_id
     ).order_by(Target.starts_on, Target.period.desc())
     rows = session.execute(in_order.add_columns(User.name, User.is_active, Team.name))
+    currency = settings_service.get_currency(session)
     return [
         TargetRow(
             target.id,
             Holder(target.user_id, target.team_id, user or team, is_active is not False),
             target.period,
             target.starts_on,
-            target.amount,
+            currency.fitted(target.amount),
         )
         for target, user, is_active, team in rows
     ]
@@ -114,12 +115,14 @@ def find_target(session: Session, draft: TargetSet) -> Target | None:
 def set_target(session: Session, draft: TargetSet) -> Target:
     """Set what is to be won; who has a target for that very month or quarter gets another amount.
 
-    Raises `RecordNotFound` for an unknown user, `TeamNotFound`, `NeedsManager`, and `BeginsOnAnotherDay`
-    where the day is not the first of a month or of a quarter of the fiscal year.
+    Raises `RecordNotFound` for an unknown user, `TeamNotFound`, `NeedsManager`, `OtherCurrency` and
+    `FinerThanCurrency` for the amount, and `BeginsOnAnotherDay` where the day is not the first of a month or
+    of a quarter of the fiscal year.
     """
     _require_right(session, draft.user_id, draft.team_id)
     _require_first_day(session, draft)
     target = find_target(session, draft)
+    _require_amount(session, draft, draft.amount, target)
     if target is None:
         target = Target(**draft.model_dump())
         session.add(target)
@@ -129,9 +132,14 @@ def set_target(session: Session, draft: TargetSet) -> Target:
 
 
 def update_target(session: Session, target_id: int, changes: TargetUpdate) -> Target:
-    """Change what was sent. Raises `TargetNotFound` and `NeedsManager`."""
+    """Change what was sent.
+
+    Raises `TargetNotFound`, `NeedsManager`, `OtherCurrency` and `FinerThanCurrency`.
+    """
     target = _get_to_change(session, target_id)
-    for field, value in changes.model_dump().items():
+    answers = changes.model_dump()
+    _require_amount(session, changes, answers.get("amount"), target)
+    for field, value in answers.items():
         setattr(target, field, value)
     return target
 
@@ -153,6 +161,12 @@ def _get_to_change(session: Session, target_id: int) -> Target:
     target = get_target(session, target_id)
     _require_right(session, target.user_id, target.team_id)
     return target
+
+
+def _require_amount(session: Session, draft: Priced, amount: Decimal | None, target: Target | None) -> None:
+    """An amount that stays as it is may be finer than a currency that was set later."""
+    is_new = target is None or amount != target.amount
+    settings_service.require_amounts(session, draft, amount if is_new else None)
 
 
 def _require_right(session: Session, user_id: int | None, team_id: int | None) -> None:

@@ -15,7 +15,8 @@ from crm_core.bulk import insert_rows
 from crm_core.columns import (
     BECOME_ASCII,
     LARGEST_AMOUNT,
-    MinorUnits,
+    SMALLEST_AMOUNT,
+    TenThousandths,
     contains,
     exact_amount,
     lowered,
@@ -28,7 +29,7 @@ from tests.conftest import NOW
 
 pytestmark = pytest.mark.both_databases
 
-AMOUNTS = ["0", "0.01", "0.1", "19.99", "1234567.89", "9999999999999.99"]
+AMOUNTS = ["0", "0.0001", "0.001", "0.01", "0.1", "19.99", "1.234", "1234567.89", "9999999999999.99"]
 
 
 @pytest.mark.parametrize("amount", AMOUNTS)
@@ -41,7 +42,6 @@ def test_money_comes_back_exactly(session, make, amount):
     assert isinstance(deal.expected_value, Decimal)
 
 
-CENT = Decimal("0.01")
 MORE_THAN_64_BITS_HOLD = 20_000
 """Deals of the largest amount."""
 
@@ -49,7 +49,7 @@ MORE_THAN_64_BITS_HOLD = 20_000
 @pytest.fixture
 def amounts(session) -> Table:
     """An empty table of amounts in heaps."""
-    table = Table("amounts", MetaData(), Column("heap", Integer), Column("amount", MinorUnits))
+    table = Table("amounts", MetaData(), Column("heap", Integer), Column("amount", TenThousandths))
     table.create(session.connection())
     return table
 
@@ -59,7 +59,7 @@ def pile_up(session, table, heaps: dict[int, list[Decimal | None]]) -> None:
     insert_rows(session, table, rows)
 
 
-def test_a_total_of_money_is_exact_to_the_cent(session, make):
+def test_a_total_of_money_is_exact(session, make):
     for _ in range(10):
         make.opportunity(expected_value=Decimal("0.10"))
     make.opportunity(expected_value=LARGEST_AMOUNT)
@@ -71,11 +71,11 @@ def test_a_total_of_money_is_exact_to_the_cent(session, make):
 
 
 def test_a_total_is_exact_where_64_bits_do_not_hold_it(session, amounts):
-    pile_up(session, amounts, {1: [LARGEST_AMOUNT] * MORE_THAN_64_BITS_HOLD + [CENT]})
+    pile_up(session, amounts, {1: [LARGEST_AMOUNT] * MORE_THAN_64_BITS_HOLD + [SMALLEST_AMOUNT]})
 
     total = session.scalar(select(total_amount(amounts.c.amount)))
 
-    assert total == LARGEST_AMOUNT * MORE_THAN_64_BITS_HOLD + CENT
+    assert total == LARGEST_AMOUNT * MORE_THAN_64_BITS_HOLD + SMALLEST_AMOUNT
 
 
 @pytest.mark.parametrize("inside", [[], [None], [None, None]])
@@ -94,14 +94,14 @@ def test_zero_is_a_total(session, amounts):
 @pytest.mark.parametrize("seed", range(5))
 def test_totals_agree_with_a_recount(session, amounts, seed):
     chance = random.Random(seed)
-    around_32_bits = [Decimal(2**32 + step) * CENT for step in (-1, 0, 1)]
+    around_32_bits = [Decimal(2**32 + step) * SMALLEST_AMOUNT for step in (-1, 0, 1)]
     kinds = [
         lambda: None,
         lambda: Decimal(0),
-        lambda: chance.randint(0, 1000) * CENT,
+        lambda: chance.randint(0, 1000) * SMALLEST_AMOUNT,
         lambda: chance.choice(around_32_bits),
-        lambda: LARGEST_AMOUNT - chance.randint(0, 1000) * CENT,
-        lambda: -chance.randint(0, 10**15 - 1) * CENT,
+        lambda: LARGEST_AMOUNT - chance.randint(0, 1000) * SMALLEST_AMOUNT,
+        lambda: -chance.randint(0, 10**17 - 100) * SMALLEST_AMOUNT,
     ]
     heaps = {
         heap: [chance.choice(kinds[: 1 + heap % len(kinds)])() for _ in range(chance.randint(1, 400))]
@@ -125,13 +125,13 @@ def recounted(amounts) -> Decimal | None:
 
 
 def test_totals_sort_by_size_on_both_sides_of_64_bits(session, amounts):
-    largest_integer = Decimal(2**63 - 1) * CENT
+    largest_integer = Decimal(2**63 - 1) * SMALLEST_AMOUNT
     whole, rest = divmod(largest_integer, LARGEST_AMOUNT)
     up_to_the_edge = [LARGEST_AMOUNT] * int(whole) + [rest]
     heaps = {
         1: [LARGEST_AMOUNT] * MORE_THAN_64_BITS_HOLD,
-        2: [CENT],
-        3: [*up_to_the_edge, CENT],
+        2: [SMALLEST_AMOUNT],
+        3: [*up_to_the_edge, SMALLEST_AMOUNT],
         4: up_to_the_edge,
     }
     pile_up(session, amounts, heaps)
@@ -140,14 +140,20 @@ def test_totals_sort_by_size_on_both_sides_of_64_bits(session, amounts):
     found = session.execute(select(amounts.c.heap, total).group_by(amounts.c.heap).order_by(total)).all()
 
     assert [heap for heap, _ in found] == [2, 4, 3, 1]
-    assert [total for _, total in found][1:3] == [largest_integer, largest_integer + CENT]
+    assert [total for _, total in found][1:3] == [largest_integer, largest_integer + SMALLEST_AMOUNT]
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"), [("0.005", "0.01"), ("0.004", "0.00"), ("2.675", "2.68"), ("1e2", "100")]
+    ("given", "amount"), [("0.0001", "0.0001"), ("2.675", "2.675"), ("1e2", "100"), ("1.000000", "1")]
 )
-def test_an_amount_is_rounded_half_up_to_minor_units(given, kept):
-    assert exact_amount(given) == Decimal(kept)
+def test_an_amount_stays_what_it_is(given, amount):
+    assert exact_amount(given) == Decimal(amount)
+
+
+@pytest.mark.parametrize("amount", ["0.00001", "0.00005", "19.999999999999996", Decimal("1e-30")])
+def test_an_amount_that_is_too_fine_is_refused_and_not_rounded(amount):
+    with pytest.raises(InvalidInput, match="at most 4 decimals"):
+        exact_amount(amount)
 
 
 @pytest.mark.parametrize(

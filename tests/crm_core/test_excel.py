@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from crm_core.currency import Currency
 from crm_core.exporting import (
     LONGEST_TEXT,
     Column,
@@ -197,13 +198,26 @@ def test_the_largest_amount_is_exact():
         ("EUR", "en_US", '"€"#,##0.00'),
         ("CHF", "en_US", '"CHF" #,##0.00'),
         ("JPY", "ja_JP", '"￥"#,##0'),
+        ("KWD", "en_US", '"KWD" #,##0.000'),
         ("XXX", "en_US", '"¤"#,##0.00'),
     ],
 )
 def test_an_amount_looks_as_it_does_at_home(currency, locale, look):
     workspace = Workspace(currency, locale, Calendar(ZoneInfo("UTC")), has_demo_data=False)
 
-    assert amount_format(workspace) == look
+    assert amount_format(workspace, Currency(currency).decimals) == look
+
+
+def test_an_amount_that_is_finer_than_the_currency_is_shown_exactly():
+    yen = Workspace("JPY", "ja_JP", Calendar(ZoneInfo("UTC")), has_demo_data=False)
+    amounts = [Decimal(1200), Decimal("1.2"), Decimal("1.234")]
+    column = Column("Value", Kind.AMOUNT)
+
+    (sheet,) = written(*([amount] for amount in amounts), columns=[column], workspace=yen).values()
+
+    cells = [row[0] for row in sheet.rows[1:]]
+    assert [cell.value for cell in cells] == [1200, 1.2, 1.234]
+    assert [cell.look for cell in cells] == ['"￥"#,##0', '"￥"#,##0.0', '"￥"#,##0.000']
 
 
 @pytest.mark.parametrize("write", [write_csv_for_people, partial(write_excel, title="Deals")])

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, select, text
 
 from crm_core import check, migrate
+from crm_core.analytics.metrics import MetricName, measure
 from crm_core.config import PROJECT
 from crm_core.database import Database
 from crm_core.errors import DatabaseUnavailable
@@ -32,7 +34,8 @@ from crm_core.models import (
     Outcome,
     User,
 )
-from crm_core.services import settings_service
+from crm_core.services import lead_service, opportunity_service, settings_service, target_service
+from crm_core.sorting import LeadSort, OpportunitySort
 from tests.builders import Make
 from tests.conftest import NOW, Discard
 
@@ -344,3 +347,96 @@ def test_a_migration_that_fails_leaves_nothing(empty_database):
         raise Discard
 
     assert tables(empty_database) == set()
+
+
+AMOUNTS = {
+    "opportunities": "expected_value",
+    "opportunity_versions": "expected_value",
+    "leads": "estimated_value",
+    "lead_versions": "estimated_value",
+    "targets": "amount",
+}
+WORTH = ["0.00", "0.01", "12.50", "429496.73", "9999999999999.99", None]
+
+
+RECORDS = {
+    "opportunities": {
+        "stage": "proposal",
+        "probability": 50,
+        "stage_entered_at": "2026-03-18 12:00:00.000000",
+    },
+    "leads": {"status": "new"},
+}
+AT = "2026-03-18 12:00:00.000000"
+
+
+def write_amounts(connection: Connection) -> None:
+    """A deal, a lead and a target for each amount, as a program of revision 0008 wrote them."""
+    insert(connection, "transactions", id=1, at=AT, source="ui", reach=1)
+    for key, worth in enumerate(WORTH, start=1):
+        cents = None if worth is None else int(Decimal(worth) * 100)
+        for table, answers in RECORDS.items():
+            versions = "opportunity_versions" if table == "opportunities" else "lead_versions"
+            row = {"id": key, "name": "Acme", AMOUNTS[table]: cents, "version": 1, **answers}
+            row |= {"created_at": AT, "updated_at": AT}
+            insert(connection, table, **row)
+            insert(connection, versions, **row, valid_from=AT, transaction_id=1)
+        if cents is not None:
+            month = f"2026-{key:02}-01"
+            insert(connection, "targets", id=key, user_id=1, period="month", starts_on=month, amount=cents)
+
+
+def insert(connection: Connection, table: str, **row: Any) -> None:
+    marks = ", ".join(f":{column}" for column in row)
+    connection.execute(text(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})"), row)
+
+
+def amounts_in(connection: Connection) -> dict[str, list[int | None]]:
+    return {
+        table: list(connection.scalars(text(f"SELECT {amount} FROM {table} ORDER BY id")))
+        for table, amount in AMOUNTS.items()
+    }
+
+
+def test_amounts_of_an_older_database_stay_the_same_numbers(empty_database):
+    migrate.upgrade(empty_database, "0008")
+    with empty_database.migration() as connection:
+        write_amounts(connection)
+
+    migrate.upgrade(empty_database)
+
+    known = [Decimal(worth) for worth in WORTH if worth is not None]
+    with empty_database.read() as session:
+        page = opportunity_service.get_opportunities(session, sort=OpportunitySort.CREATED)
+        leads = lead_service.get_leads(session, sort=LeadSort.CREATED)
+        begun = list(session.scalars(select(OpportunityVersion.expected_value).order_by("id")))
+        assert [str(row.expected_value) for row in page.rows] == list(map(str, WORTH))
+        assert [row.estimated_value for row in leads.rows] == begun == [*known, None]
+        assert sorted(target.amount for target in target_service.get_targets(session)) == known
+        assert page.totals.value == sum(known)
+        assert measure(session, MetricName.OPEN_PIPELINE).figure.value == sum(known)
+        assert measure(session, MetricName.CREATED).figure.value == sum(known)
+
+
+def test_amounts_go_back_to_hundredths_rounded_half_up(empty_database):
+    migrate.upgrade(empty_database)
+    worth = ["1.234", "0.005", "0.0049", "12.345", "9999999999999.99", None]
+    with empty_database.write(at=NOW) as session:
+        make = Make(session)
+        for amount in worth:
+            value = None if amount is None else Decimal(amount)
+            make.opportunity(expected_value=value)
+            make.lead(estimated_value=value)
+        make.target("12.345", user_id=LOCAL_USER_ID)
+
+    migrate.downgrade(empty_database, "0008")
+    with empty_database.migration() as connection:
+        cents = amounts_in(connection)
+    migrate.upgrade(empty_database)
+
+    each = [123, 1, 0, 1235, 999_999_999_999_999, None]
+    assert cents == {table: [1235] if table == "targets" else each for table in AMOUNTS}
+    with empty_database.migration() as connection:
+        ten_thousandths = [None if amount is None else amount * 100 for amount in each]
+        assert amounts_in(connection)["opportunities"] == ten_thousandths
+    assert check.findings(empty_database) == []

@@ -9,7 +9,7 @@ from sqlalchemy import Enum, select, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError
 from sqlalchemy.orm import joinedload
 
-from crm_core.columns import MINOR_UNITS
+from crm_core.columns import UNITS
 from crm_core.models import (
     ApiToken,
     Base,
@@ -396,12 +396,12 @@ def test_a_pointer_to_nothing_is_refused_by_the_database(filled, pointer):
         connection.execute(text(f"UPDATE {table} SET {wrong} WHERE {which}"))
 
 
-def test_money_is_stored_in_minor_units(session, make):
+def test_money_is_stored_in_ten_thousandths(session, make):
     deal = make.opportunity(expected_value=Decimal("120.50"))
 
     stored = session.scalars(text("SELECT expected_value FROM opportunities"))
 
-    assert stored.one() == deal.expected_value * MINOR_UNITS == 12_050
+    assert stored.one() == deal.expected_value * UNITS == 1_205_000
 
 
 def test_terms_mean_the_same_in_python_and_in_sql(session, make):

@@ -12,6 +12,7 @@ from crm_core.analytics.metrics.base import Figure, Group, Question, Unit
 from crm_core.errors import InvalidInput
 from crm_core.filters import EVERYTHING, OpportunityFilter
 from crm_core.periods import Period
+from crm_core.services import settings_service
 
 __all__ = [
     "METRICS",
@@ -115,12 +116,16 @@ METRICS: dict[MetricName, Metric] = {
 
 @dataclass(frozen=True)
 class Answer:
-    """A figure, and what it was counted for: the instant, and the days (None: ever, or none)."""
+    """A figure, and what it was counted for: the instant, and the days (None: ever, or none).
+
+    Its amounts are in the workspace's `currency`.
+    """
 
     name: MetricName
     metric: Metric
     as_of: datetime
     period: Period | None
+    currency: str
     figure: Figure
 
 
@@ -150,4 +155,5 @@ def measure(
     asked = Question(session, where, period, as_of, explain)
     if metric.days is Days.TRAILING_YEAR:
         period = speed.trailing_year(asked.scope.moment.today)
-    return Answer(name, metric, asked.at, period, metric.count(asked))
+    currency = settings_service.get_currency(session)
+    return Answer(name, metric, asked.at, period, currency.code, metric.count(asked).fitted(currency))

@@ -17,6 +17,7 @@ from crm_core.analytics.outcomes import closed_within
 from crm_core.analytics.pipeline import NOTHING, count_if
 from crm_core.analytics.rate import Rate
 from crm_core.columns import total_amount
+from crm_core.currency import Currency
 from crm_core.errors import InvalidInput
 from crm_core.filters import OpportunityFilter
 from crm_core.kept import kept, plain_rows
@@ -128,6 +129,19 @@ class Figure:
     def n(self) -> int:
         """Over how many records it was counted."""
         return self.out_of.count
+
+    def fitted(self, currency: Currency) -> "Figure":
+        """The same with every amount in the currency's decimals; no other number is a Decimal."""
+
+        def fit(number: Number | None) -> Number | None:
+            return currency.fitted(number) if isinstance(number, Decimal) else number
+
+        return replace(
+            self,
+            value=fit(self.value),
+            details={name: fit(number) for name, number in self.details.items()},
+            parts={key: part.fitted(currency) for key, part in self.parts.items()},
+        )
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,11 @@ from crm_core.analytics.metrics.base import (
 from crm_core.analytics.metrics.rates import LOST, win_rate
 from crm_core.analytics.metrics.volume import average_won
 from crm_core.analytics.rate import Rate
-from crm_core.analytics.wins import to_the_cent
+from crm_core.currency import Currency
 from crm_core.gathered import ordinal
 from crm_core.models import OPEN_STAGES
 from crm_core.periods import ONE_DAY, Period
+from crm_core.services import settings_service
 
 WITHOUT_LIMIT = "without_limit"
 """In a stage whose deals are never stale."""
@@ -108,11 +109,19 @@ def velocity(asked: Question) -> Figure:
         "sales_cycle": replace(sales_cycle(asked), label="Sales cycle", unit=Unit.DAYS),
     }
     rate = Rate(parts["win_rate"].counted.count, parts["win_rate"].n)
-    value = velocity_of(open_deals.count, rate, parts["average_won"].value, parts["sales_cycle"].value)
+    value = velocity_of(
+        open_deals.count,
+        rate,
+        parts["average_won"].value,
+        parts["sales_cycle"].value,
+        settings_service.get_currency(asked.session),
+    )
     return Figure(value, open_deals, open_deals, parts=parts)
 
 
-def velocity_of(open_deals: int, rate: Rate, average: Number | None, cycle: Number | None) -> Decimal | None:
+def velocity_of(
+    open_deals: int, rate: Rate, average: Number | None, cycle: Number | None, currency: Currency
+) -> Decimal | None:
     """Open deals × win rate × average won ÷ days of the sales cycle: money a day.
 
     None where any of the four is unknown or 0. Source: https://www.salesforce.com/blog/sales-velocity/
@@ -120,7 +129,7 @@ def velocity_of(open_deals: int, rate: Rate, average: Number | None, cycle: Numb
     if not (open_deals and rate.hits and average and cycle):
         return None
     wins = Decimal(open_deals * rate.hits) / rate.n
-    return to_the_cent(wins * Decimal(average) / Decimal(cycle))
+    return currency.rounded(wins * Decimal(average) / Decimal(cycle))
 
 
 def trailing_year(today: date) -> Period:

@@ -313,6 +313,12 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
     settings.get_settings: (Right.ANYBODY, lambda s, w: settings.get_settings(s)),
     settings.get_workspace: (Right.ANYBODY, lambda s, w: settings.get_workspace(s)),
     settings.get_calendar: (Right.ANYBODY, lambda s, w: settings.get_calendar(s)),
+    settings.get_currency: (Right.ANYBODY, lambda s, w: settings.get_currency(s)),
+    settings.require_amounts: (
+        Right.ANYBODY,
+        lambda s, w: settings.require_amounts(s, LeadCreate(name="Lea")),
+    ),
+    settings.preview_relabelling: (Right.ADMIN, lambda s, w: settings.preview_relabelling(s, "EUR")),
     settings.get_all_stage_settings: (Right.ANYBODY, lambda s, w: settings.get_all_stage_settings(s)),
     settings.get_stage_settings: (Right.ANYBODY, lambda s, w: settings.get_stage_settings(s, S.PROPOSAL)),
     settings.default_probability: (Right.ANYBODY, lambda s, w: settings.default_probability(s, S.PROPOSAL)),

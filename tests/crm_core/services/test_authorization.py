@@ -48,7 +48,6 @@ NO_SESSION = {
     "closed_within",
     "closed_by_month",
     "is_open",
-    "to_the_cent",
     "use_token",
 }
 """Functions that reach nothing, and the one that finds out who calls."""

@@ -222,11 +222,10 @@ def test_an_amount_that_can_not_be_is_refused(session, noun, field):
 
 
 @pytest.mark.parametrize(("noun", "field"), [(OPPORTUNITY, "expected_value"), (LEAD, "estimated_value")])
-def test_an_amount_is_stored_exactly_to_the_cent(session, noun, field):
+def test_an_amount_is_stored_exactly(session, noun, field):
     for typed, kept in {
         0: "0.00",
-        "0.005": "0.01",
-        "0.004": "0.00",
+        "0.010": "0.01",
         0.1: "0.10",
         "1e3": "1000.00",
         LARGEST_AMOUNT: "9999999999999.99",
