@@ -186,6 +186,7 @@ STATS: Example = {
     "period_from": "2026-01-01",
     "period_to": "2026-03-31",
     "period_label": "Q1 2026",
+    "currency": "CHF",
     "stages": [
         {"stage": stage, "deals": deals, "value": value, "weighted": weighted, "without_value": 0}
         for stage, (deals, value, weighted) in zip(STAGES, FIGURES, strict=True)
@@ -229,6 +230,7 @@ METRIC: Example = {
     "period_from": "2026-01-01",
     "period_to": "2026-03-31",
     "period_label": "Q1 2026",
+    "currency": "CHF",
     "value": 0.75,
     "n": 4,
     "counted": 3,

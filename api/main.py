@@ -38,9 +38,10 @@ def operation_id(route: APIRoute) -> str:
 
 ABOUT = """
 Sign in with a token: `Authorization: Bearer …`. Every refusal is `application/problem+json`, whose `detail`
-is a sentence for a person. Money goes out as text with two decimals, in the workspace's currency; null is
-unknown, which is not zero. Instants are UTC, days are the workspace's. Records carry their version: send it
-as `If-Match`, and nobody is overwritten. Send an `Idempotency-Key` with a `POST`, and it is done once.
+is a sentence for a person. Money is in the workspace's currency, and goes out as text with the decimals of
+that currency; null is unknown, which is not zero. Instants are UTC, days are the workspace's. Records carry
+their version: send it as `If-Match`, and nobody is overwritten. Send an `Idempotency-Key` with a `POST`, and
+it is done once.
 """
 
 api = FastAPIOffline(

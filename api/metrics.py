@@ -31,7 +31,7 @@ from crm_core.services import settings_service
 router = APIRouter(prefix="/metrics", tags=["metrics"])
 
 Number = int | float | Money
-"""Money is text with two decimals, as everywhere; counts, ratios and days are numbers."""
+"""Money is text with the currency's decimals, as everywhere; counts, ratios and days are numbers."""
 
 
 class MetricQuery(OpportunityFilter, PeriodQuery):
@@ -95,13 +95,15 @@ class PartResponse(FigureResponse, Part):
 class MetricResponse(FigureResponse, MetricDescription):
     """A figure as known `as_of` that instant; `period_to` is the last day, both null mean ever.
 
-    `period_label` names a whole quarter or year of the workspace, such as Q1 FY27.
+    `period_label` names a whole quarter or year of the workspace, such as Q1 FY27. Every amount is in the
+    `currency`.
     """
 
     as_of: Instant
     period_from: date | None
     period_to: date | None
     period_label: str | None
+    currency: str
 
     @classmethod
     def of_answer(cls, answer: Answer, calendar: Calendar) -> "MetricResponse":
@@ -112,6 +114,7 @@ class MetricResponse(FigureResponse, MetricDescription):
             period_from=period.start if period else None,
             period_to=period.last_day if period else None,
             period_label=calendar.label(period) if period else None,
+            currency=answer.currency,
             **_told(answer.figure, answer.metric.unit),
         )
 

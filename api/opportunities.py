@@ -44,8 +44,12 @@ class HistoryQuery(Schema):
 
 
 class OpportunityPage(PageResponse[OpportunityResponse]):
-    """`value` and `without_value` are those of the whole list, `weighted` that of its open deals."""
+    """`value` and `without_value` are those of the whole list, `weighted` that of its open deals.
 
+    Every amount is in the `currency`.
+    """
+
+    currency: str = Field(examples=["CHF"])
     value: Money = Field(examples=["12000.00"])
     weighted: Money = Field(examples=["6000.00"])
     without_value: int = Field(examples=[0])
@@ -97,12 +101,14 @@ def list_opportunities(
         page = opportunity_service.get_opportunities(
             session, query, sort=query.sort, limit=query.limit, after=query.cursor
         )
+        currency = settings_service.get_currency(session)
     totals = page.totals
     return whole(
         OpportunityPage(
             items=page.rows,
             total=totals.deals,
             next_cursor=page.next_cursor,
+            currency=currency.code,
             value=totals.value,
             weighted=totals.weighted,
             without_value=totals.without_value,

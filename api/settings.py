@@ -17,7 +17,10 @@ router = APIRouter(tags=["settings"])
 
 @router.get("/settings", responses=errors())
 def get_settings(door: DoorDep) -> SettingsResponse:
-    """What amounts and days mean here: the currency, the time zone, where the fiscal year begins."""
+    """What amounts and days mean here: the currency, the time zone, where the fiscal year begins.
+
+    Where an admin changes the currency, amounts keep their numbers: they are relabelled, not converted.
+    """
     with door.read() as session:
         return SettingsResponse.model_validate(settings_service.get_settings(session))
 

@@ -72,7 +72,8 @@ class StatsResponse(Schema):
     """What was known `as_of` that instant; `period_to` is the last day of the period, both null mean ever.
 
     `period_label` names a whole quarter or year of the workspace, such as Q1 FY27. `stages` and `open` are as
-    of `open_as_of`: the last instant of a period that was over by `as_of`, or else `as_of` itself.
+    of `open_as_of`: the last instant of a period that was over by `as_of`, or else `as_of` itself. Every amount
+    is in the `currency`.
     """
 
     as_of: Instant
@@ -80,6 +81,7 @@ class StatsResponse(Schema):
     period_from: date | None
     period_to: date | None
     period_label: str | None
+    currency: str
     stages: list[StageResponse]
     open: OpenResponse
     closed: ClosedResponse
@@ -96,6 +98,7 @@ class StatsResponse(Schema):
             period_from=stats.period.start if stats.period else None,
             period_to=stats.period.last_day if stats.period else None,
             period_label=calendar.label(stats.period) if stats.period else None,
+            currency=stats.currency,
             stages=[StageResponse.model_validate(stage) for stage in stats.stages],
             open=OpenResponse.model_validate(stats.open),
             closed=ClosedResponse.model_validate(stats.closed),

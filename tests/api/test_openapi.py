@@ -203,8 +203,10 @@ def test_money_and_instants_are_told_exactly(description):
     deal = schemas["OpportunityResponse"]["properties"]
     money, instant = deal["expected_value"]["anyOf"][0], deal["created_at"]
 
-    for value, right in {"12.50": True, "0.00": True, "12.5": False, "1e3": False, "-1.00": False}.items():
-        assert (wrong(value, money, description) == []) == right, value
+    for value in ("12.50", "0", "1.234"):
+        assert wrong(value, money, description) == [], value
+    for value in ("12.", "1e3", "-1.00"):
+        assert wrong(value, money, description), value
     for value in ("2026-03-18T14:05:12.345678Z", "2026-03-18T14:05:12Z"):
         assert wrong(value, instant, description) == []
     assert wrong("2026-03-18T14:05:12+01:00", instant, description)
