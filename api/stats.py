@@ -72,8 +72,8 @@ class StatsResponse(Schema):
     """What was known `as_of` that instant; `period_to` is the last day of the period, both null mean ever.
 
     `period_label` names a whole quarter or year of the workspace, such as Q1 FY27. `stages` and `open` are as
-    of `open_as_of`: the last instant of a period that was over by `as_of`, or else `as_of` itself. Every amount
-    is in the `currency`.
+    of `open_as_of`: the last instant of a period that was over by `as_of`, or else `as_of` itself. Every
+    amount is in the `currency`.
     """
 
     as_of: Instant

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from crm_core import clock
-from crm_core.models import Opportunity, OpportunityStage, Outcome
+from crm_core.models import Opportunity, OpportunityStage, Outcome, Settings
 from crm_core.schemas.opportunity import OpportunityUpdate
 from crm_core.schemas.settings import SettingsUpdate
 from crm_core.services import opportunity_service, settings_service
@@ -209,6 +209,52 @@ def test_chips_tell_what_is_set_and_one_button_clears_it(open_page, assorted):
 
     button(page, "Clear all").click().run()
     assert len(tables.names(page)) == 11
+
+
+@pytest.mark.parametrize(
+    ("currency", "least", "field", "chip"),
+    [
+        ("JPY", "100", "%.0f", "≥ ¥100"),
+        ("USD", "100.5", "%.2f", "≥ $100.50"),
+        ("KWD", "100.5", "%.3f", "≥ KWD100.500"),
+        ("USD", "0.0005", "%.4f", "≥ $0.0005"),
+    ],
+)
+def test_an_amount_to_filter_by_has_the_currencys_decimals(
+    open_page, given, assorted, currency, least, field, chip
+):
+    with given() as make:
+        make.session.get_one(Settings, 1).currency = currency
+
+    page = open_page(OPPORTUNITIES, deals_value_from=least)
+
+    (shown,) = [each for each in page.number_input if each.label == "Value from"]
+    assert (shown.proto.format, shown.value) == (field, float(least))
+    assert chip in [each.label.replace("\\", "") for each in page.button if "chip" in (each.key or "")]
+
+
+@pytest.mark.parametrize(
+    ("currency", "typed", "finer", "worth", "sentence"),
+    [
+        ("JPY", "1,500", "1,500.5", "1500", "JPY has no decimals. Write an amount like 1,234."),
+        ("USD", "1.05", "1.055", "1.05", "USD has two decimals. Write an amount like 1,234.50."),
+        ("KWD", "1.005", "1.0055", "1.005", "KWD has three decimals. Write an amount like 1,234.500."),
+    ],
+)
+def test_an_amount_is_typed_with_the_currencys_decimals(
+    open_page, given, database, currency, typed, finer, worth, sentence
+):
+    with given() as make:
+        make.session.get_one(Settings, 1).currency = currency
+        it = make.opportunity().id
+    page = open_page(OPPORTUNITIES)
+    page.toggle[0].set_value(True).run()
+
+    tables.edit(page, it, "value", finer)
+    assert page.toast[0].value.replace("\\", "").endswith(f"“{finer}” was not saved. {sentence}")
+    tables.edit(page, it, "value", typed)
+
+    assert deal(database, it).expected_value == Decimal(worth)
 
 
 def test_a_filter_that_matches_nothing_says_so(open_page, given):

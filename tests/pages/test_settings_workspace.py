@@ -1,6 +1,7 @@
 """The workspace's settings on screen: saved through the services, shown as they will look."""
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import func, select
@@ -90,6 +91,35 @@ def test_an_example_follows_what_is_chosen_before_it_is_saved(open_page, databas
     assert "1.234.567,50 €" in shown
     assert "12.345" in shown
     assert settings_in(database).currency == "USD"
+
+
+def test_another_currency_says_what_becomes_of_the_amounts(open_page, given):
+    with given() as make:
+        make.opportunity(expected_value=Decimal("12.50"))
+        make.opportunity(expected_value=Decimal(3))
+        make.target(user_id=LOCAL_USER_ID)
+    page = open_page(WORKSPACE)
+    assert not page.warning
+
+    choose(page, "Currency", "JPY")
+    assert plain(page.warning[0].value) == (
+        "3 amounts will be relabelled, not converted: $1,000 becomes ¥1,000. 1 of them has more decimals than"
+        " JPY allows (no decimals); such amounts stay as they are and are shown exactly."
+    )
+
+    choose(page, "Currency", "KWD")
+    assert plain(page.warning[0].value).endswith("$1,000 becomes KWD1,000.")
+
+
+def test_where_there_are_no_amounts_nothing_is_relabelled(open_page, given):
+    with given() as make:
+        make.opportunity()
+    page = open_page(WORKSPACE)
+
+    choose(page, "Currency", "JPY")
+
+    assert not page.warning
+    assert "¥1,234,567" in plain(" ".join(text.value for text in page.markdown))
 
 
 def test_nothing_can_be_saved_before_anything_is_changed(open_page):

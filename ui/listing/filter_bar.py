@@ -8,7 +8,8 @@ from typing import Literal, TypeVar
 
 import streamlit as st
 
-from crm_core.columns import LARGEST_AMOUNT, exact_amount
+from crm_core.columns import LARGEST_AMOUNT, SMALLEST_AMOUNT
+from crm_core.currency import Currency
 from crm_core.filters import CompanyFilter
 from crm_core.periods import ONE_DAY, Days, Period, PeriodChoice
 from crm_core.schemas.fields import LARGEST_ID
@@ -23,6 +24,9 @@ S = TypeVar("S", bound=Sort)
 
 FIELD_WIDTH = 171
 """Two fit side by side on a phone."""
+
+AMOUNT_STEP = 1000.0
+"""What a click on the field of an amount adds."""
 
 NUMBERED = re.compile(r" #(\d{1,10})$")
 COMPANIES_OFFERED = 50
@@ -205,19 +209,22 @@ class FilterBar(Addressed):
     def _amount(self, name: str, label: str, sign: str) -> Decimal | None:
         """In the address it is a plain number, which means the same in every locale."""
         key = self._key(name, _amount_told, label)
+        currency = Currency(workspace().currency)
+        begins = st.session_state.get(key) or _amount_told(st.query_params.get_all(key))
         typed = st.number_input(
             label,
             min_value=0.0,
             max_value=float(LARGEST_AMOUNT),
             value=None,
-            step=1000.0,
+            step=AMOUNT_STEP,
+            format=f"%.{currency.decimals_of(_amount(begins or 0))}f",
             key=key,
             bind="query-params",
             width=FIELD_WIDTH,
         )
         if typed is None:
             return None
-        found = exact_amount(str(typed))
+        found = _amount(typed)
         self._chips.append(Chip(f"{sign} {words.money(found, workspace())}", key, None))
         return found
 
@@ -263,6 +270,11 @@ def _day_told(told: list[str]) -> date | None:
     except ValueError:
         return None
     return found if found is not None and FIRST_DAY <= found <= LAST_DAY else None
+
+
+def _amount(number: float) -> Decimal:
+    """As fine as amounts are stored."""
+    return Decimal(str(number)).quantize(SMALLEST_AMOUNT)
 
 
 def _amount_told(told: list[str]) -> float | None:

@@ -10,6 +10,7 @@ from babel.dates import format_datetime
 from sqlalchemy.orm import Session
 
 from crm_core import clock
+from crm_core.currency import Currency
 from crm_core.models import Visibility
 from crm_core.schemas.settings import SettingsResponse, SettingsUpdate
 from crm_core.services import settings_service
@@ -41,6 +42,7 @@ RULES = {
 }
 
 AMOUNT, NUMBER, SHARE = Decimal("1234567.50"), 12_345, Decimal("0.425")
+SOME_AMOUNT = Decimal(1000)
 
 
 def show(*, may_change: bool) -> None:
@@ -76,7 +78,7 @@ def _writing(opened: Form, disabled: bool) -> None:
         currency = form.choice(
             opened,
             "currency",
-            "Stands at every amount. Amounts stay what they are: nothing is converted.",
+            "Stands at every amount, and says how many decimals one may have. Nothing is converted.",
             choices.currencies(),
             disabled=disabled,
         )
@@ -88,7 +90,30 @@ def _writing(opened: Form, disabled: bool) -> None:
             choices.locales(),
             disabled=disabled,
         )
-    _example(replace(workspace(), currency=currency, locale=locale))
+    space = replace(workspace(), currency=currency, locale=locale)
+    if currency != workspace().currency and not disabled:
+        _relabelling(space)
+    _example(space)
+
+
+def _relabelling(space: Workspace) -> None:
+    """What another currency means for the amounts that are there."""
+    found = load(settings_service.preview_relabelling, space.currency)
+    if not found.amounts:
+        return
+    before = words.money(SOME_AMOUNT, workspace())
+    told = (
+        f"{words.counted_as(found.amounts, space, 'amount')} will be relabelled, not converted:"
+        f" {before} becomes {words.money(SOME_AMOUNT, space)}."
+    )
+    if found.finer:
+        currency = Currency(space.currency)
+        have = "has" if found.finer == 1 else "have"
+        told += (
+            f" {words.number(found.finer, space)} of them {have} more decimals than {currency.code} allows"
+            f" ({currency.in_words}); such amounts stay as they are and are shown exactly."
+        )
+    st.warning(words.literal(told, limit=400), icon=":material/currency_exchange:")
 
 
 def _calendar(opened: Form, disabled: bool) -> None:
@@ -140,7 +165,7 @@ def _example(space: Workspace) -> None:
     """How it will look, before it is saved."""
     today = space.calendar.day_of(clock.now())
     shown = {
-        "Money": words.money(AMOUNT, space),
+        "Money": words.money(Currency(space.currency).floored(AMOUNT), space),
         "A number": words.number(NUMBER, space),
         "A share": words.share(SHARE, space),
         "A day": words.day(today, space),
