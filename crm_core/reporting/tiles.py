@@ -28,8 +28,8 @@ MEANINGS = {
     MetricName.WIN_RATE: "Won ÷ (won + lost), by count, closed in the period.",
     MetricName.WON: "The values of the deals won in the period, by the day they were closed.",
     MetricName.AVERAGE_WON: "Won value ÷ won deals with a value, in the period.",
-    MetricName.SALES_CYCLE: "Median days from creation to close of the deals won in the period. Deals won on"
-    " the day they were created are left out.",
+    MetricName.SALES_CYCLE: "Median calendar days from the day a deal was created to its closing day, of the"
+    " deals won in the period.",
     MetricName.VELOCITY: "Open deals × win rate × average won deal ÷ sales cycle, over the last 365 days, or"
     " those that end with a period that is over: what the pipeline earns a day.",
 }

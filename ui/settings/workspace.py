@@ -122,7 +122,7 @@ def _calendar(opened: Form, disabled: bool) -> None:
         zone = form.choice(
             opened,
             "time_zone",
-            "Days, periods and “today” are counted in it from now on, past ones too. Close dates that"
+            "Decides which day it is, and on which day something happens, from now on. Close dates that"
             " somebody entered stay the days they are.",
             choices.zones(),
             disabled=disabled,
