@@ -3,10 +3,10 @@
 For leads, opportunities, companies and contacts it holds that every row has exactly one current version,
 equal to it in every column; that a record's versions count from one, each beginning where the one before
 ended; that no version begins after the transaction that wrote it; that a record's day of creation never
-changed, and a state that is known by its day begins on it; and that a deal came into its stage, and was
-touched last, when its versions say, without those that were undone. So the state as of now is the live table,
-and there is exactly one state as of any earlier instant. And that a search finds every record by what it is
-called now.
+changed, and a state that is known by its day begins on it; that a deal came into its stage, and was touched
+last, when its versions say, without those that were undone; and that something is assumed only of the open
+state that an import begins a closed deal with. So the state as of now is the live table, and there is exactly
+one state as of any earlier instant. And that a search finds every record by what it is called now.
 """
 
 from contextlib import suppress
@@ -41,7 +41,7 @@ from crm_core.database import Database
 from crm_core.engines import embedded_version, is_safe_from_log_corruption
 from crm_core.errors import DatabaseUnavailable
 from crm_core.history import calendar_of
-from crm_core.models import SEARCHED, VERSIONS, Base, OpportunityVersion, Transaction
+from crm_core.models import SEARCHED, VERSIONS, Base, OpportunityVersion, Source, Transaction
 from crm_core.models.search import texts_in
 
 LISTED = 50
@@ -74,7 +74,8 @@ def findings(database: Database) -> list[str]:
                 found += _listed(session, versions, _versions_before_their_transaction(versions))
                 found += _listed(session, versions, _creation_days_out_of_line(versions))
                 found += _days_out_of_line(session, versions)
-            found += _listed(session, OpportunityVersion.__table__, _stage_entries_out_of_line())
+            deals = OpportunityVersion.__table__
+            found += _listed(session, deals, _stage_entries_out_of_line(), _assumptions_out_of_line())
             for table in Base.metadata.sorted_tables:
                 found += _listed(session, table, *_pointers_to_nothing(table))
             return found or _search_out_of_line(session)  # it follows from records that are right
@@ -305,6 +306,31 @@ def _given_back(each: Any, name: str) -> ColumnElement[Any]:
     )
     before_it = state.c.id == each.id, state.c.version == first - 1
     return select(state.c[name]).where(*before_it).correlate(each.id.table).scalar_subquery()
+
+
+def _assumptions_out_of_line() -> Wrong:
+    """Only an import assumes something, of the first state of a deal that is closed next."""
+    versions = OpportunityVersion.__table__
+    next_closed_at = func.lead(versions.c.closed_at).over(
+        partition_by=versions.c.id, order_by=versions.c.valid_from
+    )
+    each = (
+        select(
+            *(versions.c[name] for name in ("id", "version", "valid_from", "closed_at", "assumed")),
+            Transaction.source,
+            next_closed_at.label("next_closed_at"),
+        )
+        .outerjoin(Transaction, Transaction.id == versions.c.transaction_id)
+        .subquery()
+    )
+    is_right = and_(
+        each.c.version == 1,
+        each.c.closed_at.is_(None),
+        each.c.next_closed_at.is_not(None),
+        each.c.source == Source.IMPORT,
+    )
+    problem = literal("only the open state that an import begins a closed deal with can be assumed")
+    return select(_name(each), problem).where(each.c.assumed.is_not(None), ~is_right)
 
 
 def _before(versions: Table, name: str) -> Over[Any]:

@@ -189,9 +189,10 @@ def insert_with_past(
 
     The last state is the live row. Rows carry their ids (see `next_id`) but not `version`, `updated_at` and
     what else follows from the states. A state may name the `transaction_id` it came from, by default the
-    session's own, and `valid_from_on`, its day, where the time is not known (see `crm_core.dated`). No state
-    may lie after the session's instant. The column named `later` is left empty in the live rows: it leads to
-    rows that are yet to be inserted, and has to be filled in once they are.
+    session's own, and `valid_from_on`, its day, where the time is not known (see `crm_core.dated`); a deal's
+    state may say what of it is `assumed`. No state may lie after the session's instant. The column named
+    `later` is left empty in the live rows: it leads to rows that are yet to be inserted, and has to be filled
+    in once they are.
     """
     rows: list[dict[str, Any]] = []
     versions: list[dict[str, Any]] = []

@@ -16,6 +16,7 @@ from crm_core.models.transaction import Reach, Source, Transaction
 from crm_core.models.user import LOCAL_USER_ID, Role, Team, User
 from crm_core.models.versions import (
     VERSIONS,
+    Assumed,
     CompanyVersion,
     ContactVersion,
     LeadVersion,
@@ -30,6 +31,7 @@ __all__ = [
     "SEARCHED",
     "VERSIONS",
     "ApiToken",
+    "Assumed",
     "Base",
     "CloseReason",
     "Company",

@@ -1,6 +1,8 @@
 """The kept past of leads, opportunities, companies and contacts: one row for each state a record was in."""
 
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
@@ -15,7 +17,7 @@ from sqlalchemy import (
     literal_column,
 )
 
-from crm_core.columns import UtcDateTime
+from crm_core.columns import UtcDateTime, stored_enum
 from crm_core.models.base import Base, Record
 from crm_core.models.company import Company
 from crm_core.models.contact import Contact
@@ -34,8 +36,17 @@ def valid_until(versions: FromClause) -> ColumnElement[datetime]:
     return func.coalesce(versions.c.valid_to, NEVER, type_=versions.c.valid_to.type)
 
 
-def _versions_of(model: type[Record], name: str) -> Table:
-    """Every column of the model, and from when to when (null: still) the record was like that.
+class Assumed(StrEnum):
+    """What is not known of an open state that an import wrote for a closed deal."""
+
+    STAGE = "stage"
+    """The stage itself: the file had none."""
+    ENTRY = "entry"
+    """When the deal came into its stage: the file had only the stage."""
+
+
+def _versions_of(model: type[Record], name: str, *more: Column[Any]) -> Table:
+    """Every column of the model, `more`, and from when to when (null: still) the record was like that.
 
     A record's versions are half-open, `[valid_from, valid_to)`, without gap or overlap. `valid_from_on` is
     the day that a state holds from where the time is not known: `valid_from` follows from it in the
@@ -49,6 +60,7 @@ def _versions_of(model: type[Record], name: str) -> Table:
         name,
         Base.metadata,
         *tracked,
+        *more,
         Column("valid_from", UtcDateTime, primary_key=True),
         Column("valid_to", UtcDateTime),
         Column("valid_from_on", Date),
@@ -85,7 +97,9 @@ class LeadVersion(Base):
 class OpportunityVersion(Base):
     """An opportunity as it was for a while."""
 
-    __table__ = _versions_of(Opportunity, "opportunity_versions")
+    __table__ = _versions_of(
+        Opportunity, "opportunity_versions", Column("assumed", stored_enum(Assumed, "assumed"))
+    )
 
 
 _STATE = OpportunityVersion.__table__.c
@@ -138,6 +152,7 @@ Index(
     _STATE.owner_id,
     _STATE.stage_entered_on,
     _STATE.transaction_id,
+    _STATE.assumed,
 )
 """Which stages deals came into in some days, how long they stayed, and how they left."""
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from crm_core import check
+from crm_core import check, history
 from crm_core.database import Database
 from crm_core.engines import embedded_sqlite
-from crm_core.models import Opportunity, OpportunityStage, Outcome
+from crm_core.models import Opportunity, OpportunityStage, Outcome, Source
 from crm_core.services.opportunity_service import close_opportunity, move_opportunity
 from tests.builders import Make
 from tests.conftest import NOW
@@ -114,6 +114,39 @@ def test_names_what_is_wrong(worked, statement, expected):
     found = check.findings(worked)
 
     assert found == expected
+
+
+@pytest.mark.parametrize(("version", "assumed"), [(1, "stage"), (1, "entry"), (2, "stage"), (3, "entry")])
+def test_what_nobody_can_have_assumed_is_named(worked, version, assumed):
+    """No version of the deal is from an import."""
+    wrong = f"WHERE id = 1 AND version = {version}"
+    damage(worked, f"UPDATE opportunity_versions SET assumed = '{assumed}' {wrong}")
+
+    found = check.findings(worked)
+
+    problem = "only the open state that an import begins a closed deal with can be assumed"
+    assert found == [f"opportunity_versions 1 version {version}: {problem}."]
+
+
+@pytest.mark.parametrize(
+    ("rows", "right"), [("version = 1", True), ("version = 2", False), ("id = 2", False)]
+)
+def test_of_an_import_the_first_state_of_a_closed_deal_may_be_assumed(database, rows, right):
+    """The second deal is open still."""
+    with database.write(at=NOW, source=Source.IMPORT) as session:
+        histories = []
+        for deal_id in (1, 2):
+            deal = {"id": deal_id, "name": "Deal", "created_at": NOW - AN_HOUR}
+            was_open = deal | {"stage": OpportunityStage.PROPOSAL, "probability": 50}
+            lost = deal | {"stage": OpportunityStage.CLOSED_LOST, "probability": 0}
+            lost |= {"closed_at": NOW, "actual_close_date": NOW.date()}
+            histories.append([(NOW - AN_HOUR, was_open), (NOW, lost)][: 3 - deal_id])
+        history.insert_with_past(session, Opportunity, histories)
+
+    which = rows if "id" in rows else f"{rows} AND id = 1"
+    damage(database, f"UPDATE opportunity_versions SET assumed = 'stage' WHERE {which}")
+
+    assert (check.findings(database) == []) is right
 
 
 def test_a_version_that_never_ended_is_named(worked):

@@ -17,7 +17,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, inspect, select, text
 
-from crm_core import check, migrate
+from crm_core import check, history, migrate
 from crm_core.analytics.metrics import MetricName, measure
 from crm_core.config import PROJECT
 from crm_core.database import Database
@@ -26,20 +26,24 @@ from crm_core.migrate import SchemaState
 from crm_core.models import (
     LOCAL_USER_ID,
     SEARCHED,
+    Assumed,
     Base,
     CloseReason,
     Opportunity,
     OpportunityStage,
     OpportunityVersion,
     Outcome,
+    Source,
     User,
 )
 from crm_core.services import lead_service, opportunity_service, settings_service, target_service
 from crm_core.sorting import LeadSort, OpportunitySort
-from tests.builders import Make
+from tests.builders import Make, reason_id
 from tests.conftest import NOW, Discard
 
 pytestmark = pytest.mark.both_databases
+
+A_DAY = timedelta(days=1)
 
 NEXT_MIGRATION = """
 import sqlalchemy as sa
@@ -310,6 +314,38 @@ def test_the_stage_entries_of_an_older_database_are_found_in_its_history(empty_d
     with empty_database.read() as session:
         days = [(at - NOW).days for at in session.scalars(entered)]
         assert (days, (session.get_one(Opportunity, 1).stage_entered_at - NOW).days) == ([0, 0, 2, 3], 3)
+    assert check.findings(empty_database) == []
+
+
+def test_what_earlier_imports_assumed_is_found_in_the_history(empty_database):
+    """Of their closed deals they knew no stage; what people did in the program is as it was."""
+    migrate.upgrade(empty_database)
+    with empty_database.write(at=NOW, source=Source.IMPORT) as session:
+        lost, still_open, only_closed = (
+            {"id": number, "name": "Deal", "created_at": NOW - A_DAY} for number in (1, 2, 3)
+        )
+        was_open = {"stage": OpportunityStage.DISCOVERY, "probability": 25}
+        was_lost = {"stage": OpportunityStage.CLOSED_LOST, "probability": 0}
+        was_lost |= {"closed_at": NOW, "actual_close_date": NOW.date()}
+        states = [(NOW - A_DAY, lost | was_open), (NOW, lost | was_lost)]
+        others = [(NOW - A_DAY, still_open | was_open)], [(NOW, only_closed | was_lost)]
+        history.insert_with_past(session, Opportunity, [states, *others])
+    with empty_database.write(at=NOW + A_DAY) as session:
+        closed_here = Make(session).opportunity(stage=OpportunityStage.DISCOVERY).id
+    for deal_id in (2, closed_here):
+        with empty_database.write(at=NOW + (deal_id + 1) * A_DAY) as session:
+            reason = {"reason_id": reason_id(session, "Price")}
+            opportunity_service.close_opportunity(session, deal_id, outcome=Outcome.LOST, **reason)
+    with empty_database.write(at=NOW + 9 * A_DAY) as session:
+        opportunity_service.reopen_opportunity(session, 1, to=OpportunityStage.PROPOSAL)
+    migrate.downgrade(empty_database, "0008")
+
+    migrate.upgrade(empty_database)
+
+    versions = OpportunityVersion.__table__.c
+    chosen = select(versions.id, versions.version, versions.assumed).where(versions.assumed.is_not(None))
+    with empty_database.read() as session:
+        assert session.execute(chosen).all() == [(1, 1, Assumed.STAGE)]
     assert check.findings(empty_database) == []
 
 
