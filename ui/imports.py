@@ -1,5 +1,6 @@
 """Importing deals on screen: first what would happen, then a button that does it."""
 
+from itertools import chain
 from zlib import crc32
 
 import streamlit as st
@@ -86,7 +87,8 @@ def _show(report: ImportReport) -> None:
         st.metric("Already there", words.number(report.already_there, space), border=True)
         st.metric("New companies", words.number(report.companies.created, space), border=True)
         st.metric("New owners", words.number(report.owners.created, space), border=True)
-    for warning in (*report.other_currency_lines(), *report.close_reason_lines(), *report.warnings):
+    findings = report.other_currency_lines(), report.close_reason_lines(), report.path_lines()
+    for warning in (*chain(*findings), *report.warnings):
         st.warning(words.literal(warning, limit=500))
     if not report.created:
         st.info("Every deal of this file is in the CRM: there is nothing to import.")

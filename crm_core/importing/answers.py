@@ -7,9 +7,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from crm_core.errors import InvalidInput
-from crm_core.importing.cells import normal, unescaped
+from crm_core.importing.cells import unescaped
 from crm_core.importing.lookups import Directory
-from crm_core.importing.mapping import DealField, Mapping, Template
+from crm_core.importing.mapping import DealField, DealStatus, Mapping, Template
 from crm_core.importing.report import Refusal, refusal
 from crm_core.importing.table import Row
 
@@ -30,13 +30,17 @@ class Answers:
         self.refusals: list[Refusal] = []
         self._mapping = mapping
         self._fitting = fitting
+        self._directories = directories
         self._texts: dict[DealField, str] = {}
         self._taken: dict[DealField, Template] = {}
-        cells = row.cells
+        self._cells = row.cells
         if mapping.unescape:
-            cells = {column: unescaped(cell) for column, cell in cells.items()}
-        for wanted, templates in fitting.items():
-            self._choose(wanted, templates, cells, directories.get(wanted))
+            self._cells = {column: unescaped(cell) for column, cell in row.cells.items()}
+        self._choose_for(None)
+
+    def know_status(self, status: DealStatus) -> None:
+        """Read the columns that the mapping has for deals of that status alone."""
+        self._choose_for(status)
 
     def asks_for(self, wanted: DealField) -> bool:
         """Whether the file has a column for it."""
@@ -77,18 +81,16 @@ class Answers:
         for details in error.errors():
             self.refuse(DealField(str(details["loc"][0])), _reason(details))
 
-    def _choose(
-        self,
-        wanted: DealField,
-        templates: list[Template],
-        cells: dict[str, str],
-        directory: Directory | None,
-    ) -> None:
+    def _choose_for(self, status: DealStatus | None) -> None:
+        for wanted, templates in self._fitting.items():
+            self._choose(wanted, [template for template in templates if template.status == status])
+
+    def _choose(self, wanted: DealField, templates: list[Template]) -> None:
         """Take the first template that is filled with something known."""
-        unknown = self._mapping.unknown_words.get(wanted, ())
+        directory = self._directories.get(wanted)
         for template in templates:
-            text = template.filled(cells)
-            if text is None or normal(text) in unknown:
+            text = template.filled(self._cells)
+            if text is None or self._mapping.is_unknown(wanted, template, text):
                 continue
             found = text if directory is None else directory.find(text, self.row)
             if found is not None:

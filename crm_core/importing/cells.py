@@ -135,6 +135,19 @@ def _with_point_and_commas(number: str, decimal_comma: bool) -> str:
     return GROUP_MARKS.sub(",", number)
 
 
+def is_zero(text: str) -> bool:
+    """Whether the cell says 0, however it is written: 0, 0.00, 0,00 €."""
+    parts = AMOUNT_PARTS.fullmatch(text.strip()) if len(text) <= LONGEST_AMOUNT else None
+    if parts is None or not all(map(_is_any_currency, filter(None, (parts["before"], parts["after"])))):
+        return False
+    return {digit for digit in parts["number"] if digit.isdigit()} == {"0"}
+
+
+@cache
+def _is_any_currency(word: str) -> bool:
+    return any(is_currency(word, code) for code in list_currencies())
+
+
 def is_currency(word: str, code: str) -> bool:
     """Whether a word means the currency of that code: the code itself, or its symbol."""
     return word.upper() == code or get_currency_symbol(code, "en").endswith(word)

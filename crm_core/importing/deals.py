@@ -1,11 +1,11 @@
 """Makes deals of the rows of a file, and says what is wrong with those that are none."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,7 +16,7 @@ from crm_core.errors import InvalidInput
 from crm_core.importing import cells
 from crm_core.importing.answers import Answers
 from crm_core.importing.lookups import open_directories
-from crm_core.importing.mapping import DealField, Mapping
+from crm_core.importing.mapping import DealField, DealStatus, Mapping
 from crm_core.importing.report import OtherCurrency, Refusal, refusal
 from crm_core.importing.table import Row, name_of, open_table
 from crm_core.models import OpportunityStage
@@ -59,12 +59,24 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """The stage that a deal is in, and the open one that a closed deal was closed in, if the file says it."""
+
+    stage: OpportunityStage
+    closed_in: OpportunityStage | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ImportedDeal:
-    """One row of the file, checked; companies and people still by their names."""
+    """One row of the file, checked; companies and people still by their names.
+
+    `closed_in` is the open stage that a closed deal was in before its close; None where the file doesn't say.
+    """
 
     row: int
     external_id: str | None
     draft: OpportunityCreate
+    closed_in: OpportunityStage | None
     company: str | None
     contact: str | None
     owner: str | None
@@ -77,12 +89,13 @@ class Reading:
     """What a file says: its deals, what is wrong with its other rows, what else is worth knowing.
 
     `tells_values` is whether it has a column for them; `rounded` are the rows whose amount had more decimals
-    than the currency.
+    than the currency; `without_status` those whose status is blank in a file that has a column for it.
     """
 
     tells_values: bool = False
     other_currencies: dict[str, OtherCurrency] = field(default_factory=dict)
     rounded: list[int] = field(default_factory=list)
+    without_status: list[int] = field(default_factory=list)
     deals: list[ImportedDeal] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -123,17 +136,20 @@ def read_deals(
                 reading.refusals.append(refusal(row.number, "", "", row.reason))
                 continue
             answers = Answers(row, mapping, fitting, directories)
+            standing = _standing(answers, mapping)
+            if standing is not None:
+                answers.know_status(DealStatus.of(standing.stage))
             code = answers.read(DealField.CURRENCY, lambda text: cells.currency(text, workspace.currency))
             if code not in (None, workspace.currency):
                 _count_other_currency(reading, answers, terms, code)
                 if leave_out_other_currencies:
                     continue
                 answers.refuse(DealField.CURRENCY, OTHER_CURRENCY.format(workspace.currency))
-            deal = _deal(answers, row_of_key, terms, reading)
+            deal = _deal(answers, standing, row_of_key, terms, reading)
             if deal is not None:
                 reading.deals.append(deal)
             reading.refusals += answers.refusals
-    reading.warnings += _warnings(reading, mapping, fitting, workspace.currency)
+    reading.warnings += _warnings(reading, mapping, table.header, workspace.currency)
     reading.warnings += filter(None, (one.warning(wanted) for wanted, one in directories.items()))
     if workspace.has_demo_data:
         reading.warnings.append(DEMO_DATA_IS_THERE)
@@ -159,19 +175,35 @@ def _count_other_currency(reading: Reading, answers: Answers, terms: Terms, code
 
 
 def _deal(
-    answers: Answers, row_of_key: dict[str, int], terms: Terms, reading: Reading
+    answers: Answers,
+    standing: Standing | None,
+    row_of_key: dict[str, int],
+    terms: Terms,
+    reading: Reading,
 ) -> ImportedDeal | None:
     """The row's deal, if nothing is wrong with it."""
     key = _key(answers, row_of_key)
     named = {who: answers.read(who, NAME.validate_python) for who in (COMPANY, CONTACT, OWNER)}
     reason = answers.read(DealField.CLOSE_REASON, TEXT.validate_python)
     reason = terms.mapping.reason_labels.get(cells.normal(reason or ""), reason)
-    stage = _stage(answers, terms.mapping)
+    stage = None if standing is None else standing.stage
     span = _span(answers, stage, terms)
     draft = _draft(answers, stage, terms, reading)
-    if draft is None or answers.refusals:
+    if standing is None or draft is None or answers.refusals:
         return None
-    return ImportedDeal(answers.row, key, draft, named[COMPANY], named[CONTACT], named[OWNER], reason, span)
+    if answers.asks_for(DealField.STATUS) and answers.text(DealField.STATUS) is None:
+        reading.without_status.append(answers.row)
+    return ImportedDeal(
+        answers.row,
+        key,
+        draft,
+        standing.closed_in,
+        named[COMPANY],
+        named[CONTACT],
+        named[OWNER],
+        reason,
+        span,
+    )
 
 
 def _key(answers: Answers, row_of_key: dict[str, int]) -> str | None:
@@ -188,16 +220,39 @@ def _key(answers: Answers, row_of_key: dict[str, int]) -> str | None:
     return key
 
 
-def _stage(answers: Answers, mapping: Mapping) -> OpportunityStage | None:
-    def known(text: str) -> OpportunityStage:
-        try:
-            return mapping.stage_words[cells.normal(text)]
-        except KeyError:
-            raise InvalidInput(
-                f"The mapping does not know this stage. It knows {', '.join(mapping.stages)}."
-            ) from None
+def _standing(answers: Answers, mapping: Mapping) -> Standing | None:
+    """What the row's status and stage say together; None where one of them is refused.
 
-    return answers.required(DealField.STAGE, known, "Every deal is in a stage.")
+    Without a status the stage decides. A closed deal needs no stage: where it was closed is not known then.
+    """
+    status = answers.read(DealField.STATUS, partial(_status_named, mapping))
+    outcome = None if status is None else status.outcome
+    if outcome is not None and answers.text(DealField.STAGE) is None:
+        return Standing(OpportunityStage.of(outcome))
+    stage = answers.required(DealField.STAGE, partial(_stage_named, mapping), "Every deal is in a stage.")
+    if stage is None or answers.refusals:
+        return None
+    if status is not None and not status.allows(stage):
+        word = cells.shortened(answers.text(DealField.STAGE) or "")
+        answers.refuse(DealField.STATUS, f"The stage “{word}” says otherwise. Correct one of them.")
+        return None
+    if outcome is None or stage.is_closed:
+        return Standing(stage)
+    return Standing(OpportunityStage.of(outcome), closed_in=stage)
+
+
+def _stage_named(mapping: Mapping, text: str) -> OpportunityStage:
+    stage = mapping.stage_words.get(cells.normal(text))
+    if stage is None:
+        raise InvalidInput(f"The mapping does not know this stage. It knows {', '.join(mapping.stages)}.")
+    return stage
+
+
+def _status_named(mapping: Mapping, text: str) -> DealStatus:
+    status = mapping.status_words.get(cells.normal(text))
+    if status is None:
+        raise InvalidInput(f"The mapping does not know this status. It knows {', '.join(mapping.statuses)}.")
+    return status
 
 
 def _span(answers: Answers, stage: OpportunityStage | None, terms: Terms) -> Span:
@@ -280,17 +335,21 @@ def _draft(
         return None
 
 
-def _warnings(
-    reading: Reading, mapping: Mapping, fitting: dict[DealField, Any], currency: str
-) -> Iterator[str]:
+def _warnings(reading: Reading, mapping: Mapping, header: Sequence[str], currency: str) -> Iterator[str]:
     if not reading.deals and not reading.refusals:
         yield "There are no rows below the header."
-    if DealField.EXTERNAL_ID not in mapping.columns or not fitting[DealField.EXTERNAL_ID]:
+    absent = [
+        wanted if ways[0].status is None else f"{wanted} of {ways[0].status} deals"
+        for wanted, ways in mapping.unfilled(header)
+    ]
+    if DealField.EXTERNAL_ID not in mapping.columns or DealField.EXTERNAL_ID in absent:
         yield "The rows have no key of their own: importing the file again would create the deals again."
-    absent = [wanted for wanted, templates in fitting.items() if not templates]
     if DealField.CURRENCY in absent:
         absent.remove(DealField.CURRENCY)
         yield f"The file names no currency: its amounts are taken as {currency}."
+    if count := len(reading.without_status):
+        rows = cells.numbered(reading.without_status, ROWS_NAMED)
+        yield f"Deals without a status, which are taken by their stage alone: {count:,} (row {rows})."
     if absent:
         yield f"The file has no column for {', '.join(absent)}."
     if reading.rounded:

@@ -1,26 +1,31 @@
 """The states that an imported deal was in: open from its start, and closed from its close on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
+from crm_core.database import instant
 from crm_core.importing.cells import normal
 from crm_core.importing.deals import Since
 from crm_core.importing.plan import PlannedDeal
-from crm_core.models import CloseReason, OpportunityStage, Outcome
+from crm_core.models import OPEN_STAGES, Assumed, CloseReason, OpportunityStage, Outcome
 from crm_core.services import settings_service
 
 State = tuple[datetime, dict[str, Any]]
 
+SHORTEST = timedelta(microseconds=1)
+"""The shortest that a state lasts."""
+
 
 @dataclass(frozen=True)
 class Process:
-    """What the workspace and the mapping say about every deal's way through the stages."""
+    """What the workspace and the mapping say about every deal's way through the stages, at the import."""
 
     source: str
+    at: datetime
     start_stage: OpportunityStage
     probabilities: dict[OpportunityStage, int]
     reasons: dict[tuple[OpportunityStage, str], CloseReason]
@@ -30,6 +35,7 @@ def process_of(session: Session, source: str, start_stage: OpportunityStage) -> 
     """The workspace's stages and reasons, for deals of that source."""
     return Process(
         source,
+        instant(session),
         start_stage,
         {stage: settings_service.default_probability(session, stage) for stage in OpportunityStage},
         {
@@ -43,8 +49,9 @@ def process_of(session: Session, source: str, start_stage: OpportunityStage) -> 
 def states_of(opportunity_id: int, planned: PlannedDeal, process: Process) -> Iterator[State]:
     """The deal's states, oldest first: one of an open deal, two of a closed one.
 
-    A closed deal is taken to have been in the mapping's start stage, with its owner, until its close. One
-    that ended in the instant it began has its closed state only.
+    A closed deal was open until its close, with its owner, in the stage that the file says it was closed in.
+    Where the file does not say it, the stage is the mapping's start stage, and marked as assumed; one that
+    ended in the instant it began has its closed state only then.
     """
     deal, span = planned.deal, planned.deal.span
     row = _what_never_changed(opportunity_id, planned, process)
@@ -54,14 +61,26 @@ def states_of(opportunity_id: int, planned: PlannedDeal, process: Process) -> It
             probability = process.probabilities[deal.draft.stage]
         yield _begun(planned.start, row | {"stage": deal.draft.stage, "probability": probability})
         return
-    if planned.start.at < span.close.at:
-        before = {"stage": process.start_stage, "probability": process.probabilities[process.start_stage]}
-        yield _begun(planned.start, row | before)
-    yield _begun(span.close, row | _outcome(planned, span.close, process))
+    close = span.close
+    if deal.closed_in is not None and close.at == planned.start.at:
+        close = replace(close, at=min(close.at + SHORTEST, process.at))
+    if planned.start.at < close.at:
+        yield _begun(planned.start, row | _before_the_close(deal.closed_in, process))
+    yield _begun(close, row | _outcome(planned, close, process))
 
 
 def _begun(since: Since, row: dict[str, Any]) -> State:
     return since.at, row | {"valid_from_on": since.day}
+
+
+def _before_the_close(stage: OpportunityStage | None, process: Process) -> dict[str, Any]:
+    """How it was open. When it came into a later stage than the first is not known."""
+    assumed = None
+    if stage is None:
+        stage, assumed = process.start_stage, Assumed.STAGE
+    elif stage is not OPEN_STAGES[0]:
+        assumed = Assumed.ENTRY
+    return {"stage": stage, "probability": process.probabilities[stage], "assumed": assumed}
 
 
 def _what_never_changed(opportunity_id: int, planned: PlannedDeal, process: Process) -> dict[str, Any]:

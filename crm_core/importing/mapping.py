@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -21,9 +21,9 @@ from pydantic import (
 )
 
 from crm_core.errors import InvalidInput
-from crm_core.importing.cells import harmless, normal, quoted, shortened
+from crm_core.importing.cells import harmless, is_zero, normal, quoted, shortened
 from crm_core.importing.table import UnreadableFile, name_of, open_table
-from crm_core.models import OpportunityStage
+from crm_core.models import OpportunityStage, Outcome
 
 SHIPPED = Path(__file__).resolve().parent.parent / "mappings"
 
@@ -49,6 +49,7 @@ class DealField(StrEnum):
     COMPANY = "company"
     CONTACT = "contact"
     OWNER = "owner"
+    STATUS = "status"
     STAGE = "stage"
     EXPECTED_VALUE = "expected_value"
     CURRENCY = "currency"
@@ -65,11 +66,37 @@ class DealField(StrEnum):
 REQUIRED = {DealField.NAME, DealField.STAGE}
 
 
+class DealStatus(StrEnum):
+    """Whether a deal is open, or how it ended."""
+
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+    @classmethod
+    def of(cls, stage: OpportunityStage) -> "DealStatus":
+        """The status of a deal in that stage."""
+        return cls.OPEN if stage.outcome is None else cls(stage.outcome.value)
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """How the deal ended; None while it is open."""
+        return None if self is DealStatus.OPEN else Outcome(self.value)
+
+    def allows(self, stage: OpportunityStage) -> bool:
+        """Whether a deal of this status may stand in that stage in a file: if closed, in an open one too."""
+        return not stage.is_closed or DealStatus.of(stage) is self
+
+
 @dataclass(frozen=True)
 class Template:
-    """One way to fill a field: the name of a column, or a text with columns in {braces}."""
+    """One way to fill a field: the name of a column, or a text with columns in {braces}.
+
+    With a `status` it fills the field of deals with that status only.
+    """
 
     text: str
+    status: DealStatus | None = None
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -84,11 +111,20 @@ class Template:
         return COLUMN_IN_TEXT.sub(lambda found: cells[found[1]], self.text)
 
 
-def _as_templates(value: Any) -> Any:
+def _as_templates(value: Any) -> tuple[Template, ...]:
+    """The templates of a text, of a list of texts, or of a table that has one of these for each status."""
+    if not isinstance(value, dict):
+        return tuple(_templates(value))
+    if value.keys() != set(DealStatus):
+        raise ValueError(f"as a table it has a column for each of {', '.join(DealStatus)}, and nothing else")
+    return tuple(template for status in DealStatus for template in _templates(value[status], status=status))
+
+
+def _templates(value: Any, *, status: DealStatus | None = None) -> Iterator[Template]:
     texts = value if isinstance(value, list) else [value]
     if not texts or not all(isinstance(text, str) and text for text in texts):
         raise ValueError("it must be a column's name, or a list of them")
-    return tuple(map(Template, texts))
+    return (Template(text, status) for text in texts)
 
 
 def _date_format(layout: str) -> str:
@@ -133,6 +169,7 @@ class Mapping(Part):
     source: Annotated[str, Field(min_length=1, max_length=50)]
     columns: dict[DealField, Annotated[tuple[Template, ...], BeforeValidator(_as_templates)]]
     stages: dict[str, OpportunityStage]
+    statuses: dict[str, DealStatus] = {}
     start_stage: Annotated[OpportunityStage, AfterValidator(_open_stage)] = OpportunityStage.QUALIFICATION
     date_formats: Annotated[list[Annotated[str, AfterValidator(_date_format)]], Field(min_length=1)] = [
         "%Y-%m-%d"
@@ -144,6 +181,7 @@ class Mapping(Part):
     start_no_later_than_close: bool = False
     optional: frozenset[DealField] = frozenset()
     unknown: dict[DealField, list[str]] = {}
+    zero_is_unknown: frozenset[str] = frozenset()
     lookups: dict[DealField, Lookup] = {}
     close_reasons: dict[str, str] = {}
 
@@ -153,12 +191,31 @@ class Mapping(Part):
             raise ValueError(f"[columns] must say where to find {' and '.join(missing)}")
         if unmapped := sorted((self.optional | set(self.unknown) | set(self.lookups)) - set(self.columns)):
             raise ValueError(f"it speaks of {' and '.join(unmapped)}, which [columns] does not have")
+        if bool(self.statuses) != (DealField.STATUS in self.columns):
+            raise ValueError("it must have both status in [columns] and its words in [statuses], or neither")
+        self._require_status_for_values_alone()
+        self._require_zeros_of_values()
         return self
+
+    def _require_status_for_values_alone(self) -> None:
+        for wanted, templates in self.columns.items():
+            if wanted is not DealField.EXPECTED_VALUE and any(template.status for template in templates):
+                raise ValueError(f"only expected_value can have a column for each status, not {wanted}")
+
+    def _require_zeros_of_values(self) -> None:
+        of_values = {template.text for template in self.columns.get(DealField.EXPECTED_VALUE, ())}
+        if others := sorted(self.zero_is_unknown - of_values):
+            raise ValueError(f"zero_is_unknown names {quoted(others)}, which is no column of expected_value")
 
     @cached_property
     def stage_words(self) -> dict[str, OpportunityStage]:
         """The stages by their words without regard to case."""
         return {normal(word): stage for word, stage in self.stages.items()}
+
+    @cached_property
+    def status_words(self) -> dict[str, DealStatus]:
+        """What the words of the status column mean, without regard to case."""
+        return {normal(word): status for word, status in self.statuses.items()}
 
     @cached_property
     def reason_labels(self) -> dict[str, str]:
@@ -170,6 +227,17 @@ class Mapping(Part):
         """The words that mean “not known”, without regard to case."""
         return {where: frozenset(map(normal, words)) for where, words in self.unknown.items()}
 
+    @cached_property
+    def _has_zero_as_unknown_value(self) -> bool:
+        return any(map(is_zero, self.unknown.get(DealField.EXPECTED_VALUE, ())))
+
+    def is_unknown(self, wanted: DealField, template: Template, text: str) -> bool:
+        """Whether the text means “not known” there: it is such a word, or a 0 where that is no value."""
+        if normal(text) in self.unknown_words.get(wanted, ()):
+            return True
+        has_no_zeros = self._has_zero_as_unknown_value or template.text in self.zero_is_unknown
+        return wanted is DealField.EXPECTED_VALUE and has_no_zeros and is_zero(text)
+
     def fit(self, header: Iterable[str]) -> dict[DealField, list[Template]]:
         """For each field the templates whose columns the file has."""
         there = set(header)
@@ -178,12 +246,21 @@ class Mapping(Part):
             for wanted, templates in self.columns.items()
         }
 
+    def unfilled(self, header: Iterable[str]) -> Iterator[tuple[DealField, list[Template]]]:
+        """The fields that the file has no column for, with their templates; by status where that matters."""
+        there = set(header)
+        for wanted, templates in self.columns.items():
+            for status in dict.fromkeys(template.status for template in templates):
+                ways = [template for template in templates if template.status == status]
+                if not any(there.issuperset(template.columns) for template in ways):
+                    yield wanted, ways
+
     def missing_columns(self, header: Iterable[str]) -> list[str]:
         """What the file lacks to be read with this mapping."""
         return [
-            " or ".join(quoted(one.columns) for one in self.columns[wanted])
-            for wanted, templates in self.fit(header).items()
-            if not templates and wanted not in self.optional
+            " or ".join(quoted(way.columns) for way in ways)
+            for wanted, ways in self.unfilled(header)
+            if wanted not in self.optional
         ]
 
     def require_columns(self, header: list[str], name: str) -> None:

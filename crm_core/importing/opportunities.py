@@ -127,6 +127,7 @@ def _report(file: str, reading: Reading, plan: Plan, *, dry_run: bool, creates_r
         new_close_reasons=_by_label(plan),
         creates_close_reasons=creates_reasons,
         lost_without_reason=plan.reasons.lost_without,
+        closed_without_stage=plan.closed_without_stage,
         refusals=reading.refusals,
         warnings=[*reading.warnings, *plan.warnings()],
     )

@@ -125,6 +125,12 @@ class Plan:
     already_there: int = 0
     differing_rows: list[int] = field(default_factory=list)
 
+    @property
+    def closed_without_stage(self) -> int:
+        """How many deals are closed without a word on the stage they were closed in."""
+        stages = ((planned.deal.draft.stage, planned.deal.closed_in) for planned in self.deals)
+        return sum(stage.is_closed and closed_in is None for stage, closed_in in stages)
+
     def warnings(self) -> Iterator[str]:
         """What somebody who takes a newer file for an update should know."""
         if rows := self.differing_rows:

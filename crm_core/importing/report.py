@@ -11,6 +11,8 @@ REASONS_NAMED = 10
 
 UNKNOWN_REASONS = "Close reasons that the workspace does not have, so they become notes on their deals"
 
+WITHOUT_STAGE = "Closed deals for which the file gives no stage, so funnel and time in stage leave them out"
+
 CODE_FIRST = "¤¤ #,##0.00"
 """As JPY 1,200, with as many decimals as the currency has."""
 
@@ -64,6 +66,7 @@ class ImportReport:
     new_close_reasons: dict[str, int] = field(default_factory=dict)
     creates_close_reasons: bool = False
     lost_without_reason: int = 0
+    closed_without_stage: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -71,7 +74,7 @@ class ImportReport:
         lines = [f"{self.file}: {self._verdict()}"]
         if self.dry_run or not self.refusals:
             lines += self._counts()
-        lines += [*self.other_currency_lines(), *self.close_reason_lines()]
+        lines += [*self.other_currency_lines(), *self.close_reason_lines(), *self.path_lines()]
         lines += self.warnings
         lines += [str(refusal) for refusal in self.refusals]
         return "\n".join(lines)
@@ -96,6 +99,11 @@ class ImportReport:
         if self.lost_without_reason:
             lines.append(f"Lost deals for which the file gives no reason: {self.lost_without_reason:,}.")
         return lines
+
+    def path_lines(self) -> list[str]:
+        """What is not known of the way that closed deals went."""
+        count = self.closed_without_stage
+        return [f"{WITHOUT_STAGE}: {count:,}."] if count else []
 
     def _verdict(self) -> str:
         if self.refusals:

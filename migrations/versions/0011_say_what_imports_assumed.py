@@ -1,8 +1,8 @@
-"""Say of the states that imports wrote which of them are assumed, so that no figure takes them for known.
+"""Mark the states that imports assumed, so that no figure takes them for known.
 
-A file often says of a closed deal no more than how it ended. Until then it stands as open in the start stage,
-which is right for what was open in all, but made funnels and times in stages of what nobody knows. Imports of
-before this migration knew no other stage than that one.
+A file often says of a closed deal no more than how it ended. Until then it stands as open in the start stage:
+right for what was open in all, but funnels and times in stages counted it there as well. Earlier imports knew
+no other stage of such deals.
 """
 
 import sqlalchemy as sa

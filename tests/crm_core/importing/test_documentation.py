@@ -14,16 +14,14 @@ from tests.crm_core.importing.conftest import AT, all_deals
 PAGE = (Path(__file__).parents[3] / "docs" / "importing.md").read_text("utf-8")
 
 
-def block(language: str) -> str:
-    found = re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    assert found
-    return found[1]
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_the_example_works(database: Database) -> None:
-    mapping = Mapping.model_validate(tomllib.loads(block("toml")))
+    mapping = Mapping.model_validate(tomllib.loads(blocks("toml")[0]))
 
-    report = import_opportunities(database, block("csv").encode(), mapping, at=AT)
+    report = import_opportunities(database, blocks("csv")[0].encode(), mapping, at=AT)
 
     assert [(deal.name, deal.stage, deal.expected_value) for deal in all_deals(database)] == [
         ("Pump for Acme", "closed_won", Decimal("1234.50")),
@@ -31,6 +29,27 @@ def test_the_example_works(database: Database) -> None:
         ("Pump", "proposal", None),
     ]
     assert (report.refusals, report.companies, report.owners) == ([], Count(created=1), Count(created=1))
+
+
+def test_the_example_of_statuses_works(database: Database) -> None:
+    first, second = map(tomllib.loads, blocks("toml"))
+    columns = {"name": "Product", "closed": "To"} | second["columns"]
+    changes = {"columns": columns, "zero_is_unknown": ["Quote"], "optional": []}
+    mapping = Mapping.model_validate(first | second | changes)
+    file = b"""Product;To;Status;Stage;Quote;Invoiced
+Pump;15.03.2024;Yes;Offer;9,00;8,50
+Valve;06.02.2024;No;Talking;0,00;
+Pipe;;Running;Offer;7,00;
+"""
+
+    report = import_opportunities(database, file, mapping, at=AT)
+
+    assert report.refusals == []
+    assert [(deal.name, deal.stage, deal.expected_value) for deal in all_deals(database)] == [
+        ("Pump", "closed_won", Decimal("8.50")),
+        ("Valve", "closed_lost", None),
+        ("Pipe", "proposal", Decimal("7.00")),
+    ]
 
 
 def test_every_mapping_that_comes_with_the_program_is_named() -> None:

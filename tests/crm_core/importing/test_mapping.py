@@ -76,6 +76,32 @@ def test_a_mapping_of_ones_own(tmp_path: Path) -> None:
         ("date_formats = []\n" + MINIMAL, "date_formats"),
         ('start_stage = "closed_won"\n' + MINIMAL, "a deal starts in an open stage"),
         ('optional = ["owner"]\n' + MINIMAL, "speaks of owner"),
+        (
+            MINIMAL.replace('name = "title"', 'name = "title"\nstatus = "status"'),
+            r"it must have both status in \[columns\] and its words in \[statuses\], or neither",
+        ),
+        (MINIMAL + '[statuses]\nYes = "won"\n', "it must have both status in"),
+        (MINIMAL + '[statuses]\nYes = "sold"\n', "“statuses.Yes”: Input should be 'open', 'won' or 'lost'"),
+        (
+            MINIMAL + '[columns.expected_value]\nwon = "a"\nlost = "b"\n',
+            "“columns.expected_value”: as a table it has a column for each of open, won, lost, and nothing",
+        ),
+        (
+            MINIMAL + '[columns.expected_value]\nopen = "a"\nwon = "a"\nlost = "b"\nelse = "c"\n',
+            "“columns.expected_value”: as a table it has a column for each of open, won, lost, and nothing",
+        ),
+        (
+            MINIMAL + '[columns.expected_value]\nopen = "a"\nwon = []\nlost = "b"\n',
+            "“columns.expected_value”: it must be a column's name, or a list of them",
+        ),
+        (
+            MINIMAL + '[columns.owner]\nopen = "a"\nwon = "a"\nlost = "b"\n',
+            "only expected_value can have a column for each status, not owner",
+        ),
+        (
+            'zero_is_unknown = ["Amuont"]\n' + MINIMAL.replace("name =", 'expected_value = "Amount"\nname ='),
+            "zero_is_unknown names “Amuont”, which is no column of expected_value",
+        ),
         ('encoding = "rot13"\n' + MINIMAL, "encoding"),
         (
             MINIMAL + '[lookups.name]\nfile = "../secret.csv"\nkey = "a"\nvalue = "b"\n',

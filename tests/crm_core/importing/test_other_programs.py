@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 from crm_core.database import Database
 from crm_core.importing import find_mapping, import_opportunities
-from tests.crm_core.importing.conftest import AT, all_deals
+from tests.crm_core.importing.conftest import AT, all_deals, states_of
 
 
 def export(*rows: dict[str, str]) -> bytes:
@@ -73,3 +73,32 @@ def test_pipedrive(database: Database) -> None:
     assert (first.stage, second.stage, second.close_note) == ("proposal", "closed_lost", "Moved away")
     assert second.closed_at == datetime(2026, 2, 3, 10, 0, tzinfo=UTC)
     assert first.expected_close_date == second.expected_close_date == date(2027, 1, 31)
+
+
+def test_a_deal_that_pipedrive_lost_keeps_its_stage(database: Database) -> None:
+    names = ("ID", "Title", "Organization", "Owner", "Status", "Stage", "Value", "Expected close date")
+    names += ("Deal created", "Won time", "Lost time")
+    closed = "2026-02-03 10:00:00"
+    rows = [
+        (
+            "1",
+            "Pump",
+            "Acme",
+            "Rita",
+            "Lost",
+            "Negotiations Started",
+            "5",
+            "",
+            "2026-01-02 09:30:00",
+            "",
+            closed,
+        ),
+        ("2", "Valve", "Acme", "Rita", "Won", "Contact Made", "5", "", "2026-01-02 09:30:00", closed, ""),
+        ("3", "Pipe", "Acme", "Rita", "Open", "Qualified", "5", "", "2026-01-02 09:30:00", "", ""),
+    ]
+    file = export(*(dict(zip((f"Deal - {name}" for name in names), row, strict=True)) for row in rows))
+
+    import_opportunities(database, file, find_mapping("pipedrive", file), at=AT)
+
+    stages = [[state.stage for state in states_of(database, name)] for name in ("Pump", "Valve", "Pipe")]
+    assert stages == [["negotiation", "closed_lost"], ["discovery", "closed_won"], ["qualification"]]
