@@ -208,8 +208,15 @@ STATS: Example = {
         "lost_without_value": 0,
         "not_counted": 0,
     },
-    "win_rate": {"value": 0.75, "n": 4, "low": 0.3006, "high": 0.9544, "left_out": 0},
-    "win_rate_by_value": {"value": 0.8722, "n": 4, "low": None, "high": None, "left_out": 0},
+    "win_rate": {"value": 0.75, "n": 4, "low": 0.3006, "high": 0.9544, "left_out": 0, "status": None},
+    "win_rate_by_value": {
+        "value": 0.8722,
+        "n": 4,
+        "low": None,
+        "high": None,
+        "left_out": 0,
+        "status": None,
+    },
     "wins": {
         "deals": 3,
         "valued": 3,

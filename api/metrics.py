@@ -72,7 +72,8 @@ class FigureResponse(Schema):
 
     `counted` is how many it counts, a rate's numerator. `left_out` are those that it would count, by the
     reason why it does not; `apart` those that are told apart, be they inside or beside the number. `n` counts
-    stays where the figure does (time in stage). `low` and `high` are a rate's Wilson 95 % interval.
+    stays where the figure does (time in stage). `low` and `high` are a rate's Wilson 95 % interval. `status`
+    says how one stands, or why there is no number: `no_lost_deals` where no lost deal was ever recorded.
     """
 
     value: Number | None

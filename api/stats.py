@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from crm_core.analytics.rate import Rate
+from crm_core.analytics.rate import Rate, ValueRate
 from crm_core.analytics.stats import PipelineStats
 from crm_core.models import OpportunityStage
 from crm_core.periods import Calendar
@@ -43,18 +43,27 @@ class ClosedResponse(Schema):
 
 
 class RateResponse(Schema):
-    """Between 0 and 1 over `n` deals, null without any; `low` and `high` are Wilson's 95 % interval."""
+    """Between 0 and 1 over `n` deals, null without any; `low` and `high` are Wilson's 95 % interval.
+
+    `status` says why there is no rate although there are deals: `no_lost_deals` where no lost deal was ever
+    recorded.
+    """
 
     value: float | None
     n: int
     low: float | None = None
     high: float | None = None
     left_out: int = 0
+    status: str | None = None
 
     @classmethod
     def of(cls, rate: Rate) -> "RateResponse":
         low, high = rate.interval or (None, None)
-        return cls(value=rate.value, n=rate.n, low=low, high=high)
+        return cls(value=rate.value, n=rate.n, low=low, high=high, status=rate.status)
+
+    @classmethod
+    def of_values(cls, rate: ValueRate) -> "RateResponse":
+        return cls(value=rate.value, n=rate.n, left_out=rate.left_out, status=rate.status)
 
 
 class WinsResponse(Schema):
@@ -91,7 +100,6 @@ class StatsResponse(Schema):
 
     @classmethod
     def of(cls, stats: PipelineStats, calendar: Calendar) -> "StatsResponse":
-        by_value = stats.win_rate_by_value
         return cls(
             as_of=stats.as_of,
             open_as_of=stats.open_as_of,
@@ -103,6 +111,6 @@ class StatsResponse(Schema):
             open=OpenResponse.model_validate(stats.open),
             closed=ClosedResponse.model_validate(stats.closed),
             win_rate=RateResponse.of(stats.win_rate),
-            win_rate_by_value=RateResponse(value=by_value.value, n=by_value.n, left_out=by_value.left_out),
+            win_rate_by_value=RateResponse.of_values(stats.win_rate_by_value),
             wins=WinsResponse.model_validate(stats.wins),
         )

@@ -29,7 +29,8 @@ def stays(
     """SQL: every stay in an open stage that began in these days, as known at the moment; of these deals.
 
     Columns: `id` of the deal, `stage`, `entered_at` and the day `entered_on`, `until` (when the last state
-    that is known of it ended, or ends), and `left_at` (the same, null while the stay goes on).
+    that is known of it ended, or ends), `left_at` (the same, null while the stay goes on), and what of one
+    that is over is `assumed`, if anything. An assumed state is a stay of its own, as the next one is closed.
     """
     began = [counts(STATES, moment.as_of), *_entered_within(first, last)]
     if moment.as_of is not None:
@@ -46,6 +47,7 @@ def stays(
             func.min(STATE.stage_entered_on).label("entered_on"),
             until.label("until"),
             case((is_over, until)).label("left_at"),
+            case((is_over, func.max(STATE.assumed))).label("assumed"),
         )
         .where(STATE.closed_at.is_(None), *began)
         .group_by(STATE.stage_entered_at, STATE.id, STATE.stage)

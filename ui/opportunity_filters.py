@@ -30,6 +30,8 @@ ONLY = {
     NO_VALUE: "without_value",
     "No reason": "without_reason",
     "Counts in rates": "counted",
+    "Path unknown": "path_unknown",
+    "Entry into stage unknown": "entry_unknown",
     "Credit at creation": "credit_at_creation",
     "Credit in that stage": "credit_in_stage",
 }

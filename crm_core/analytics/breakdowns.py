@@ -9,16 +9,17 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from crm_core.analytics import pipeline
+from crm_core.analytics import outcomes, pipeline
 from crm_core.analytics.axes import ByCloseMonth
 from crm_core.analytics.board import worths_by_key
-from crm_core.analytics.metrics import MetricName, measure
+from crm_core.analytics.metrics import Figure, MetricName, measure
+from crm_core.analytics.metrics.base import PATH_UNKNOWN
 from crm_core.analytics.metrics.funnel import LOST, PENDING
 from crm_core.analytics.metrics.rates import NOT_GIVEN
 from crm_core.analytics.metrics.spells import RUNNING
 from crm_core.analytics.outcomes import Outcomes, closed_within
 from crm_core.analytics.pipeline import count_if
-from crm_core.analytics.rate import Rate
+from crm_core.analytics.rate import Rate, why_no_win_rate
 from crm_core.filters import OpportunityFilter
 from crm_core.kept import kept, plain_rows
 from crm_core.models import CLOSED_STAGES, OPEN_STAGES, OpportunityStage, User
@@ -58,6 +59,23 @@ class OwnerRate:
 
 
 @dataclass(frozen=True)
+class LeftOut:
+    """Deals that a chart leaves out, all that `where` lets through."""
+
+    label: str
+    deals: int
+    where: OpportunityFilter
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """How far deals came, part by part; and the deals of which that is not known."""
+
+    segments: list[Segment]
+    path_unknown: LeftOut
+
+
+@dataclass(frozen=True)
 class StageTime:
     """How long deals stay in a stage: the Kaplan-Meier median in days, over so many stays.
 
@@ -70,6 +88,14 @@ class StageTime:
     running: int
     deals: int
     where: OpportunityFilter
+
+
+@dataclass(frozen=True)
+class TimeInStage:
+    """How long deals stay in each open stage; and those of which it is not known when they came into one."""
+
+    stages: list[StageTime]
+    path_unknown: LeftOut
 
 
 def by_stage(session: Session, where: OpportunityFilter) -> list[Segment]:
@@ -132,10 +158,11 @@ def win_rate_by_owner(session: Session, period: Period, where: OpportunityFilter
     people = select(User.id, User.name).where(User.id.in_(sorted(owner for owner, *_ in found if owner)))
     names = dict(kept(session, people, plain_rows))
     within = _within(counted, period)
+    are_lost = outcomes.has_losses(session, as_of=where.as_of)
     rates = [
         OwnerRate(
             names[owner] if owner else NOBODY,
-            Rate(won, closed),
+            Rate(won, closed, why_no_win_rate(closed, has_losses=are_lost)),
             within.model_copy(update={"owners": frozenset({owner})} if owner else {"without_owner": True}),
         )
         for owner, closed, won in found
@@ -167,10 +194,11 @@ def lost_reasons(session: Session, period: Period, where: OpportunityFilter) -> 
     return [*sorted((each for each in given if each.deals), key=lambda each: -each.deals), *not_given]
 
 
-def funnel(session: Session, period: Period, where: OpportunityFilter) -> list[Segment]:
+def funnel(session: Session, period: Period, where: OpportunityFilter) -> Funnel:
     """How far the deals that were created in the period came: for each stage those who went on to the next,
     those still pending, and those lost there; at the end those who were won."""
-    parts = measure(session, MetricName.FUNNEL, where, period=period).figure.parts
+    figure = measure(session, MetricName.FUNNEL, where, period=period).figure
+    parts = figure.parts
     created = where.model_copy(
         update={
             "created_from": period.start,
@@ -178,6 +206,9 @@ def funnel(session: Session, period: Period, where: OpportunityFilter) -> list[S
             "counted": True,
             "credit_at_creation": _is_about_owners(where),
         }
+    )
+    only_won = created.model_copy(
+        update={"stages": frozenset({WON}), "furthest": frozenset({OPEN_STAGES[-1]})}
     )
     segments = []
     for step, stage in enumerate(OPEN_STAGES):
@@ -187,7 +218,7 @@ def funnel(session: Session, period: Period, where: OpportunityFilter) -> list[S
             went_on_where = created.model_copy(update={"furthest": behind})
         else:
             went_on = parts[WON].counted
-            went_on_where = created.model_copy(update={"stages": frozenset({WON})})
+            went_on_where = only_won
         here = created.model_copy(update={"furthest": frozenset({stage})})
         kinds = [
             (WENT_ON, went_on, went_on_where),
@@ -199,14 +230,18 @@ def funnel(session: Session, period: Period, where: OpportunityFilter) -> list[S
             for kind, group, which in kinds
         ]
     won = parts[WON].counted
-    only_won = created.model_copy(update={"stages": frozenset({WON})})
     segments.append(Segment("Won", WON_AT_LAST, won.count, won.known_value, won.without_value, only_won))
-    return segments
+    return Funnel(segments, _path_unknown(figure, created.model_copy(update={"path_unknown": True})))
 
 
-def time_in_stage(session: Session, period: Period, where: OpportunityFilter) -> list[StageTime]:
+def _path_unknown(figure: Figure, where: OpportunityFilter) -> LeftOut:
+    return LeftOut("Path unknown", figure.left_out[PATH_UNKNOWN].count, where)
+
+
+def time_in_stage(session: Session, period: Period, where: OpportunityFilter) -> TimeInStage:
     """For each open stage how long the stays that began in the period take."""
-    parts = measure(session, MetricName.TIME_IN_STAGE, where, period=period).figure.parts
+    figure = measure(session, MetricName.TIME_IN_STAGE, where, period=period).figure
+    parts = figure.parts
     began = where.model_copy(
         update={
             "entered_from": period.start,
@@ -215,7 +250,7 @@ def time_in_stage(session: Session, period: Period, where: OpportunityFilter) ->
             "credit_in_stage": _is_about_owners(where),
         }
     )
-    return [
+    stages = [
         StageTime(
             stage,
             _days(parts[stage].value),
@@ -226,6 +261,7 @@ def time_in_stage(session: Session, period: Period, where: OpportunityFilter) ->
         )
         for stage in OPEN_STAGES
     ]
+    return TimeInStage(stages, _path_unknown(figure, began.model_copy(update={"entry_unknown": True})))
 
 
 def _segment(

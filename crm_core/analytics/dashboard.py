@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from crm_core.ahead import counted_ahead
 from crm_core.analytics import attention, breakdowns, outcomes, pipeline, wins
 from crm_core.analytics.attention import Attention
-from crm_core.analytics.breakdowns import OwnerRate, Segment, StageTime
+from crm_core.analytics.breakdowns import Funnel, OwnerRate, Segment, TimeInStage
 from crm_core.analytics.metrics import MetricName, measure
 from crm_core.analytics.metrics.base import Number
 from crm_core.analytics.metrics.speed import trailing_year, velocity_of
@@ -46,6 +46,7 @@ class Tile:
     began; None where nothing is known or there is nothing to compare with. `trend` has the last day of each
     month, oldest first, and the figure of the month, or as of its end. `open_on` is the last day of a period
     that is over, which the open deals of the figure are as of; None where they are those of the moment.
+    `status` says why there is no figure although there are deals.
     """
 
     name: MetricName
@@ -57,6 +58,7 @@ class Tile:
     left_out: Mapping[str, int] = field(default_factory=dict)
     rate: Rate | None = None
     open_on: date | None = None
+    status: str | None = None
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,8 @@ class Overview:
     expected: list[Segment]
     owners: list[OwnerRate]
     reasons: list[Segment]
-    funnel: list[Segment]
-    times: list[StageTime]
+    funnel: Funnel
+    times: TimeInStage
     attention: Attention
     recent: list[OpportunityResponse]
 
@@ -245,6 +247,7 @@ class _Asked:
                 trend=self._monthly(lambda month: month.win_rate.value),
                 left_out={"does_not_count": closed.not_counted},
                 rate=closed.win_rate,
+                status=closed.win_rate.status,
             ),
             Tile(
                 MetricName.WON,
@@ -294,6 +297,7 @@ class _Asked:
             before=self._velocity_then(self.began) if self.began else None,
             trend=trend,
             open_on=self.open_on,
+            status=self.outcomes[self.years[max(self.years)]].win_rate.status,
         )
 
     def _velocity_then(self, instant: datetime) -> Number | None:

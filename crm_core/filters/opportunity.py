@@ -4,18 +4,20 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from pydantic import Field
-from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
 from crm_core import history
 from crm_core.filters.base import RecordFilter, Text, Users, is_one_of
 from crm_core.models import (
     CLOSED_STAGES,
     OPEN_STAGES,
+    Assumed,
     Company,
     Contact,
     Opportunity,
     OpportunityStage,
     Outcome,
+    valid_until,
 )
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Day, Id, Label, LeastAmount, MostAmount
@@ -24,19 +26,26 @@ from crm_core.stays import STATE, STATES, owner_at_the_end, stays
 STEPS = {stage: step for step, stage in enumerate(OPEN_STAGES)} | {
     OpportunityStage.CLOSED_WON: len(OPEN_STAGES) - 1
 }
-FURTHEST_STEP = func.max(case(STEPS, value=STATE.stage, else_=0))
-"""SQL: the position of the last open stage among some states; one that was won saw all."""
+STEP = case(STEPS, value=STATE.stage, else_=0)
+"""SQL: the position of a state's stage among the open ones; one that was won saw all."""
 
 
 def furthest_step(deal: type[Opportunity], moment: Moment) -> ColumnElement[int]:
-    """SQL: the position of the last open stage that the deal came to by then.
+    """SQL: the position of the last open stage that the deal came to by then; null where its path is unknown.
 
-    Looked up for one deal after the other, by the key: that stays quick where a server knows nothing of its
-    tables yet, as after an import.
+    That is a closed deal of which an import assumed the only open stage, if any. While it was still open, it
+    was in that stage. Looked up for one deal after the other, by the key: that stays quick where a server
+    knows nothing of its tables yet, as after an import.
     """
-    until = [] if moment.as_of is None else [STATE.valid_from <= history.instant_asked(moment.as_of)]
-    known = STATE.id == deal.id, history.counts(STATES, moment.as_of)
-    return select(FURTHEST_STEP).where(*known, *until).correlate(deal).scalar_subquery()
+    is_known = STATE.assumed.is_distinct_from(Assumed.STAGE)
+    until = []
+    if moment.as_of is not None:
+        is_known = or_(is_known, valid_until(STATES) > history.instant_asked(moment.as_of))
+        until = [STATE.valid_from <= history.instant_asked(moment.as_of)]
+    has_path = func.count(case((and_(STATE.closed_at.is_(None), is_known), 1))) > 0
+    furthest = case((has_path, func.max(case((is_known, STEP)))))
+    its_own = STATE.id == deal.id, history.counts(STATES, moment.as_of)
+    return select(furthest).where(*its_own, *until).correlate(deal).scalar_subquery()
 
 
 class OpportunityFilter(RecordFilter[Opportunity]):
@@ -72,7 +81,13 @@ class OpportunityFilter(RecordFilter[Opportunity]):
     outcomes: frozenset[Outcome] = Field(default=frozenset(), description="Closed, and how.")
     furthest: frozenset[OpportunityStage] = Field(
         default=frozenset(),
-        description="The last open stage that it ever came to; one that was won has been in all of them.",
+        description="The last open stage that it ever came to; one that was won has been in all of them."
+        " None of those whose path is unknown.",
+    )
+    path_unknown: bool = Field(
+        default=False,
+        description="Only those of which no open stage is known: closed deals of a file that says no more of"
+        " them than how they ended.",
     )
     been_in: frozenset[OpportunityStage] = Field(
         default=frozenset(), description="Has ever come into one of these open stages."
@@ -82,6 +97,11 @@ class OpportunityFilter(RecordFilter[Opportunity]):
     )
     entered_to: Day | None = Field(
         default=None, description="Came into such a stage, or into any open one, on this day or earlier."
+    )
+    entry_unknown: bool = Field(
+        default=False,
+        description="Only those of which it is not known when they came into such a stage, or into any open"
+        " one; the days are then those of their creation.",
     )
     credit_in_stage: bool = Field(
         default=False,
@@ -150,6 +170,8 @@ class OpportunityFilter(RecordFilter[Opportunity]):
         if self.furthest:
             steps = [OPEN_STAGES.index(stage) for stage in self.furthest if stage in OPEN_STAGES]
             found.append(furthest_step(row, moment).in_(steps))
+        if self.path_unknown:
+            found.append(furthest_step(row, moment).is_(None))
         if self.without_reason:
             found.append(and_(row.closed_at.is_not(None), row.close_reason_id.is_(None)))
         if self.counted:
@@ -158,14 +180,20 @@ class OpportunityFilter(RecordFilter[Opportunity]):
 
     @property
     def _asks_for_stays(self) -> bool:
-        return bool(self.been_in or self.entered_from or self.entered_to)
+        return bool(self.been_in or self.entered_from or self.entered_to or self.entry_unknown)
 
     def _was_there(self, row: type[Opportunity], moment: Moment, *whose: Users | None) -> ColumnElement[bool]:
         """It was in one of the stages asked for, since one of the days; at the end of some user, if given."""
         stay = stays(moment, self.entered_from, self.entered_to)
-        there = [stay.c.stage.in_(self.been_in)] if self.been_in else []
+        known: list[ColumnElement[bool]] = []
+        if self.been_in:
+            known += [stay.c.stage.in_(self.been_in), stay.c.assumed.is_distinct_from(Assumed.STAGE)]
+        if self.entry_unknown:
+            known.append(stay.c.assumed.is_not(None))
+        elif self.entered_from or self.entered_to:
+            known.append(stay.c.assumed.is_(None))
         owned = [is_one_of(owner_at_the_end(stay), users) for users in whose]
-        return row.id.in_(select(stay.c.id).where(*there, *owned))
+        return row.id.in_(select(stay.c.id).where(*known, *owned))
 
     def _on_links(self, row: type[Opportunity]) -> Sequence[ColumnElement[bool]]:
         asked = (

@@ -54,20 +54,26 @@ def report(
     )
 
 
-def _charts(board: Overview, space: Workspace) -> Sequence[tuple[str, Markup]]:
+def _charts(board: Overview, space: Workspace) -> Sequence[tuple[str, Markup, str]]:
+    """Each chart's title, its drawing, and a note below it, which may be empty."""
     months = [segment for pair in board.months.values() for segment in pair]
     note = tiles.open_note(board, space)
     of_open = f", {note}" if note else ""
     drawn = {
         f"Opportunities by stage{of_open}": charts.by_stage(board.stages, space),
-        "Time in stage": charts.times(board.times, space),
+        "Time in stage": charts.times(board.times.stages, space),
         f"Expected close by month{of_open}": charts.by_expected_close(board.expected, space),
         "Won and lost by month": charts.won_and_lost(months, space),
         "Win rate by owner": charts.win_rates(board.owners, space),
         "Lost reasons": charts.lost_reasons(board.reasons, space),
-        "Funnel": charts.funnel(board.funnel, space),
+        "Funnel": charts.funnel(board.funnel.segments, space),
     }
-    return [(title, _svg(chart)) for title, chart in drawn.items()]
+    notes = {
+        "Time in stage": tiles.left_out(board.times.path_unknown, space),
+        "Win rate by owner": tiles.without_rate(board.owners),
+        "Funnel": tiles.left_out(board.funnel.path_unknown, space),
+    }
+    return [(title, _svg(chart), notes.get(title, "")) for title, chart in drawn.items()]
 
 
 def _svg(chart: charts.Drawn) -> Markup:

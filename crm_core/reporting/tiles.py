@@ -1,14 +1,16 @@
 """The dashboard's figures in words: how much, how it changed, over how many deals, and what it means."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
 from crm_core import words
+from crm_core.analytics.breakdowns import LeftOut, OwnerRate
 from crm_core.analytics.dashboard import Overview, Tile
 from crm_core.analytics.metrics import METRICS, MetricName, Unit
 from crm_core.analytics.metrics.base import Number
-from crm_core.analytics.rate import Rate
+from crm_core.analytics.rate import NO_LOST_DEALS, Rate
 from crm_core.periods import Period
 from crm_core.services.settings_service import Workspace
 
@@ -48,6 +50,14 @@ LEFT_OUT = {
     "does_not_count": "not counted",
 }
 
+REASONS = {NO_LOST_DEALS: "No lost deal was ever recorded, so there is no win rate."}
+IN_SHORT = {NO_LOST_DEALS: "no lost deal was ever recorded"}
+"""Why there is no figure."""
+
+FUNNEL_LEAVES_OUT = "Left out, as it is not known which stages they passed."
+TIMES_LEAVE_OUT = "Left out, as it is not known when they came into a stage."
+"""What becomes of deals whose path is unknown."""
+
 LESS_IS_BETTER = {MetricName.OVERDUE, MetricName.SALES_CYCLE}
 
 
@@ -69,7 +79,10 @@ def told(tile: Tile, space: Workspace) -> Told:
         f"{words.number(count, space)} {LEFT_OUT[kind]}" for kind, count in tile.left_out.items() if count
     ]
     meaning = MEANINGS[tile.name]
-    if tile.rate is not None:
+    if tile.status is not None:
+        notes.append(IN_SHORT[tile.status])
+        meaning = f"{meaning} {REASONS[tile.status]}"
+    elif tile.rate is not None:
         meaning = f"{meaning} {certainty(tile.rate, space)}"
     return Told(
         LABELS.get(tile.name, METRICS[tile.name].label),
@@ -151,6 +164,16 @@ def _what_is_open(board: Overview, space: Workspace) -> str:
 
 def _days(period: Period, space: Workspace) -> str:
     return words.days(period.start, period.last_day, space)
+
+
+def left_out(found: LeftOut, space: Workspace) -> str:
+    """“Path unknown: 2,794 deals”; empty without any."""
+    return f"{found.label}: {words.deals(found.deals, space)}" if found.deals else ""
+
+
+def without_rate(rates: Sequence[OwnerRate]) -> str:
+    """Why none of the owners has a win rate; empty where they have."""
+    return next((REASONS[each.rate.status] for each in rates if each.rate.status), "")
 
 
 def certainty(share: Rate, space: Workspace) -> str:

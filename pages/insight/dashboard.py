@@ -66,15 +66,16 @@ with st.grid(2, min_column_width=420):
         space,
         labels=[each.label for each in board.stages],
         head="Stage",
-        note=open_note,
+        note=panels.as_of(open_note),
     )
     panels.show(
         "Time in stage",
         charts.times,
-        board.times,
+        board.times.stages,
         space,
-        panels.lines_of_times(board.times, space),
+        panels.lines_of_times(board.times.stages, space),
         ("Stage", "Median days", "Stays", "Going on", "Deals"),
+        note=panels.left_out(board.times.path_unknown, space, figures.TIMES_LEAVE_OUT),
     )
     panels.show_segments(
         "Expected close by month",
@@ -83,7 +84,7 @@ with st.grid(2, min_column_width=420):
         space,
         labels=charts.stages(board.expected),
         head="Month",
-        note=open_note,
+        note=panels.as_of(open_note),
     )
     panels.show_segments(
         "Won and lost by month",
@@ -100,6 +101,7 @@ with st.grid(2, min_column_width=420):
         space,
         panels.lines_of_rates(board.owners, space),
         ("Owner", "Win rate", "Won", "Closed"),
+        note=panels.without_rate(board.owners),
     )
     panels.show_segments(
         "Lost reasons",
@@ -112,9 +114,10 @@ with st.grid(2, min_column_width=420):
 panels.show_segments(
     "Funnel",
     charts.funnel,
-    board.funnel,
+    board.funnel.segments,
     space,
-    labels=charts.funnel_parts(board.funnel),
+    labels=charts.funnel_parts(board.funnel.segments),
     head="Stage",
+    note=panels.left_out(board.funnel.path_unknown, space, figures.FUNNEL_LEAVES_OUT),
 )
 panels.recent(board.recent)

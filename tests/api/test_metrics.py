@@ -45,6 +45,22 @@ def test_every_figure_is_told_as_the_library_counts_it(client, database, world, 
     assert told["period_from"] == (answer.period.start.isoformat() if answer.period else None)
 
 
+def test_why_there_is_no_win_rate_is_said(client, given):
+    with given() as make:
+        won = make.won(600).id
+
+    for name in ("win_rate", "win_rate_by_value", "velocity"):
+        assert get(client, name)["status"] == "no_lost_deals"
+    stats = client.get("/api/opportunities/stats").json()
+    for rate in (stats["win_rate"], stats["win_rate_by_value"]):
+        assert (rate["value"], rate["n"], rate["status"]) == (None, 1, "no_lost_deals")
+    funnel = get(client, "funnel", explain=1)
+    assert (funnel["value"], funnel["left_out"]["path_unknown"]) == (0, 1)
+    assert funnel["explain"]["left_out"]["path_unknown"] == [won]
+    listed = client.get("/api/opportunities", params={"path_unknown": "true"}).json()
+    assert [deal["id"] for deal in listed["items"]] == [won]
+
+
 def test_a_figure_names_what_it_counts_and_what_it_leaves_out(client, given):
     with given() as make:
         lost = {"close_reason_id": reason_id(make.session, "Price")}

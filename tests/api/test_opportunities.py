@@ -6,10 +6,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
-from crm_core import clock
+from crm_core import clock, history
 from crm_core.filters import OpportunityFilter
-from crm_core.models import LeadStatus, OpportunityStage, Outcome, Settings
+from crm_core.models import Assumed, LeadStatus, Opportunity, OpportunityStage, Outcome, Settings
 from crm_core.schemas.opportunity import OpportunityCreate, OpportunityResponse, OpportunityUpdate
 from crm_core.services import opportunity_service, settings_service
 from crm_core.sorting import OpportunitySort
@@ -716,6 +717,7 @@ def busy(database) -> dict[str, Any]:
         for deal_id in (1, 6, 11):
             opportunity_service.move_opportunity(session, deal_id, to=S.NEGOTIATION)
         opportunity_service.delete_opportunity(session, 8)
+        bring_in(session, since=now - 50 * A_DAY, closed_at=now - 30 * A_DAY)
     team_id = 1
     return {
         "text": "ROOF 1",
@@ -724,6 +726,8 @@ def busy(database) -> dict[str, Any]:
         "without_owner": "true",
         "credit_at_creation": "true",
         "furthest": ["negotiation"],
+        "path_unknown": "true",
+        "entry_unknown": "true",
         "been_in": ["negotiation"],
         "entered_from": f"{(now - 21 * A_DAY).date()}",
         "entered_to": f"{(now - 21 * A_DAY).date()}",
@@ -754,10 +758,19 @@ def busy(database) -> dict[str, Any]:
     }
 
 
+def bring_in(session: Session, *, since: datetime, closed_at: datetime) -> None:
+    """A lost deal of a file that says in which stage it was lost, but not when it came into it."""
+    deal = {"id": history.next_id(session, Opportunity), "name": "Old deal", "created_at": since}
+    was_open = {"stage": S.PROPOSAL, "probability": 50, "assumed": Assumed.ENTRY}
+    was_lost = {"stage": S.CLOSED_LOST, "probability": 0, "closed_at": closed_at}
+    was_lost["actual_close_date"] = closed_at.date()
+    history.insert_with_past(session, Opportunity, [[(since, deal | was_open), (closed_at, deal | was_lost)]])
+
+
 def test_every_filter_of_the_service_is_a_parameter(client, database, busy):
     assert set(busy) == set(OpportunityFilter.model_fields)
     everything = client.get(DEALS, params={"limit": 200}).json()
-    assert everything["total"] == 23
+    assert everything["total"] == 24
 
     whose = ("credit_at_creation", "credit_in_stage")
     asked = [{name: value} for name, value in busy.items() if name not in whose]
@@ -925,11 +938,11 @@ def test_the_figures_of_a_period_hold_its_last_day(client, database, busy):
         told = client.get(f"{DEALS}/stats", params=period).json()
         return told["closed"]["won"] + told["closed"]["lost"], told["period_from"], told["period_to"]
 
-    assert closed(period_from=first, period_to=last) == (8, f"{first}", f"{last}")
-    assert closed(period_to=last) == (8, "1970-01-01", f"{last}")
+    assert closed(period_from=first, period_to=last) == (9, f"{first}", f"{last}")
+    assert closed(period_to=last) == (9, "1970-01-01", f"{last}")
     assert closed(period_from=last, period_to=last) == (2, f"{last}", f"{last}")
-    assert closed(period_from=first, period_to=last - A_DAY)[0] == 6
-    assert closed(period_from=first + A_DAY)[0] == 6
+    assert closed(period_from=first, period_to=last - A_DAY)[0] == 7
+    assert closed(period_from=first + A_DAY)[0] == 7
     turned = client.get(f"{DEALS}/stats", params={"period_from": f"{last}", "period_to": f"{first}"})
     assert problem_of(turned, 422)["type"] == "urn:crm:period-ends-before-it-begins"
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from crm_core import history
 from crm_core.analytics import outcomes, pipeline
 from crm_core.database import Database
 from crm_core.filters import EVERYTHING, OpportunityFilter
@@ -23,6 +24,7 @@ from crm_core.models import (
     CLOSED_STAGES,
     OPEN_STAGES,
     VERSIONS,
+    Assumed,
     CloseReason,
     Company,
     Contact,
@@ -51,7 +53,7 @@ TEXTS = ("SOLAR", "ÜBer", "%_", "\\", "/2", "_", "roof", "sons", "moon", "LOVEL
 REASONS = ("Price", "Timing", "Duplicate or test")
 COMBINATIONS = 40
 ENDS_TRIED = 7
-ABOUT_ONE_STAY = {"been_in", "entered_from", "entered_to"}
+ABOUT_ONE_STAY = {"been_in", "entered_from", "entered_to", "entry_unknown"}
 """Asked together they mean the same stay, so they have a test of their own."""
 ALWAYS = Period(date(2020, 1, 1), date(2030, 1, 1))
 
@@ -116,12 +118,18 @@ def is_stale(deal: Row, _: bool, world: World) -> bool:
     return deal["stage"] in OPEN_STAGES and limit is not None and days > limit
 
 
-def furthest(deal: Row, world: World) -> OpportunityStage:
-    """The last open stage that it ever came to; what was won has seen all of them."""
-    been_in = {state["stage"] for state in world.states[deal["id"]]}
-    if OpportunityStage.CLOSED_WON in been_in:
+def assumed(state: Row, world: World) -> Assumed | None:
+    """What an import assumed of a state that is over."""
+    return state["assumed"] if state["valid_to"] and state["valid_to"] <= world.at else None
+
+
+def furthest(deal: Row, world: World) -> OpportunityStage | None:
+    """The last known open stage that it ever came to, if any; what was won has seen all of them then."""
+    states = world.states[deal["id"]]
+    been_in = {state["stage"] for state in states if assumed(state, world) is not Assumed.STAGE}
+    if OpportunityStage.CLOSED_WON in been_in and been_in & set(OPEN_STAGES):
         return OPEN_STAGES[-1]
-    return max(been_in & set(OPEN_STAGES), key=OPEN_STAGES.index, default=OPEN_STAGES[0])
+    return max(been_in & set(OPEN_STAGES), key=OPEN_STAGES.index, default=None)
 
 
 def stays(deal: Row, world: World) -> list[list[Row]]:
@@ -136,7 +144,8 @@ def entered(*, is_lower: bool) -> FilterField:
     """One end of the days in which a stay in an open stage began."""
 
     def holds(deal: Row, end: Any, world: World) -> bool:
-        days = [world.day_of(stay[0]["valid_from"]) for stay in stays(deal, world)]
+        known = [stay for stay in stays(deal, world) if assumed(stay[0], world) is None]
+        days = [world.day_of(stay[0]["valid_from"]) for stay in known]
         return any(day >= end if is_lower else day <= end for day in days)
 
     return FilterField(lambda world: [world.day_of(THEN), world.day_of(THEN) + ONE_DAY], holds)
@@ -201,7 +210,15 @@ FIELDS = {
     ),
     "been_in": FilterField(
         lambda _: alternatives(set(OPEN_STAGES)),
-        lambda deal, wanted, world: any(stay[0]["stage"] in wanted for stay in stays(deal, world)),
+        lambda deal, wanted, world: any(
+            stay[0]["stage"] in wanted and assumed(stay[0], world) is not Assumed.STAGE
+            for stay in stays(deal, world)
+        ),
+    ),
+    "path_unknown": FilterField(lambda _: [True], lambda deal, _, world: furthest(deal, world) is None),
+    "entry_unknown": FilterField(
+        lambda _: [True],
+        lambda deal, _, world: any(assumed(stay[0], world) for stay in stays(deal, world)),
     ),
     "entered_from": entered(is_lower=True),
     "entered_to": entered(is_lower=False),
@@ -292,6 +309,24 @@ def fill(make: Make, chance: random.Random, zone: ZoneInfo) -> None:
             deleted_at=THEN if number % 12 == 0 else None,
             **ending,
         )
+    bring_in(make.session, chance)
+
+
+def bring_in(session: Session, chance: random.Random) -> None:
+    """Closed deals of a file that does not say all of them went through."""
+    first = history.next_id(session, Opportunity)
+    histories = []
+    for deal_id in range(first, first + 12):
+        begun = THEN - timedelta(days=chance.randint(1, 90))
+        deal = {"id": deal_id, "name": "Old deal", "created_at": begun, "deleted_at": None}
+        deal["expected_value"] = Decimal(chance.randint(1, 900)) / 100
+        was_open = {"stage": chance.choice(OPEN_STAGES), "probability": 10}
+        was_open["assumed"] = chance.choice([None, *Assumed])
+        outcome = chance.choice(CLOSED_STAGES)
+        ended = {"stage": outcome, "probability": 100 if outcome is OpportunityStage.CLOSED_WON else 0}
+        ended |= {"closed_at": THEN, "actual_close_date": THEN.date()}
+        histories.append([(begun, deal | was_open), (THEN, deal | ended)])
+    history.insert_with_past(session, Opportunity, histories)
 
 
 def near_midnight(chance: random.Random, days: list[date], zone: ZoneInfo) -> datetime:
@@ -440,6 +475,7 @@ def test_one_stay_meets_everything_that_is_asked_of_stays(worlds):
                     if stay[0]["stage"] is stage
                     and world.day_of(stay[0]["valid_from"]) >= first
                     and stay[-1]["owner_id"] == owner_id
+                    and assumed(stay[0], world) is None
                 }
                 whose = {"owners": frozenset({owner_id})} if owner_id else {"without_owner": True}
                 where = OpportunityFilter(

@@ -11,10 +11,10 @@ import pytest
 from dateutil.relativedelta import relativedelta
 from streamlit.dataframe_util import convert_arrow_bytes_to_pandas_df
 
-from crm_core import clock, demo
+from crm_core import clock, demo, history
 from crm_core.config import PROJECT
 from crm_core.filters import OpportunityFilter
-from crm_core.models import OPEN_STAGES, Opportunity, OpportunityStage
+from crm_core.models import OPEN_STAGES, Assumed, Opportunity, OpportunityStage
 from crm_core.periods import ONE_DAY, Calendar, PeriodChoice, PeriodKind
 from crm_core.services import settings_service
 from tests.builders import Make
@@ -88,6 +88,58 @@ def test_an_empty_win_rate_is_a_dash(open_page, given):
         make.opportunity()
 
     assert figures(open_page(DASHBOARD))["Win rate"] == "–"
+
+
+NO_LOSSES = "No lost deal was ever recorded, so there is no win rate."
+
+
+def test_without_a_lost_deal_the_win_rate_is_a_dash_and_says_why(open_page, given):
+    with given() as make:
+        make.won(100)
+
+    page = open_page(DASHBOARD)
+    assert figures(page)["Win rate"].startswith(":gray[–]")
+    assert NO_LOSSES in notes(page)
+    meanings = {metric.label: metric.help for metric in page.metric}
+    assert meanings["Win rate"].endswith(NO_LOSSES)
+    assert meanings["Sales velocity"].endswith(NO_LOSSES)
+    assert list(drawn(page)["Win rate by owner"]["Label"]) == ["– of 1"]
+
+    with given() as make:
+        make.lost()
+    page.run()
+    assert NO_LOSSES not in notes(page)
+    assert figures(page)["Win rate"] == ":gray[50%]"
+
+
+def test_deals_whose_path_is_unknown_are_below_the_title_as_a_link(open_page, given):
+    with given() as make:
+        make.opportunity()
+    assert not any(label.startswith("Path unknown") for label in links(open_page(DASHBOARD)))
+
+    with given() as make:
+        bring_in(make.session)
+    page = open_page(DASHBOARD)
+
+    assert {"Path unknown: 1 deal", "Path unknown: 2 deals"} <= set(links(page))
+    of_funnel, of_times = (parse_qs(links(page)[f"Path unknown: {each}"]) for each in ("1 deal", "2 deals"))
+    assert of_funnel["deals_only"] == ["Counts in rates", "Path unknown"]
+    assert of_times["deals_only"] == ["Counts in rates", "Entry into stage unknown"]
+    assert "it is not known which stages they passed" in notes(page)
+
+
+def bring_in(session) -> None:
+    """Two lost deals of a file: of one it says the stage, of the other nothing."""
+    closed_at = clock.now() - timedelta(minutes=1)
+    since = closed_at - timedelta(minutes=1)
+    first = history.next_id(session, Opportunity)
+    for deal_id, assumed in enumerate(Assumed, start=first):
+        deal = {"id": deal_id, "name": "Old deal", "created_at": since}
+        was_open = {"stage": OpportunityStage.PROPOSAL, "probability": 50, "assumed": assumed}
+        was_lost = {"stage": OpportunityStage.CLOSED_LOST, "probability": 0, "closed_at": closed_at}
+        was_lost["actual_close_date"] = closed_at.date()
+        states = [(since, deal | was_open), (closed_at, deal | was_lost)]
+        history.insert_with_past(session, Opportunity, [states])
 
 
 def test_the_period_changes_what_counts_as_won(open_page, given):

@@ -67,6 +67,8 @@ FILTERS = [
     {"furthest": {PROPOSAL}, "counted": True, "credit_at_creation": True},
     {"been_in": {PROPOSAL}, "entered_from": A_DAY, "entered_to": A_DAY, "credit_in_stage": True},
     {"without_owner": True, "without_reason": True},
+    {"path_unknown": True},
+    {"been_in": {PROPOSAL}, "entry_unknown": True, "entered_from": A_DAY},
     {"as_of": A_DAY},
     {"owners": "ada", "teams": "north"},
     {"companies": "acme"},

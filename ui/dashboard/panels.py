@@ -9,9 +9,10 @@ from typing import Any
 import streamlit as st
 
 from crm_core.analytics.attention import Attention
-from crm_core.analytics.breakdowns import OwnerRate, Segment, StageTime
+from crm_core.analytics.breakdowns import LeftOut, OwnerRate, Segment, StageTime
 from crm_core.filters import OpportunityFilter
 from crm_core.reporting import charts
+from crm_core.reporting import tiles as figures
 from crm_core.schemas.opportunity import OpportunityResponse
 from crm_core.services.settings_service import Workspace
 from ui import drawer, opportunity_filters, opportunity_list, words
@@ -31,6 +32,15 @@ class Line:
     where: OpportunityFilter | None
 
 
+@dataclass(frozen=True)
+class Note:
+    """A sentence below a title; with `where` it begins with a link to these deals, called `label`."""
+
+    text: str
+    label: str = ""
+    where: OpportunityFilter | None = None
+
+
 Numbers = Sequence[Segment] | Sequence[OwnerRate] | Sequence[StageTime]
 """What a chart shows."""
 
@@ -45,7 +55,8 @@ def show(
     space: Workspace,
     lines: Sequence[Line],
     heads: Sequence[str],
-    note: str = "",
+    *,
+    note: Note | None = None,
 ) -> None:
     """The card. A click on a bar or on a row goes to the list of exactly its deals.
 
@@ -60,8 +71,8 @@ def show(
         with rows:
             if rows.open:
                 _rows(title, lines, heads)
-        if note:
-            st.caption(note)
+        if note is not None:
+            _note(note)
         if not lines:
             st.caption("Nothing was counted in this period.")
             return
@@ -95,11 +106,35 @@ def show_segments(
     *,
     labels: Sequence[str],
     head: str,
-    note: str = "",
+    note: Note | None = None,
 ) -> None:
     """`show` for segments of deals; the labels are what they are called as rows, under that head."""
     heads = (head, "Deals", "Value", "Without a value")
-    show(title, draw, segments, space, lines_of(segments, space, labels), heads, note)
+    show(title, draw, segments, space, lines_of(segments, space, labels), heads, note=note)
+
+
+def as_of(text: str) -> Note | None:
+    """As of when what is open is told, if that is another day than today."""
+    return Note(text) if text else None
+
+
+def left_out(found: LeftOut, space: Workspace, text: str) -> Note | None:
+    """That so many deals are left out, with a link to them; None if there are none."""
+    label = figures.left_out(found, space)
+    return Note(text, label, found.where) if label else None
+
+
+def without_rate(rates: Sequence[OwnerRate]) -> Note | None:
+    """Why there are no rates, if so."""
+    text = figures.without_rate(rates)
+    return Note(text) if text else None
+
+
+def _note(note: Note) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        if note.where is not None:
+            opportunity_filters.link(note.where, note.label, icon=":material/table_rows:")
+        st.caption(note.text, width="content")
 
 
 def lines_of(segments: Sequence[Segment], space: Workspace, labels: Sequence[str]) -> list[Line]:

@@ -34,6 +34,10 @@ WITHOUT_VALUE = "without_value"
 DOES_NOT_COUNT = "does_not_count"
 """Lost for a reason that takes a deal out of every denominator (“Duplicate or test”)."""
 
+PATH_UNKNOWN = "path_unknown"
+"""Of deals that a file has no more of than how they ended, or in which stage: no way through the stages is
+made up for them."""
+
 OVERDUE = "overdue"
 
 
@@ -263,11 +267,12 @@ def by_kind(groups: Groups, *kinds: str) -> dict[str, Group]:
     return {kind: groups[kind] for kind in kinds}
 
 
-def share(groups: Groups, *, without: Iterable[str] = ()) -> Figure:
-    """COUNTED ÷ (COUNTED + OTHERS), by count, with Wilson's interval."""
+def share(groups: Groups, *, without: Iterable[str] = (), status: str | None = None) -> Figure:
+    """COUNTED ÷ (COUNTED + OTHERS), by count, with Wilson's interval; a status says why there is none."""
     hits, out_of = groups[COUNTED], groups.together((COUNTED, OTHERS))
-    rate = Rate(hits.count, out_of.count)
-    return Figure(ratio(rate.value), hits, out_of, by_kind(groups, *without), interval=rate.interval)
+    rate = Rate(hits.count, out_of.count, status)
+    left_out = by_kind(groups, *without)
+    return Figure(ratio(rate.value), hits, out_of, left_out, interval=rate.interval, status=status)
 
 
 def ratio(share: Decimal | Fraction | None) -> float | None:

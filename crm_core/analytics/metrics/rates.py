@@ -12,6 +12,7 @@ from crm_core.analytics.metrics.base import (
     WITHOUT_VALUE,
     Figure,
     Group,
+    Groups,
     Question,
     Unit,
     by_kind,
@@ -19,7 +20,8 @@ from crm_core.analytics.metrics.base import (
     share,
 )
 from crm_core.analytics.metrics.cohort import cohort_of
-from crm_core.analytics.rate import Rate, ValueRate
+from crm_core.analytics.outcomes import has_losses
+from crm_core.analytics.rate import Rate, ValueRate, why_no_win_rate
 from crm_core.errors import InvalidInput
 from crm_core.filters import LeadFilter
 from crm_core.models import CloseReason, LeadStatus, Outcome
@@ -40,7 +42,7 @@ def win_rate(asked: Question) -> Figure:
     groups = asked.deals(
         asked.closed, (deal.is_no_real_loss(), DOES_NOT_COUNT), (deal.is_won, COUNTED), others=OTHERS
     )
-    return share(groups, without=[DOES_NOT_COUNT])
+    return share(groups, without=[DOES_NOT_COUNT], status=_status(asked, groups))
 
 
 def win_rate_by_value(asked: Question) -> Figure:
@@ -54,8 +56,17 @@ def win_rate_by_value(asked: Question) -> Figure:
         others=OTHERS,
     )
     counted, out_of = groups[COUNTED], groups.together((COUNTED, OTHERS))
-    rate = ValueRate(counted.value, out_of.value, out_of.count, groups[WITHOUT_VALUE].count)
-    return Figure(ratio(rate.value), counted, out_of, by_kind(groups, DOES_NOT_COUNT, WITHOUT_VALUE))
+    status = _status(asked, groups)
+    rate = ValueRate(counted.value, out_of.value, out_of.count, groups[WITHOUT_VALUE].count, status)
+    left_out = by_kind(groups, DOES_NOT_COUNT, WITHOUT_VALUE)
+    return Figure(ratio(rate.value), counted, out_of, left_out, status=status)
+
+
+def _status(asked: Question, groups: Groups) -> str | None:
+    """Why there is no win rate of these deals, if there is none."""
+    lost = groups[OTHERS].count
+    are_lost = lost > 0 or has_losses(asked.session, as_of=asked.as_of or asked.where.as_of)
+    return why_no_win_rate(groups[COUNTED].count + lost, has_losses=are_lost)
 
 
 def created_cohort(asked: Question) -> Figure:

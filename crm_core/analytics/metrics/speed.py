@@ -108,15 +108,15 @@ def velocity(asked: Question) -> Figure:
         "average_won": replace(average_won(asked), label="Average won deal", unit=Unit.MONEY),
         "sales_cycle": replace(sales_cycle(asked), label="Sales cycle", unit=Unit.DAYS),
     }
-    rate = Rate(parts["win_rate"].counted.count, parts["win_rate"].n)
+    status = parts["win_rate"].status
     value = velocity_of(
         open_deals.count,
-        rate,
+        Rate(parts["win_rate"].counted.count, parts["win_rate"].n, status),
         parts["average_won"].value,
         parts["sales_cycle"].value,
         settings_service.get_currency(asked.session),
     )
-    return Figure(value, open_deals, open_deals, parts=parts)
+    return Figure(value, open_deals, open_deals, status=status, parts=parts)
 
 
 def velocity_of(
@@ -126,7 +126,7 @@ def velocity_of(
 
     None where any of the four is unknown or 0. Source: https://www.salesforce.com/blog/sales-velocity/
     """
-    if not (open_deals and rate.hits and average and cycle):
+    if not (open_deals and rate.value and average and cycle):
         return None
     wins = Decimal(open_deals * rate.hits) / rate.n
     return currency.rounded(wins * Decimal(average) / Decimal(cycle))

@@ -11,7 +11,14 @@ from typing import Any
 
 from sqlalchemy import Select, case, select
 
-from crm_core.analytics.metrics.base import DOES_NOT_COUNT, Figure, Group, Question
+from crm_core.analytics.metrics.base import (
+    COUNTED,
+    DOES_NOT_COUNT,
+    PATH_UNKNOWN,
+    Figure,
+    Group,
+    Question,
+)
 from crm_core.filters.base import is_one_of
 from crm_core.gathered import gathered, never_negative, ordinal
 from crm_core.mending import kept_by_deal
@@ -69,8 +76,10 @@ class Spells:
 
 NONE = Spells()
 
-ByStage = Mapping[tuple[OpportunityStage, bool], Spells]
-"""By stage, and by whether the deals count."""
+KINDS = (COUNTED, DOES_NOT_COUNT, PATH_UNKNOWN)
+
+ByStage = Mapping[tuple[OpportunityStage, str], Spells]
+"""By stage, and by one of `KINDS`."""
 
 
 def time_in_stage(asked: Question) -> Figure:
@@ -80,20 +89,24 @@ def time_in_stage(asked: Question) -> Figure:
     which would make a slow stage look fast: the median is that of the Kaplan-Meier estimate
     (doi:10.1080/01621459.1958.10501452), None as long as fewer than half of the spells are known to have
     ended. n counts spells; a move back begins a new one, so `deals` may be fewer. `mean_left` is that of the
-    ended ones alone.
+    ended ones alone. Spells are left out where an import assumed the stage, or when they began.
     """
     found = kept_by_deal(asked.session, partial(_spells, asked), _by_stage, _mended)
     parts: dict[str, Figure] = {
-        stage: _of_stage(asked, stage, found.get((stage, True), NONE)) for stage in OPEN_STAGES
+        stage: _of_stage(asked, stage, found.get((stage, COUNTED), NONE)) for stage in OPEN_STAGES
     }
     whole = reduce(add, (part.counted for part in parts.values()))
-    never = [found.get((stage, False), NONE) for stage in OPEN_STAGES]
-    left_out = reduce(add, (_group(asked, spells.ended, spells.running) for spells in never))
-    return Figure(None, whole, whole, {DOES_NOT_COUNT: left_out}, parts=parts)
+    left_out = {kind: _left_out(asked, found, kind) for kind in (DOES_NOT_COUNT, PATH_UNKNOWN)}
+    return Figure(None, whole, whole, left_out, parts=parts)
+
+
+def _left_out(asked: Question, found: ByStage, kind: str) -> Group:
+    spells = [found.get((stage, kind), NONE) for stage in OPEN_STAGES]
+    return reduce(add, (_group(asked, each.ended, each.running) for each in spells))
 
 
 def _spells(asked: Question, of: Sequence[int] | None = None) -> Select[*tuple[Any, ...]]:
-    """SQL: of each open stage the stays that began in the period, apart those of deals that never count.
+    """SQL: of each open stage the stays that began in the period, apart those of which nothing is counted.
 
     A stay ends on the day the deal moves on; where it is closed, on its closing day, however late that was
     written down.
@@ -107,7 +120,11 @@ def _spells(asked: Question, of: Sequence[int] | None = None) -> Select[*tuple[A
         select(
             stay.c.id,
             stay.c.stage,
-            deals.c.never_counts,
+            case(
+                (deals.c.never_counts, DOES_NOT_COUNT),
+                (stay.c.assumed.is_not(None), PATH_UNKNOWN),
+                else_=COUNTED,
+            ).label("kind"),
             ordinal(stay.c.entered_on).label("entered_on"),
             ordinal(left_on(stay)).label("left_on"),
         )
@@ -120,21 +137,19 @@ def _spells(asked: Question, of: Sequence[int] | None = None) -> Select[*tuple[A
     goes_on = each.left_on.is_(None)
     return select(
         each.stage,
-        each.never_counts,
+        each.kind,
         gathered(case((~goes_on, each.id))),
         gathered(case((~goes_on, each.left_on - each.entered_on))),
         gathered(case((goes_on, each.id))),
         gathered(case((goes_on, each.entered_on))),
-    ).group_by(each.stage, each.never_counts)
+    ).group_by(each.stage, each.kind)
 
 
 def _by_stage(rows: Iterable[Any]) -> ByStage:
-    found = {(stage, counts): Spells() for stage in OPEN_STAGES for counts in (True, False)}
-    for stage, never_counts, ended, took, running, began in rows:
+    found = {(stage, kind): Spells() for stage in OPEN_STAGES for kind in KINDS}
+    for stage, kind, ended, took, running, began in rows:
         known = never_negative(took)  # it may be closed before it came here, as was said later
-        found[stage, not never_counts] = Spells(
-            *(array("q", numbers) for numbers in (ended, known, running, began))
-        )
+        found[stage, kind] = Spells(*(array("q", numbers) for numbers in (ended, known, running, began)))
     return found
 
 
@@ -160,7 +175,7 @@ def _of_stage(asked: Question, stage: OpportunityStage, spells: Spells) -> Figur
 
 
 def _group(asked: Question, *deals: Sequence[int]) -> Group:
-    """So many stays, and the deals whose they were."""
+    """So many stays, and the deals whose they were. Of each deal no more than one stay is assumed."""
     ids = sorted(set().union(*deals)) if asked.explain else None
     return Group(sum(map(len, deals)), ids=ids)
 

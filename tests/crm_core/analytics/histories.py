@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import history
 from crm_core.filters import EVERYTHING, OpportunityFilter
-from crm_core.models import CloseReason, Opportunity, OpportunityStage, Outcome
+from crm_core.models import Assumed, CloseReason, Opportunity, OpportunityStage, Outcome
 from crm_core.periods import Period
 from tests.conftest import NOW
 
@@ -48,9 +48,16 @@ filters = st.sampled_from(
 
 @st.composite
 def histories(draw: st.DrawFn) -> History:
-    """One deal's states: open, moved, closed, reopened, revalued, deleted, in any order."""
+    """One deal's states: open, moved, closed, reopened, revalued, deleted, in any order.
+
+    Of an open one that is closed next, an import may have assumed the stage, or when it came into it.
+    """
     begins = sorted(draw(st.lists(instants, min_size=1, max_size=5, unique=True)))
-    return [(at, draw(states(created_at=begins[0], at=at))) for at in begins]
+    found = [(at, draw(states(created_at=begins[0], at=at))) for at in begins]
+    stages = [state["stage"] for _, state in found]
+    if len(stages) > 1 and not stages[0].is_closed and stages[1].is_closed:
+        found[0][1]["assumed"] = draw(st.none() | st.sampled_from(Assumed))
+    return found
 
 
 @st.composite

@@ -187,9 +187,15 @@ class Recount:
     def overdue(self) -> Told:
         return self._how_many(self.is_overdue)
 
+    @property
+    def has_losses(self) -> bool:
+        """Whether any deal is lost that counts, also one outside of the filter and the period."""
+        return bool(without(only(self.there, self.is_lost), self.never_counts))
+
     def win_rate(self) -> Told:
         real = without(self.closed, self.never_counts)
         told = rate(ids(only(real, self.is_won)), ids(real))
+        told.value = told.value if self.has_losses else None
         told.left_out = {"does_not_count": ids(only(self.closed, self.never_counts))}
         return told
 
@@ -199,7 +205,7 @@ class Recount:
         won = only(valued, self.is_won)
         whole = worth(valued)
         return Told(
-            worth(won) / whole if whole else None,
+            worth(won) / whole if whole and self.has_losses else None,
             ids(won),
             ids(valued),
             {
@@ -326,8 +332,10 @@ class Recount:
         return Told(value, ids(self.opened), ids(self.opened), parts=parts)
 
     def funnel(self) -> Told:
-        real = without(self.created, self.never_counts)
-        steps = {key: self._furthest(key) for key in real}
+        counted = without(self.created, self.never_counts)
+        furthest = {key: self._furthest(key) for key in counted}
+        steps = {key: step for key, step in furthest.items() if step is not None}
+        real = {key: counted[key] for key in steps}
         parts: dict[str, Told] = {}
         for step, stage in enumerate((*OPEN, S.CLOSED_WON)):
             reached = {key for key in real if steps[key] >= step}
@@ -340,20 +348,35 @@ class Recount:
                 }
                 went_on = {key for key in real if steps[key] > step}
                 parts[stage].details = {"step_rate": divided(went_on, reached)}
-        left_out = {"does_not_count": ids(only(self.created, self.never_counts))}
+        left_out = {
+            "does_not_count": ids(only(self.created, self.never_counts)),
+            "path_unknown": ids(counted) - ids(real),
+        }
         return Told(len(real), ids(real), ids(real), left_out, parts=parts)
 
-    def _furthest(self, key: int) -> int:
+    def _furthest(self, key: int) -> int | None:
+        """None where no open stage is known."""
+        stages = [state["stage"] for state in self.known[key] if self._assumed(state) != "stage"]
+        if not {*stages} & {*OPEN}:
+            return None
         if self.is_won(self.known[key][-1]):
             return 4
-        stages = [state["stage"] for state in self.known[key]]
-        reached = [OPEN.index(stage) if stage in OPEN else 3 for stage in stages if stage != S.CLOSED_LOST]
-        return max(reached, default=0)
+        return max(OPEN.index(stage) if stage in OPEN else 3 for stage in stages if stage != S.CLOSED_LOST)
+
+    def _assumed(self, state: State) -> str | None:
+        """What of the state is assumed, once it is over."""
+        is_over = state["valid_to"] is not None and state["valid_to"] <= self.at
+        return state["assumed"] if is_over else None
 
     def time_in_stage(self) -> Told:
         never = only(self.there, self.never_counts)
-        left_out = {stay[0] for key in never for stay in self._stays(key)}
-        stays = [stay for key in self.there if key not in never for stay in self._stays(key)]
+        every = [stay for key in self.there for stay in self._stays(key)]
+        real = [stay for stay in every if stay[0] not in never]
+        stays = [stay[:4] for stay in real if not stay[4]]
+        left_out = {
+            "does_not_count": {key for key, *_ in every if key in never},
+            "path_unknown": {key for key, *_, assumed in real if assumed},
+        }
         parts = {}
         for stage in OPEN:
             here = [stay for stay in stays if stay[1] == stage]
@@ -366,10 +389,10 @@ class Recount:
                 details={"mean_left": mean(ended), "deals": len({key for key, *_ in here})},
             )
         everybody = {key for key, *_ in stays}
-        return Told(None, everybody, everybody, {"does_not_count": left_out}, parts=parts)
+        return Told(None, everybody, everybody, left_out, parts=parts)
 
-    def _stays(self, key: int) -> Iterable[tuple[int, str, int, bool]]:
-        """Deal, stage, days and whether it goes on, of every stay in an open stage that is asked for."""
+    def _stays(self, key: int) -> Iterable[tuple[int, str, int, bool, str | None]]:
+        """Deal, stage, days, whether it goes on and what is assumed, of every stay that is asked for."""
         if not lets_through(self.anybody, self.there[key]):
             return
         states = self.known[key]
@@ -386,7 +409,8 @@ class Recount:
             if not self.is_owners(run[-1]["owner_id"]):
                 continue
             left_on = self.today if after is None else self._day_after(after[0])
-            yield key, run[0]["stage"], max((left_on - entered_on).days, 0), after is None
+            days = max((left_on - entered_on).days, 0)
+            yield key, run[0]["stage"], days, after is None, self._assumed(run[0])
 
     def _day_after(self, state: State) -> date:
         """When the stage before it was left: on the closing day, where that is how it was left."""

@@ -474,12 +474,14 @@ def ids_of(session: Session, where: OpportunityFilter) -> set[int]:
 def figures_behind(board: Overview) -> list[tuple[str, int, OpportunityFilter]]:
     """What each says it counts, and the filter that it leads to."""
     months = [segment for pair in board.months.values() for segment in pair]
-    segments = [*board.stages, *months, *board.expected, *board.reasons, *board.funnel]
+    segments = [*board.stages, *months, *board.expected, *board.reasons, *board.funnel.segments]
+    left_out = {"funnel": board.funnel.path_unknown, "times": board.times.path_unknown}
     return [
         *((tile.name.value, tile.deals, tile.where) for tile in board.tiles),
         *((f"{each.label} {each.part}", each.deals, each.where) for each in segments),
+        *((f"{each.label} of {chart}", each.deals, each.where) for chart, each in left_out.items()),
         *((each.label, each.rate.n, each.where) for each in board.owners),
-        *((f"time in {each.stage}", each.deals, each.where) for each in board.times),
+        *((f"time in {each.stage}", each.deals, each.where) for each in board.times.stages),
         *((each.need.label, each.totals.deals, each.where) for each in board.attention.needs),
     ]
 

@@ -77,7 +77,8 @@ def test_a_past_day_is_what_the_file_says(imported, engaged, day):
         assert_owners(board, won, lost)
         assert_months(board, there)
         assert_funnel(board, [row for row in there if row["engage_date"] >= first.isoformat()], day)
-        for part in (*board.tiles, *board.stages, *board.expected, *board.reasons, *board.funnel):
+        shown = (*board.tiles, *board.stages, *board.expected, *board.reasons, *board.funnel.segments)
+        for part in (*shown, board.funnel.path_unknown, board.times.path_unknown):
             assert opportunity_service.count_opportunities(session, part.where) == part.deals
 
 
@@ -105,14 +106,15 @@ def assert_months(board: Overview, there: list[Row]) -> None:
 
 
 def assert_funnel(board: Overview, created: list[Row], day: date) -> None:
-    """All of them came to Discovery, where the file has them engaged, and no further before the end."""
+    """The open ones came to Discovery, where the file has them engaged; of the others it says no stage."""
     ends = Counter(
         row["deal_stage"] if row["close_date"] and row["close_date"] <= day.isoformat() else "open"
         for row in created
     )
-    found = {(each.label, each.part): each.deals for each in board.funnel}
+    found = {(each.label, each.part): each.deals for each in board.funnel.segments}
     discovery, negotiation = OpportunityStage.DISCOVERY.label, OpportunityStage.NEGOTIATION.label
     assert found[discovery, PENDING] == ends["open"]
-    assert found[discovery, LOST] == ends["Lost"]
-    assert found[discovery, WENT_ON] == found[negotiation, WENT_ON] == ends["Won"]
-    assert found["Won", WON_AT_LAST] == ends["Won"]
+    assert found[discovery, LOST] == found[discovery, WENT_ON] == found[negotiation, WENT_ON] == 0
+    assert found["Won", WON_AT_LAST] == 0
+    assert board.funnel.path_unknown.deals == ends["Lost"] + ends["Won"] > 0
+    assert board.times.path_unknown.deals == ends["Lost"] + ends["Won"]

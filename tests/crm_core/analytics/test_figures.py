@@ -187,7 +187,7 @@ def test_months_of_wins_add_up_to_the_period(worked):
         cycle = cycles[month]
         assert cycle.deals == len(won)
         assert cycle.median_days == (median(days) if days else None)
-    for name in Outcomes.__dataclass_fields__:
+    for name in Outcomes.__dataclass_fields__.keys() - {"has_losses"}:
         assert sum(getattr(closed[month], name) for month in months.values()) == getattr(closed[year], name)
 
 
@@ -286,7 +286,7 @@ def test_a_server_counts_a_past_day_without_looking_into_the_table(postgres_url)
 
         plans = plans_of_the_past(database)
 
-    assert len(plans) == 3
+    assert len(plans) == 4
     for plan in plans:
         assert "Index Only Scan using ix_opportunity_versions_" in plan
         assert "Index Scan using ix_opportunity_versions_" not in plan

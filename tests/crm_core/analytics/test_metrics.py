@@ -271,7 +271,12 @@ def test_velocity_is_unknown_while_a_part_of_it_is(session, make):
     assert figure_of(session, MetricName.VELOCITY).value is None
 
     make.won(600)  # took 30 days
-    assert figure_of(session, MetricName.VELOCITY).value == Decimal("20.00")
+    without_losses = figure_of(session, MetricName.VELOCITY)
+    assert (without_losses.value, without_losses.status) == (None, "no_lost_deals")
+
+    make.lost()
+    velocity = figure_of(session, MetricName.VELOCITY)
+    assert (velocity.value, velocity.status) == (Decimal("10.00"), None)
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ NO_SESSION = {
     "closed_within",
     "closed_by_month",
     "is_open",
+    "why_no_win_rate",
     "use_token",
 }
 """Functions that reach nothing, and the one that finds out who calls."""
