@@ -309,10 +309,10 @@ def fill(make: Make, chance: random.Random, zone: ZoneInfo) -> None:
             deleted_at=THEN if number % 12 == 0 else None,
             **ending,
         )
-    bring_in(make.session, chance)
+    bring_in(make.session, chance, zone)
 
 
-def bring_in(session: Session, chance: random.Random) -> None:
+def bring_in(session: Session, chance: random.Random, zone: ZoneInfo) -> None:
     """Closed deals of a file that does not say all of them went through."""
     first = history.next_id(session, Opportunity)
     histories = []
@@ -324,7 +324,7 @@ def bring_in(session: Session, chance: random.Random) -> None:
         was_open["assumed"] = chance.choice([None, *Assumed])
         outcome = chance.choice(CLOSED_STAGES)
         ended = {"stage": outcome, "probability": 100 if outcome is OpportunityStage.CLOSED_WON else 0}
-        ended |= {"closed_at": THEN, "actual_close_date": THEN.date()}
+        ended |= {"closed_at": THEN, "actual_close_date": THEN.astimezone(zone).date()}
         histories.append([(begun, deal | was_open), (THEN, deal | ended)])
     history.insert_with_past(session, Opportunity, histories)
 

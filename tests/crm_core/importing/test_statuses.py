@@ -1,6 +1,6 @@
 """A closed deal keeps the stage that the file says it was closed in; where it says none, that is marked."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -113,7 +113,9 @@ def test_a_deal_that_was_closed_at_once_keeps_its_stage(database, import_lines):
 
     assert [stage for stage, *_ in stages_of(database)] == ["proposal", "closed_won"]
     (deal,) = all_deals(database)
-    assert deal.created_at == deal.closed_at == datetime(2024, 3, 1, 12, tzinfo=UTC)
+    assert deal.created_at == datetime(2024, 3, 1, 12, tzinfo=UTC)
+    assert deal.closed_at - deal.created_at == timedelta(microseconds=1)
+    assert deal.created_on == deal.actual_close_date == date(2024, 3, 1)
     assert check.findings(database) == []
 
 
