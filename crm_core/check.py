@@ -40,7 +40,6 @@ from crm_core.columns import lowered
 from crm_core.database import Database
 from crm_core.engines import embedded_version, is_safe_from_log_corruption
 from crm_core.errors import DatabaseUnavailable
-from crm_core.history import calendar_of
 from crm_core.models import SEARCHED, VERSIONS, Base, OpportunityVersion, Source, Transaction
 from crm_core.models.search import texts_in
 
@@ -73,7 +72,7 @@ def findings(database: Database) -> list[str]:
                 found += _listed(session, versions, _versions_out_of_line(versions))
                 found += _listed(session, versions, _versions_before_their_transaction(versions))
                 found += _listed(session, versions, _creation_days_out_of_line(versions))
-                found += _days_out_of_line(session, versions)
+            found += _days_out_of_line(session)
             deals = OpportunityVersion.__table__
             found += _listed(session, deals, _stage_entries_out_of_line(), _assumptions_out_of_line())
             for table in Base.metadata.sorted_tables:
@@ -229,25 +228,15 @@ def _creation_days_out_of_line(versions: Table) -> Wrong:
     )
 
 
-def _days_out_of_line(session: Session, versions: Table) -> list[str]:
-    """States that are known by their day, but begin on another one in the workspace's time zone.
-
-    One that was written down before its day was over there begins a moment earlier.
-    """
-    calendar = calendar_of(session)
-    states = (
-        select(_name(versions), versions.c.valid_from, versions.c.valid_from_on, Transaction.at)
-        .join(Transaction, Transaction.id == versions.c.transaction_id)
-        .where(versions.c.valid_from_on.is_not(None))
-    )
+def _days_out_of_line(session: Session) -> list[str]:
+    """States that are known by their day, but do not begin where that lets them in the time zone."""
     problem = "it does not begin on the day that it is known by, which `check --repair` mends"
     wrong = [
-        f"{versions.name} {name}: {problem}."
-        for name, at, day, written_at in session.execute(states)
-        if calendar.day_of(at) != day and calendar.start_of(day) < written_at
+        f"{versions.name} {state['id']} version {state['version']}: {problem}."
+        for versions, state in dated.misplaced(session)
     ]
-    more = [f"{versions.name}: and {len(wrong) - LISTED:,} more like the last one."]
-    return wrong[:LISTED] + (more if len(wrong) > LISTED else [])
+    more = [f"and {len(wrong) - LISTED:,} more like the last one."] if len(wrong) > LISTED else []
+    return wrong[:LISTED] + more
 
 
 def _stage_entries_out_of_line() -> Wrong:

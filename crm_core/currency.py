@@ -65,8 +65,8 @@ class Currency:
 
     def require_code(self, code: str | None) -> None:
         """Refuse amounts that are said to be in another currency. Raises `OtherCurrency`."""
-        if code not in (None, self.code):
-            raise OtherCurrency(code or "", self)
+        if code is not None and code.upper() != self.code:
+            raise OtherCurrency(code, self)
 
     def rounded(self, amount: Decimal) -> Decimal:
         """A computed amount, such as an average: rounded half up to the currency's decimals."""

@@ -5,7 +5,7 @@ instant of that day, later ones from its last second; `valid_from_on` has the da
 its time zone, the day stays and the instants follow.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
@@ -27,6 +27,17 @@ BATCH = 5_000
 State = dict[str, Any]
 
 
+def misplaced(session: Session) -> Iterator[tuple[Table, State]]:
+    """States that are known by their day but begin elsewhere than `follow_time_zone` would let them."""
+    calendar = calendar_of(session)
+    for versions in VERSIONS.values():
+        for states in _records(session, versions, versions.c.valid_from_on.is_not(None)):
+            for state, begin in zip(states, _beginnings(states, calendar), strict=True):
+                on, at = state["valid_from_on"], state["valid_from"]
+                if on is not None and at != begin and calendar.day_of(at) != on:
+                    yield versions, state
+
+
 def first_instant(day: date, calendar: Calendar, *, is_first: bool) -> datetime:
     """Where a state begins of which only the day is known: the first one of a record, or a later one."""
     return calendar.start_of(day) if is_first else calendar.last_second_of(day)
@@ -39,10 +50,13 @@ def follow_time_zone(session: Session) -> None:
     """
     calendar = calendar_of(session)
     for model, versions in VERSIONS.items():
-        wanted = _known_by_day(model, versions)
-        ids = session.scalars(select(versions.c.id).where(wanted).distinct().order_by(versions.c.id)).all()
-        for start in range(0, len(ids), BATCH):
-            _move(session, model, ids[start : start + BATCH], calendar)
+        moved: list[State] = []
+        for states in _records(session, versions, _known_by_day(model, versions)):
+            moved += _moved(states, calendar)
+            if len(moved) >= BATCH:
+                _write(session, model, moved)
+                moved = []
+        _write(session, model, moved)
 
 
 def _known_by_day(model: type[Record], versions: Table) -> ColumnElement[bool]:
@@ -52,22 +66,28 @@ def _known_by_day(model: type[Record], versions: Table) -> ColumnElement[bool]:
     return or_(versions.c.valid_from_on.is_not(None), versions.c.closed_at != versions.c.stage_entered_at)
 
 
-def _move(session: Session, model: type[Record], ids: Sequence[int], calendar: Calendar) -> None:
-    versions = VERSIONS[model]
-    between = versions.c.id.between(ids[0], ids[-1])
-    wanted = set(ids)
-    moved: list[State] = []
-    rows = session.execute(_states(versions, between)).mappings()
-    for record_id, found in groupby(rows, itemgetter("id")):
-        if record_id in wanted:
-            moved += _moved([dict(row) for row in found], calendar)
+def _records(session: Session, versions: Table, which: ColumnElement[bool]) -> Iterator[list[State]]:
+    """The states of every record with such a state, oldest first, one record after the other."""
+    ids = session.scalars(select(versions.c.id).where(which).distinct().order_by(versions.c.id)).all()
+    for start in range(0, len(ids), BATCH):
+        wanted = set(ids[start : start + BATCH])
+        some = versions.c.id.between(min(wanted), max(wanted))
+        rows = session.execute(_states(versions, some)).mappings().all()  # they may be written meanwhile
+        for record_id, found in groupby(rows, itemgetter("id")):
+            if record_id in wanted:
+                yield [dict(row) for row in found]
+
+
+def _write(session: Session, model: type[Record], moved: list[State]) -> None:
+    """Put the states in the place of those that they were."""
     if not moved:
         return
+    versions = VERSIONS[model]
     columns = [column.name for column in versions.columns]
-    some = sorted({row["id"] for row in moved})
+    ids = sorted({row["id"] for row in moved})
     session.execute(
         delete(versions).where(versions.c.id.in_(bindparam("some", expanding=True))),
-        {"some": some},
+        {"some": ids},
         execution_options=PAST_IS_SEEN_TO,
     )
     insert_rows(session, versions, [{name: row[name] for name in columns} for row in moved])
@@ -109,10 +129,11 @@ def _moved(states: list[State], calendar: Calendar) -> list[State]:
         for state, begin in zip(states, begins, strict=True)
         if state["valid_from"] != begin
     }
-    moves |= _past_closes(states, calendar, begins[0])
-    if not moves:
-        return []
-    return [{name: _follow(value, moves) for name, value in state.items()} for state in states]
+    found = [{name: _follow(value, moves) for name, value in state.items()} for state in states]
+    for before, state in zip(states, found, strict=True):
+        if _was_closed_on_a_past_day(before):
+            state["closed_at"] = _past_close(before, states, calendar, begins[0])
+    return [] if found == states else found
 
 
 def _follow(value: Any, moves: Mapping[datetime, datetime]) -> Any:
@@ -138,12 +159,16 @@ def _beginnings(states: Sequence[State], calendar: Calendar) -> list[datetime]:
     return begins
 
 
-def _past_closes(
-    states: Sequence[State], calendar: Calendar, created_at: datetime
-) -> dict[datetime, datetime]:
-    """Closes that were written down on a later day: they count from the last second of theirs."""
-    return {
-        state["closed_at"]: max(calendar.last_second_of(state["actual_close_date"]), created_at)
-        for state in states
-        if state.get("closed_at") is not None and state["closed_at"] != state["stage_entered_at"]
-    }
+def _was_closed_on_a_past_day(state: State) -> bool:
+    """Whether its close was written down on a later day than that of the close."""
+    closed_at = state.get("closed_at")
+    return closed_at is not None and closed_at != state["stage_entered_at"]
+
+
+def _past_close(state: State, states: Sequence[State], calendar: Calendar, created_at: datetime) -> datetime:
+    """The last second of its closing day; not before it was created, nor after it was written down."""
+    written_at: datetime = next(
+        each["written_at"] for each in states if each.get("closed_at") == state["closed_at"]
+    )
+    last_second = calendar.last_second_of(state["actual_close_date"])
+    return min(max(last_second, created_at), max(written_at, created_at))

@@ -16,8 +16,14 @@ from crm_core.database import Database
 from crm_core.engines import plain
 from crm_core.errors import DatabaseUnavailable
 
+HEAD = "head"
+
 DAYS_ARE_KNOWN = "0009"
-"""The migration that notes which states are known by their day: what was written in another zone follows."""
+"""The migration that notes which states are known by their day.
+
+Those that were written in another time zone follow after it, in a transaction of their own; should that not come
+to its end, `check` names them and `check --repair` lets them follow.
+"""
 
 DAYS_FOLLOW = "Days of imports follow the time zone"
 
@@ -54,7 +60,7 @@ def state(database: Database) -> SchemaState:
         return _state(session.connection())
 
 
-def upgrade(database: Database, to: str = "head") -> SchemaState:
+def upgrade(database: Database, to: str = HEAD) -> SchemaState:
     """Migrate up and return the state it was in before; an embedded database is backed up first.
 
     Raises `DatabaseUnavailable` when the schema is newer than this code, or not the CRM's.
@@ -70,7 +76,7 @@ def upgrade(database: Database, to: str = "head") -> SchemaState:
                 database.back_up(f"before-migrating-{old}")
             if found in (SchemaState.EMPTY, SchemaState.BEHIND):
                 command.upgrade(_alembic(connection), to)
-        if old is not None and old < DAYS_ARE_KNOWN <= _reached(database):
+        if to == HEAD and old is not None and old < DAYS_ARE_KNOWN:
             with database.write(note=DAYS_FOLLOW) as session:
                 dated.follow_time_zone(session)
     return before
@@ -104,12 +110,6 @@ def _state(connection: Connection) -> SchemaState:
         return SchemaState.CURRENT
     known = {script.revision for script in scripts.walk_revisions()}
     return SchemaState.BEHIND if current in known else SchemaState.AHEAD
-
-
-def _reached(database: Database) -> str:
-    """The number of the last migration that was applied; empty before the first."""
-    with database.read() as session:
-        return _revision(session.connection()) or ""
 
 
 def _has_yet_to_be_made(database: Database) -> bool:

@@ -127,10 +127,8 @@ def by_expected_close(session: Session, where: OpportunityFilter) -> list[Segmen
 
     Months without any are there, stages within a month only where they have deals.
     """
-    axis, currency = (
-        ByCloseMonth(session, where, scope_of(session, where)),
-        settings_service.get_currency(session),
-    )
+    axis = ByCloseMonth(session, where, scope_of(session, where))
+    currency = settings_service.get_currency(session)
     worths = worths_by_key(axis)
     places = axis.places({key: pipeline.together(found, currency) for key, found in worths.items()})
     segments = []

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
@@ -19,6 +19,9 @@ PADDING = " \u00a0\ufeff\u200b\u2060"
 """What a spreadsheet ignores in front of a formula."""
 
 TIME_DIRECTIVES = re.compile(r"%[HIMSfpcX]")
+DIRECTIVES = re.compile("%.")
+WORDS = re.compile(r"[A-Za-z][A-Za-z0-9_+/-]*")
+"""What may be the name of a time zone."""
 
 GROUPED = r"[0-9]{1,3}(?:,[0-9]{3})+|[0-9]{1,2}(?:,[0-9]{2})+,[0-9]{3}"
 """Thousands as most of the world writes them, or as India does: 12,34,567."""
@@ -81,14 +84,26 @@ def moment(text: str, formats: Sequence[str], zone: ZoneInfo) -> date | datetime
 
 
 def _read_with_zone(text: str, layout: str) -> datetime:
-    """As `strptime` reads it, but with the zone too that a name after the time or a mere Z stands for."""
-    if not layout.endswith("%Z"):
+    """As `strptime` reads it, but with every zone that the text names or the layout spells out."""
+    if "%Z" not in layout:
         read = datetime.strptime(text, layout)  # noqa: DTZ007  # without a zone it is a time in the workspace's
-        return read.replace(tzinfo=UTC) if layout.endswith("Z") and tells_time(layout) else read
-    text, _, name = text.rpartition(" ")
-    if name not in _zone_names():
-        raise ValueError(f"There is no time zone {name}.")
-    return datetime.strptime(text, layout.removesuffix("%Z").rstrip()).replace(tzinfo=ZoneInfo(name))
+        spelt_out = _zone_in(DIRECTIVES.sub(" ", layout)) if tells_time(layout) else None
+        return read.replace(tzinfo=spelt_out) if spelt_out else read
+    without = layout.replace("%Z", " ", 1).strip()
+    for found in WORDS.finditer(text):
+        if found[0] in _zone_names():
+            rest = f"{text[: found.start()]} {text[found.end() :]}".strip()
+            return datetime.strptime(rest, without).replace(tzinfo=ZoneInfo(found[0]))
+    raise ValueError("There is no time zone.")
+
+
+def _zone_in(literally: str) -> tzinfo | None:
+    """The zone that a layout spells out beside its directives, such as a Z or UTC at the end."""
+    words = WORDS.findall(literally)
+    names = [word for word in words if word in _zone_names()]
+    if names:
+        return ZoneInfo(names[0])
+    return UTC if "Z" in words else None
 
 
 @cache

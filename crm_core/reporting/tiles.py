@@ -50,8 +50,8 @@ LEFT_OUT = {
     "does_not_count": "not counted",
 }
 
-REASONS = {NO_LOST_DEALS: "No lost deal was ever recorded, so there is no win rate."}
-IN_SHORT = {NO_LOST_DEALS: "no lost deal was ever recorded"}
+REASONS = {NO_LOST_DEALS: "There is no lost deal on record, so there is no win rate."}
+IN_SHORT = {NO_LOST_DEALS: "no lost deal on record"}
 """Why there is no figure."""
 
 FUNNEL_LEAVES_OUT = "Left out, as it is not known which stages they passed."

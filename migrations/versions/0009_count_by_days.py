@@ -77,6 +77,18 @@ IS_WHOLE = {"sqlite": "substr({0}, 21) = '000000'", "postgresql": "{0} = date_tr
 FIRST_SECOND, LAST_SECOND = 0, 86_399
 IMPORTED = "transaction_id IN (SELECT id FROM transactions WHERE source = 'import')"
 
+BY_DAY = (
+    f"transaction_id IN (SELECT transaction_id FROM {STATES} WHERE version = 1 AND valid_from_on IS NOT NULL)"
+)
+HAS_TIMES = """
+    UPDATE {0} SET valid_from_on = NULL
+    WHERE {1} AND valid_from_on IS NOT NULL AND transaction_id IN (
+        SELECT other.transaction_id FROM {0} AS other JOIN transactions ON transactions.id = other.transaction_id
+        WHERE other.{1} AND other.valid_from_on IS NULL AND transactions.source = 'import' AND {2} < {3} - 1
+    )
+"""
+"""An import has states that begin neither so nor with itself."""
+
 ENTERED_ON = f"""
     UPDATE {STATES} SET stage_entered_on = CASE
         WHEN actual_close_date IS NOT NULL THEN actual_close_date
@@ -118,8 +130,10 @@ def changed_transactions() -> Iterator[BatchOperations]:
 
 def fill_in_days() -> None:
     here = list(spans(ZoneInfo(value("SELECT time_zone FROM settings") or "UTC")))
+    note_days(STATES, here, IMPORTED)
     for live, versions in TABLES.items():
-        note_days(versions, here)
+        if versions != STATES:
+            note_days(versions, here, BY_DAY)
         set_days(versions, "created_at", "created_on", here)
         op.execute(CREATED_ON.format(versions))
         op.execute(LIVE.format(live, versions, "created_on"))
@@ -130,14 +144,27 @@ def fill_in_days() -> None:
         op.execute(LIVE.format(DEALS, STATES, column))
 
 
-def note_days(versions: str, here: list[Span]) -> None:
-    """Which states of imports are known by their day: those from a day's first second, or its last, on."""
-    is_whole = IS_WHOLE[kind()].format("valid_from")
-    for span in ((*bounds(), 0), *here):
-        for version, edge in (("= 1", FIRST_SECOND), ("> 1", LAST_SECOND)):
-            second = f"({SECOND[kind()].format('valid_from')} + {span[2]}) % 86400 = {edge}"
-            where = f"version {version} AND {IMPORTED} AND valid_from_on IS NULL AND {is_whole} AND {second}"
-            set_day(versions, "valid_from", "valid_from_on", span, where)
+def note_days(versions: str, here: list[Span], which: str) -> None:
+    """Which states of imports are known by their day: those from a day's first second, or its last, on.
+
+    A column of a file has days, or it has times. So either all states that come from it begin in this way, in
+    UTC or in the present time zone, but for those that begin with the import itself; or none is known by a day.
+    """
+    began = SECOND[kind()].format("valid_from")
+    for version, edge in (("version = 1", FIRST_SECOND), ("version > 1", LAST_SECOND)):
+        where = f"{version} AND {which} AND valid_from_on IS NULL AND {IS_WHOLE[kind()].format('valid_from')}"
+        for zone in ([(*bounds(), 0)], here):
+            for span in zone:
+                at_edge = f"({began} + {span[2]}) % 86400 = {edge}"
+                set_day(versions, "valid_from", "valid_from_on", span, f"{where} AND {at_edge}")
+            op.execute(
+                HAS_TIMES.format(
+                    versions,
+                    version,
+                    SECOND[kind()].format("other.valid_from"),
+                    SECOND[kind()].format("transactions.at"),
+                )
+            )
 
 
 def set_days(table: str, instant: str, day: str, here: list[Span]) -> None:

@@ -14,6 +14,7 @@ from crm_core.filters import OpportunityFilter
 from crm_core.importing import import_opportunities
 from crm_core.models import VERSIONS, Opportunity, Outcome
 from crm_core.periods import Period
+from crm_core.schemas.settings import SettingsUpdate
 from crm_core.services import opportunity_service, settings_service
 from tests.conftest import NOW
 from tests.crm_core.importing.conftest import AT, as_file, small_mapping
@@ -122,3 +123,22 @@ def test_what_happened_here_is_on_the_day_that_it_is_in_the_present_time_zone(em
     with empty_database.read() as session:
         days = session.scalars(select(Opportunity.created_on).order_by(Opportunity.id)).all()
     assert days == [date(2026, 3, 29), date(2026, 3, 30)]
+
+
+def test_a_column_with_times_has_no_days(empty_database):
+    """Six o'clock in Chicago is midnight in UTC, but a file that also says 17:45 means the time."""
+    migrate.upgrade(empty_database)
+    with empty_database.write(at=AT - A_DAY) as session:
+        settings_service.update_settings(session, SettingsUpdate(time_zone="America/Chicago"))
+    mapping = small_mapping(date_formats=["%Y-%m-%d %H:%M"])
+    times = ("18:00", "17:45")
+    lines = [f"{time},Pump,Acme,Rita,Open,100,2026-01-31 {time}," for time in times]
+    import_opportunities(empty_database, as_file(*lines), mapping, at=AT)
+    written = states(empty_database)
+
+    migrate.upgrade(made_before(empty_database))
+
+    assert states(empty_database) == written
+    with empty_database.read() as session:
+        days = session.scalars(select(Opportunity.created_on)).all()
+    assert days == [date(2026, 1, 31)] * 2

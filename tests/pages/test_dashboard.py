@@ -90,7 +90,7 @@ def test_an_empty_win_rate_is_a_dash(open_page, given):
     assert figures(open_page(DASHBOARD))["Win rate"] == "–"
 
 
-NO_LOSSES = "No lost deal was ever recorded, so there is no win rate."
+NO_LOSSES = "There is no lost deal on record, so there is no win rate."
 
 
 def test_without_a_lost_deal_the_win_rate_is_a_dash_and_says_why(open_page, given):

@@ -85,6 +85,10 @@ class Group:
             None if self.ids is None or other.ids is None else sorted({*self.ids, *other.ids}),
         )
 
+    def fitted(self, currency: Currency) -> "Group":
+        """The same with its value in the currency's decimals."""
+        return replace(self, value=currency.fitted(self.value))
+
     @property
     def known_value(self) -> Decimal | None:
         """`value`, or None where there are records but none has one: unknown is not zero."""
@@ -143,6 +147,10 @@ class Figure:
         return replace(
             self,
             value=fit(self.value),
+            counted=self.counted.fitted(currency),
+            out_of=self.out_of.fitted(currency),
+            left_out={kind: group.fitted(currency) for kind, group in self.left_out.items()},
+            apart={kind: group.fitted(currency) for kind, group in self.apart.items()},
             details={name: fit(number) for name, number in self.details.items()},
             parts={key: part.fitted(currency) for key, part in self.parts.items()},
         )

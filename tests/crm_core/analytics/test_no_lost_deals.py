@@ -19,7 +19,7 @@ from tests.conftest import NOW
 pytestmark = pytest.mark.both_databases
 
 RATES = (MetricName.WIN_RATE, MetricName.WIN_RATE_BY_VALUE, MetricName.VELOCITY)
-REASON = "No lost deal was ever recorded, so there is no win rate."
+REASON = "There is no lost deal on record, so there is no win rate."
 LONG_AGO = NOW - timedelta(days=800)
 QUARTER = Period(date(2026, 1, 1), date(2026, 4, 1))
 
@@ -161,7 +161,7 @@ def test_screens_and_the_report_say_why(database):
     assert texts[MetricName.WIN_RATE].value == texts[MetricName.VELOCITY].value == "–"
     assert texts[MetricName.WIN_RATE].meaning.endswith(REASON)
     assert texts[MetricName.VELOCITY].meaning.endswith(REASON)
-    assert texts[MetricName.WIN_RATE].notes == "no lost deal was ever recorded"
+    assert texts[MetricName.WIN_RATE].notes == "no lost deal on record"
     assert REASON not in texts[MetricName.WON].meaning
     assert tiles.without_rate(board.owners) == REASON
     assert page.count(REASON) == 3

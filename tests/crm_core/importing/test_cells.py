@@ -170,3 +170,18 @@ def test_a_zone_that_nobody_knows_is_refused(zone: str) -> None:
 def test_raw_text_is_harmless_on_a_terminal() -> None:
     assert cells.shortened("\x1b[2Jgone\r\x9b\u202e") == r"\x1b[2Jgone\r\x9b\u202e"
     assert cells.quoted(["a\x07", "Käse"]) == r"“a\x07”, “Käse”"
+
+
+@pytest.mark.parametrize(
+    ("text", "layout"),
+    [
+        ("Tue Mar 31 23:30:00 GMT 2026", "%a %b %d %H:%M:%S %Z %Y"),
+        ("2026-03-31T23:30:00Z[UTC]", "%Y-%m-%dT%H:%M:%SZ[UTC]"),
+        ("2026-03-31 23:30 UTC", "%Y-%m-%d %H:%M UTC"),
+        ("2026-04-01 01:30 (Europe/Zurich)", "%Y-%m-%d %H:%M (%Z)"),
+        ("UTC 2026-03-31 23:30", "%Z %Y-%m-%d %H:%M"),
+        ("2026-03-31T18:30:00-05:00", "%Y-%m-%dT%H:%M:%S%z"),
+    ],
+)
+def test_a_zone_is_heeded_wherever_it_stands(text, layout):
+    assert cells.moment(text, [layout], ZoneInfo("Asia/Tokyo")) == datetime(2026, 3, 31, 23, 30, tzinfo=UTC)

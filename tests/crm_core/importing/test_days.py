@@ -217,3 +217,52 @@ def test_what_is_created_here_has_the_day_that_it_is_here(database):
         at += timedelta(minutes=1)
 
     assert days_of(database, Opportunity) == [date(2026, 3, 18), date(2026, 3, 19), date(2026, 3, 18)]
+
+
+def test_a_day_that_was_closed_twice_follows_the_time_zone(database, import_lines):
+    """Once by the file and once by hand, so that both closes begin with the same second."""
+    move(database, "Europe/Zurich", AT - 30 * A_DAY)
+    late = datetime(2026, 11, 11, 1, 30, tzinfo=UTC)
+    import_lines("1,Pump,Acme,Ada,Won,10,2026-02-01,2026-11-10", at=late)
+    with database.write(at=late + timedelta(minutes=1)) as session:
+        opportunity_service.reopen_opportunity(session, 1, to=S.NEGOTIATION)
+    with database.write(at=late + timedelta(minutes=2)) as session:
+        opportunity_service.close_opportunity(session, 1, outcome=Outcome.WON, on=date(2026, 11, 10))
+
+    for hours, zone in enumerate(("America/Los_Angeles", "Pacific/Kiritimati", "Pacific/Pago_Pago"), start=1):
+        move(database, zone, late + timedelta(hours=hours))
+
+        assert check.findings(database) == []
+        with database.read() as session:
+            deal = session.get_one(Opportunity, 1)
+            assert (deal.actual_close_date, deal.closed_at <= late + timedelta(minutes=2)) == (
+                date(2026, 11, 10),
+                True,
+            )
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_day_beside_a_time_stays_in_order(database, import_lines, zone):
+    mapping = small_mapping(date_formats=["%Y-%m-%d %H:%M", "%Y-%m-%d"])
+    import_lines(
+        "1,Pump,Acme,Ada,Won,10,2026-02-10 16:00,2026-02-10",
+        "2,Pump,Acme,Ada,Won,10,2026-02-10,2026-02-10 05:00",
+        mapping=mapping,
+    )
+
+    move(database, zone, AT + timedelta(hours=1))
+
+    assert check.findings(database) == []
+
+
+def test_a_day_in_the_wrong_place_is_found_and_mended(database, import_lines):
+    import_lines("1,Pump,Acme,Ada,Open,10,2026-02-10,")
+    with database.write(at=AT + timedelta(hours=1)) as session:
+        settings_service.get_settings(session).time_zone = "America/Chicago"  # and nothing follows
+
+    (company, deal) = check.findings(database)
+    check.repair(database)
+
+    assert deal.startswith("opportunity_versions 1 version 1: it does not begin on the day")
+    assert company.startswith("company_versions 1 version 1")
+    assert check.findings(database) == []
