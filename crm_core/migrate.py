@@ -21,8 +21,8 @@ HEAD = "head"
 DAYS_ARE_KNOWN = "0009"
 """The migration that notes which states are known by their day.
 
-Those that were written in another time zone follow after it, in a transaction of their own; should that not come
-to its end, `check` names them and `check --repair` lets them follow.
+Those that were written in another time zone follow after it, in a transaction of their own; should that not
+come to its end, `check` names them and `check --repair` lets them follow.
 """
 
 DAYS_FOLLOW = "Days of imports follow the time zone"
