@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -30,6 +31,9 @@ LONGEST_TEXT = 32_767
 
 FIRST_DAY = date(1900, 1, 1)
 """Excel knows no day before it."""
+
+PHONE_NUMBER = re.compile("[ \u00a0]*\\+[ \u00a0]*[0-9][0-9 \u00a0]*")
+"""One plus, digits and spaces: a spreadsheet may take it for a number, but has nothing to calculate."""
 
 RICH_TEXT = "<r>"
 """XlsxWriter takes what begins so for its own markup."""
@@ -154,15 +158,23 @@ def write_excel(
 
 
 def cell(value: Any) -> str:
-    """The value as text; an apostrophe in front keeps a text from being taken for a formula."""
+    """The value as text; an apostrophe in front keeps a text from being taken for a formula.
+
+    A phone number such as +41 79 123 45 67 is none.
+    """
     if value is None:
         return ""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     text = str(value)
-    if isinstance(value, str) and (text.startswith("'") or text.lstrip(PADDING).startswith(FORMULA_STARTS)):
+    if isinstance(value, str) and (text.startswith("'") or _is_formula(text)):
         return f"'{text}"
     return text
+
+
+def _is_formula(text: str) -> bool:
+    """Whether a spreadsheet would run it."""
+    return text.lstrip(PADDING).startswith(FORMULA_STARTS) and not PHONE_NUMBER.fullmatch(text)
 
 
 def _write_lines(to: IO[str], heads: Sequence[str], lines: Iterable[Sequence[str]]) -> None:

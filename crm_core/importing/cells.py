@@ -13,7 +13,10 @@ from crm_core.currency import Currency
 from crm_core.errors import InvalidInput
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What makes a spreadsheet take a cell for a formula; our export puts an apostrophe before it."""
+"""What makes a spreadsheet take a cell for a formula; our export puts an apostrophe before it.
+
+A phone number gets none, see `crm_core.exporting.PHONE_NUMBER`.
+"""
 
 PADDING = " \u00a0\ufeff\u200b\u2060"
 """What a spreadsheet ignores in front of a formula."""
@@ -221,7 +224,10 @@ def _bare_number(text: str) -> Decimal:
 
 
 def unescaped(text: str) -> str:
-    """The cell as it was before our export kept spreadsheets from running it as a formula."""
+    """The cell without the apostrophe by which our export keeps spreadsheets from running it.
+
+    Phone numbers have one in files of earlier versions.
+    """
     is_escaped = text.startswith("''") or (
         text.startswith("'") and text[1:].lstrip(PADDING).startswith(FORMULA_STARTS)
     )

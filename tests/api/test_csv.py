@@ -30,7 +30,7 @@ RESPONSES = {
 }
 FORMULAS = (
     "=1+1",
-    "+1",
+    "+1+2",
     "-1",
     "@SUM(1)",
     "\tx",
@@ -46,7 +46,17 @@ FORMULAS = (
     "\u200b\u2060 -1",
 )
 QUOTED = ("'quoted'", "''twice", "'", "'=1")
-PLAIN = ('say "hi"', "a,b;c", "two\r\nlines", "Ä😀", "1=1", "x-1", " padded ")
+PLAIN = (
+    'say "hi"',
+    "a,b;c",
+    "two\r\nlines",
+    "Ä😀",
+    "1=1",
+    "x-1",
+    " padded ",
+    "+41 79 123 45 67",
+    "+41791234567",
+)
 
 
 @pytest.fixture
