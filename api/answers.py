@@ -6,6 +6,7 @@ from fastapi import Path, Response
 from pydantic import BaseModel, Field
 
 from api.door import Answer
+from api.parameters import FilterQuery
 from api.problems import MEDIA_TYPE
 from crm_core.schemas.fields import LARGEST_ID, Schema
 
@@ -14,7 +15,7 @@ S = TypeVar("S", bound=Schema)
 RecordId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 
-class PageQuery(BaseModel):
+class PageQuery(FilterQuery):
     """Which part of a list. `cursor` is the `next_cursor` of the page before."""
 
     limit: int = Field(default=50, ge=1, le=200, description="How many rows at most. CSV has them all.")

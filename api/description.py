@@ -82,7 +82,7 @@ def _add_links(operations: dict[str, Told]) -> None:
         links = {
             key: {"operationId": key, "parameters": {name: where}}
             for key, operation in operations.items()
-            if name in {each["name"] for each in operation["parameters"]}
+            if (name, "path") in {(each["name"], each["in"]) for each in operation["parameters"]}
         }
         for status, answer in operations[maker]["responses"].items():
             if status in ("200", "201"):

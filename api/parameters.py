@@ -5,6 +5,33 @@ from typing import Any, get_origin
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict
+
+NAMES = {
+    "close_reasons": "close_reason_id",
+    "companies": "company_id",
+    "contacts": "contact_id",
+    "countries": "country",
+    "industries": "industry",
+    "outcomes": "outcome",
+    "owners": "owner_id",
+    "sources": "source",
+    "stages": "stage",
+    "statuses": "status",
+    "teams": "team_id",
+}
+"""What the API calls the sets of the library's filters: one value each, named like the record's field."""
+
+
+def name_of(field: str) -> str:
+    """What the API calls a field of a filter."""
+    return NAMES.get(field, field)
+
+
+class FilterQuery(BaseModel):
+    """Base of queries that take a filter: its fields have the API's names, and no others."""
+
+    model_config = ConfigDict(alias_generator=name_of)
 
 
 async def require_known(request: Request) -> None:
@@ -25,7 +52,7 @@ async def require_known(request: Request) -> None:
 def _fields(route: Any) -> dict[str, bool]:
     """The names that the route's query knows, and whether each takes several values."""
     return {
-        name: get_origin(field.annotation) is frozenset
+        field.alias or name: get_origin(field.annotation) is frozenset
         for query in route.dependant.query_params
         for name, field in query.field_info.annotation.model_fields.items()
     }

@@ -3,9 +3,10 @@
 from datetime import date, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 from sqlalchemy.orm import Session
 
+from api.parameters import FilterQuery
 from crm_core.errors import InvalidInput
 from crm_core.moment import Moment, moment_of
 from crm_core.periods import ONE_DAY, Period, PeriodChoice
@@ -32,7 +33,7 @@ class NoSuchPeriod(InvalidInput):
         super().__init__(f"Seen from {today}, {choice} lies before the first year. Choose a later as_of.")
 
 
-class PeriodQuery(BaseModel):
+class PeriodQuery(FilterQuery):
     """A period by its name, or from the first day to the last one, both included. Without any it is ever."""
 
     period: PeriodChoice | None = Field(

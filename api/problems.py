@@ -16,6 +16,7 @@ from starlette.routing import compile_path
 
 from api.content_policy import policy
 from api.history import HistoryEntryResponse
+from api.parameters import name_of
 from crm_core import incidents
 from crm_core.engines import BUSY
 from crm_core.errors import (
@@ -28,6 +29,7 @@ from crm_core.errors import (
     NotSignedIn,
     RuleBroken,
 )
+from crm_core.filters import FieldsDoNotApply
 from crm_core.schemas.fields import Schema
 from crm_core.services.records import ChangedMeanwhile, NothingWasChanged
 
@@ -140,7 +142,9 @@ def refused(refusal: CrmError, *, has_version: bool = False) -> JSONResponse:
 
 
 def _said(refusal: CrmError) -> str:
-    """What it says; where the database is and what ails it goes to the log alone."""
+    """What it says, with the API's names; where the database is and what ails it goes to the log alone."""
+    if isinstance(refusal, FieldsDoNotApply):
+        return str(type(refusal)(map(name_of, refusal.fields)))
     if not isinstance(refusal, DatabaseUnavailable) or str(refusal) == BUSY:
         return str(refusal)
     log.error("%s", refusal)

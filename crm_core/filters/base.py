@@ -1,11 +1,12 @@
 """What can be asked of every kind of record."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Select, select
 
+from crm_core.errors import InvalidInput
 from crm_core.models import Record, User
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Day, GivenInstant, Id, Title
@@ -19,6 +20,16 @@ Searched = tuple[type[Record], tuple[str, ...]]
 
 Users = Collection[int] | Select[int]
 """The keys of some users, or what selects them."""
+
+
+class FieldsDoNotApply(InvalidInput):
+    """The filter asks for what means nothing here: `fields`, in alphabetical order."""
+
+    sentence: ClassVar[str]
+
+    def __init__(self, fields: Iterable[str]) -> None:
+        self.fields = sorted(fields)
+        super().__init__(self.sentence.format(fields=", ".join(self.fields)))
 
 
 class RecordFilter(BaseModel, Generic[R]):

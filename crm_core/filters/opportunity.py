@@ -74,7 +74,7 @@ class OpportunityFilter(RecordFilter[Opportunity]):
     without_owner: bool = Field(default=False, description="Only those that count for nobody.")
     credit_at_creation: bool = Field(
         default=False,
-        description="`owners`, `teams` and `without_owner` mean who owned it when it was created.",
+        description="Owner, team and `without_owner` mean who owned it when it was created.",
     )
     stages: frozenset[OpportunityStage] = frozenset()
     is_open: bool | None = Field(default=None, description="In an open stage, or in a closed one.")
@@ -105,7 +105,7 @@ class OpportunityFilter(RecordFilter[Opportunity]):
     )
     credit_in_stage: bool = Field(
         default=False,
-        description="Owners and teams mean who owned it when it left that stage, or owns it there now.",
+        description="Owner and team mean who owned it when it left that stage, or owns it there now.",
     )
     companies: frozenset[Id] = Field(default=frozenset(), description="Ids of companies.")
     contacts: frozenset[Id] = Field(default=frozenset(), description="Ids of contacts.")

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from api import door
 from api.main import api
+from api.parameters import name_of
 from crm_core import clock
 from crm_core.models import LeadStatus, OpportunityStage, TokenScope
 from crm_core.services import token_service
@@ -125,6 +126,11 @@ def problem_of(answer: Any, status: int) -> dict[str, Any]:
     assert told["title"]
     assert told["detail"][-1] in ".…" or told.get("errors") is not None, told["detail"]
     return told
+
+
+def as_sent(fields: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a filter under the names that the API has for them."""
+    return {name_of(field): value for field, value in fields.items()}
 
 
 def fields_of(answer: Any) -> list[str]:

@@ -106,7 +106,7 @@ def test_a_figure_takes_every_filter_of_a_list(client, given):
         make.won(7, source="web")
         make.won(11, owner_id=rita)
 
-    told = get(client, "won", owners=rita, sources="web", explain=1)
+    told = get(client, "won", owner_id=rita, source="web", explain=1)
 
     assert (told["value"], told["explain"]["counted"]) == ("5.00", [hers])
 
@@ -193,6 +193,18 @@ def test_what_makes_no_sense_is_refused(client, name, asked, refusal):
     told = problem_of(client.get(f"/api/metrics/{name}", params=asked), 422)
 
     assert told["type"] == f"urn:crm:{refusal}"
+
+
+@pytest.mark.on_sqlite
+def test_a_refusal_names_filters_as_the_api_does(client):
+    asked = {"company_id": 1, "close_reason_id": 1, "stage": "proposal", "source": "Web"}
+    for name, named in (
+        ("lead_conversion", "close_reason_id, company_id, stage."),
+        ("pace", "close_reason_id, company_id, source, stage out of the filter."),
+    ):
+        query = asked | (QUARTER if name == "pace" else {})
+        told = problem_of(client.get(f"/api/metrics/{name}", params=query), 422)
+        assert named in told["detail"]
 
 
 @pytest.mark.on_sqlite

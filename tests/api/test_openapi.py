@@ -177,7 +177,7 @@ def test_every_example_of_a_body_is_taken(client, world, operations):
 def test_every_filter_that_is_not_obvious_is_explained(operations):
     for name, told in operations.items():
         for parameter, each in parameters(told, "query").items():
-            obvious = {"sort", "stages", "statuses", "sources", "industries", "countries", "outcome"}
+            obvious = {"sort", "stage", "status", "source", "industry", "country", "outcome"}
             assert parameter in obvious or each["description"][-1] == ".", (name, parameter)
 
 
@@ -241,7 +241,7 @@ def test_what_is_made_leads_to_what_can_be_done_with_it(operations):
 @pytest.mark.on_sqlite
 def test_a_list_in_an_address_may_name_something_twice(client, operations):
     assert "uniqueItems" not in set(keywords([parameters(told, "query") for told in operations.values()]))
-    for query in ("owners=1&owners=1", "stages=proposal&stages=proposal", "sources=Fair&sources=Fair"):
+    for query in ("owner_id=1&owner_id=1", "stage=proposal&stage=proposal", "source=Fair&source=Fair"):
         assert client.get(f"/api/opportunities?{query}").status_code == 200
 
 

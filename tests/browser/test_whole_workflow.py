@@ -141,7 +141,7 @@ def assert_the_same_everywhere(seen, manager, address, database, folder, before)
     rows = exported(seen.page, "CSV", folder)
     assert sum(Decimal(str(value)) for _, value in rows) == won
 
-    answer = seen.page.request.get(f"{address}/api/opportunities?outcomes=won&limit=200").json()
+    answer = seen.page.request.get(f"{address}/api/opportunities?outcome=won&limit=200").json()
     assert (Decimal(answer["value"]), answer["total"]) == (won, 2)
     stats = seen.page.request.get(f"{address}/api/opportunities/stats").json()
     assert Decimal(stats["open"]["value"]) == opened

@@ -22,8 +22,7 @@ from crm_core.analytics.metrics.base import (
 from crm_core.analytics.metrics.cohort import cohort_of
 from crm_core.analytics.outcomes import has_losses
 from crm_core.analytics.rate import Rate, ValueRate, why_no_win_rate
-from crm_core.errors import InvalidInput
-from crm_core.filters import LeadFilter
+from crm_core.filters import FieldsDoNotApply, LeadFilter
 from crm_core.models import CloseReason, LeadStatus, Outcome
 from crm_core.scope import scope_of
 
@@ -31,9 +30,8 @@ OPEN, LOST = "open", "lost"
 NOT_GIVEN = "not_given"
 
 
-class NotAskedOfLeads(InvalidInput):
-    def __init__(self, fields: list[str]) -> None:
-        super().__init__(f"Leads know nothing of {', '.join(fields)}. Leave that out of the filter.")
+class NotAskedOfLeads(FieldsDoNotApply):
+    sentence = "Leads can't be filtered by {fields}. Leave that out of the filter."
 
 
 def win_rate(asked: Question) -> Figure:
@@ -159,6 +157,6 @@ def _share_of_reason(reason: Group, lost: Group, label: str) -> Figure:
 
 def _leads_of(asked: Question) -> LeadFilter:
     """What the filter asks, of leads."""
-    if foreign := sorted(asked.narrowed_by.keys() - LeadFilter.model_fields.keys()):
+    if foreign := asked.narrowed_by.keys() - LeadFilter.model_fields.keys():
         raise NotAskedOfLeads(foreign)
     return LeadFilter(**asked.narrowed_by)

@@ -26,7 +26,7 @@ from crm_core.analytics.metrics.base import (
 from crm_core.analytics.metrics.volume import won
 from crm_core.analytics.pipeline import NOTHING
 from crm_core.errors import InvalidInput
-from crm_core.filters import OpportunityFilter
+from crm_core.filters import FieldsDoNotApply, OpportunityFilter
 from crm_core.models import Target, TargetPeriod, Team, User
 from crm_core.moment import moment_of_open
 
@@ -72,9 +72,8 @@ class NoWholeMonths(InvalidInput):
         super().__init__("Targets are set for months and quarters: ask for whole months.")
 
 
-class NotAskedOfTargets(InvalidInput):
-    def __init__(self, fields: Iterable[str]) -> None:
-        super().__init__(f"Targets are people's and teams': leave {', '.join(fields)} out of the filter.")
+class NotAskedOfTargets(FieldsDoNotApply):
+    sentence = "Targets are set for people and teams alone: leave {fields} out of the filter."
 
 
 def attainment(asked: Question) -> Figure:
@@ -152,7 +151,7 @@ def aim_of(asked: Question) -> Aim:
     `NotAskedOfTargets` and `NoWholeMonths`.
     """
     if foreign := asked.narrowed_by.keys() - ASKED_OF_TARGETS:
-        raise NotAskedOfTargets(sorted(foreign))
+        raise NotAskedOfTargets(foreign)
     if asked.days.start.day != 1 or asked.days.end.day != 1:
         raise NoWholeMonths
     months = frozenset(asked.days.months())

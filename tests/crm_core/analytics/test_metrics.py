@@ -440,7 +440,11 @@ def test_nobody_sees_the_target_of_those_whose_deals_they_may_not_read(database)
         (MetricName.GAP, {}, "needs a period"),
         (MetricName.GAP, {"period": Period(date(2026, 1, 2), date(2026, 4, 1))}, "whole months"),
         (MetricName.PACE, {"period": QUARTER, "where": OpportunityFilter(is_open=True)}, "leave is_open out"),
-        (MetricName.LEAD_CONVERSION, {"where": OpportunityFilter(stale=True)}, "Leads know nothing of stale"),
+        (
+            MetricName.LEAD_CONVERSION,
+            {"where": OpportunityFilter(stale=True)},
+            "Leads can't be filtered by stale",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused_rather_than_answered(session, name, asked, refusal):
