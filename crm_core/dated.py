@@ -5,13 +5,26 @@ instant of that day, later ones from its last second; `valid_from_on` has the da
 its time zone, the day stays and the instants follow.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, bindparam, delete, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from crm_core.bulk import insert_rows
@@ -25,6 +38,22 @@ BATCH = 5_000
 """Records whose states are read at once."""
 
 State = dict[str, Any]
+
+NEEDED = {
+    *("id", "version", "valid_from", "valid_from_on"),
+    *("closed_at", "stage_entered_at", "actual_close_date"),
+}
+
+MOVES = Table(
+    "moved_instants",
+    MetaData(),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("of_close", Boolean, primary_key=True),
+    Column("old", UtcDateTime, primary_key=True),
+    Column("new", UtcDateTime, nullable=False),
+    prefixes=["TEMPORARY"],
+)
+"""Instants of a record that become others: where its states begin, and closes of past days."""
 
 
 def misplaced(session: Session) -> Iterator[tuple[Table, State]]:
@@ -50,13 +79,10 @@ def follow_time_zone(session: Session) -> None:
     """
     calendar = calendar_of(session)
     for model, versions in VERSIONS.items():
-        moved: list[State] = []
-        for states in _records(session, versions, _known_by_day(model, versions)):
-            moved += _moved(states, calendar)
-            if len(moved) >= BATCH:
-                _write(session, model, moved)
-                moved = []
-        _write(session, model, moved)
+        records = _records(session, versions, _known_by_day(model, versions))
+        moves = [move for states in records for move in _moves(states, calendar)]
+        if moves:
+            _carry_out(session, (versions, model.__table__), moves)
 
 
 def _known_by_day(model: type[Record], versions: Table) -> ColumnElement[bool]:
@@ -72,72 +98,68 @@ def _records(session: Session, versions: Table, which: ColumnElement[bool]) -> I
     for start in range(0, len(ids), BATCH):
         wanted = set(ids[start : start + BATCH])
         some = versions.c.id.between(min(wanted), max(wanted))
-        rows = session.execute(_states(versions, some)).mappings().all()  # they may be written meanwhile
+        rows = session.execute(_states(versions, some)).mappings()
         for record_id, found in groupby(rows, itemgetter("id")):
             if record_id in wanted:
                 yield [dict(row) for row in found]
 
 
-def _write(session: Session, model: type[Record], moved: list[State]) -> None:
-    """Put the states in the place of those that they were."""
-    if not moved:
-        return
-    versions = VERSIONS[model]
-    columns = [column.name for column in versions.columns]
-    ids = sorted({row["id"] for row in moved})
-    session.execute(
-        delete(versions).where(versions.c.id.in_(bindparam("some", expanding=True))),
-        {"some": ids},
-        execution_options=PAST_IS_SEEN_TO,
-    )
-    insert_rows(session, versions, [{name: row[name] for name in columns} for row in moved])
-    _move_live(session, model.__table__, [row for row in moved if row["valid_to"] is None])
+def _carry_out(session: Session, tables: Sequence[Table], moves: Sequence[State]) -> None:
+    """Write the new instants wherever the old ones stand in the records: one statement for each table."""
+    connection = session.connection()
+    MOVES.create(connection)
+    insert_rows(session, MOVES, moves)
+    for table in tables:
+        instants = [column for column in table.columns if isinstance(column.type, UtcDateTime)]
+        follow = (
+            update(table)
+            .where(table.c.id.in_(select(MOVES.c.id)))
+            .values({column: _moved(table, column) for column in instants})
+        )
+        session.execute(follow, execution_options=PAST_IS_SEEN_TO | {"synchronize_session": False})
+    session.info["filled"].discard(MOVES)
+    MOVES.drop(connection)
+    for known in list(session.identity_map.values()):
+        if isinstance(known, Record):
+            session.expire(known)
+
+
+def _moved(table: Table, column: Column[Any]) -> ColumnElement[Any]:
+    """SQL: the column's instant, or the new one if it is the beginning of a state that moves."""
+
+    def moved(*, of_close: bool) -> ColumnElement[Any]:
+        is_meant = MOVES.c.id == table.c.id, MOVES.c.of_close == of_close, MOVES.c.old == column
+        return func.coalesce(select(MOVES.c.new).where(*is_meant).scalar_subquery(), column)
+
+    if column.name != "closed_at":
+        return moved(of_close=False)
+    is_of_a_past_day = table.c.closed_at != table.c.stage_entered_at
+    return case((is_of_a_past_day, moved(of_close=True)), else_=moved(of_close=False))
 
 
 def _states(versions: Table, which: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    written_at = Transaction.at.label("written_at")
+    """What the beginnings of states follow from."""
+    columns = [column for column in versions.columns if column.name in NEEDED]
     return (
-        select(*versions.columns, written_at)
+        select(*columns, Transaction.at.label("written_at"))
         .join(Transaction, Transaction.id == versions.c.transaction_id)
         .where(which)
         .order_by(versions.c.id, versions.c.version)
     )
 
 
-def _move_live(session: Session, live: Table, rows: Iterable[State]) -> None:
-    instants = [column for column in live.columns if isinstance(column.type, UtcDateTime)]
-    follow = (
-        update(live)
-        .where(live.c.id == bindparam("record"))
-        .values({column: bindparam(f"its_{column.name}") for column in instants})
-    )
-    answers = [
-        {"record": row["id"], **{f"its_{column.name}": row[column.name] for column in instants}}
-        for row in rows
-    ]
-    session.connection().execute(follow, answers)
-    for known in list(session.identity_map.values()):
-        if isinstance(known, Record):
-            session.expire(known)
-
-
-def _moved(states: list[State], calendar: Calendar) -> list[State]:
-    """The states of one record, oldest first, with their instants in that calendar; none if all are right."""
+def _moves(states: Sequence[State], calendar: Calendar) -> Iterator[State]:
+    """Which instants of one record become which ones, given its states, oldest first."""
     begins = _beginnings(states, calendar)
-    moves = {
-        state["valid_from"]: begin
-        for state, begin in zip(states, begins, strict=True)
-        if state["valid_from"] != begin
-    }
-    found = [{name: _follow(value, moves) for name, value in state.items()} for state in states]
-    for before, state in zip(states, found, strict=True):
-        if _was_closed_on_a_past_day(before):
-            state["closed_at"] = _past_close(before, states, calendar, begins[0])
-    return [] if found == states else found
-
-
-def _follow(value: Any, moves: Mapping[datetime, datetime]) -> Any:
-    return moves.get(value, value) if isinstance(value, datetime) else value
+    for state, begin in zip(states, begins, strict=True):
+        if state["valid_from"] != begin:
+            yield {"id": state["id"], "of_close": False, "old": state["valid_from"], "new": begin}
+    past = (state for state in reversed(states) if _was_closed_on_a_past_day(state))
+    past_closes = {state["closed_at"]: state for state in past}
+    for closed_at, first in past_closes.items():
+        new = _past_close(first, calendar, begins[0])
+        if new != closed_at:
+            yield {"id": first["id"], "of_close": True, "old": closed_at, "new": new}
 
 
 def _beginnings(states: Sequence[State], calendar: Calendar) -> list[datetime]:
@@ -165,10 +187,11 @@ def _was_closed_on_a_past_day(state: State) -> bool:
     return closed_at is not None and closed_at != state["stage_entered_at"]
 
 
-def _past_close(state: State, states: Sequence[State], calendar: Calendar, created_at: datetime) -> datetime:
-    """The last second of its closing day; not before it was created, nor after it was written down."""
-    written_at: datetime = next(
-        each["written_at"] for each in states if each.get("closed_at") == state["closed_at"]
-    )
-    last_second = calendar.last_second_of(state["actual_close_date"])
-    return min(max(last_second, created_at), max(written_at, created_at))
+def _past_close(first: State, calendar: Calendar, created_at: datetime) -> datetime:
+    """The last second of the closing day; not before the deal was created, nor after it was written down.
+
+    `first` is the first state with that close.
+    """
+    last_second = calendar.last_second_of(first["actual_close_date"])
+    latest: datetime = max(first["written_at"], created_at)
+    return min(max(last_second, created_at), latest)
