@@ -9,41 +9,15 @@ import pytest
 
 from crm_core import check
 from crm_core.analytics.metrics import MetricName, measure
-from crm_core.importing import Mapping, find_mapping, import_opportunities
+from crm_core.importing import find_mapping, import_opportunities
 from crm_core.models import OPEN_STAGES, OpportunityStage
 from crm_core.periods import Period
 from crm_core.services import opportunity_service
-from tests.crm_core.importing.conftest import AT
+from tests.crm_core.importing.conftest import AT, PORTUGUESE
 
 pytestmark = pytest.mark.both_databases
 
 S = OpportunityStage
-
-PORTUGUESE = Mapping.model_validate(
-    {
-        "source": "ptbr",
-        "columns": {
-            "external_id": "id_oportunidade",
-            "name": "Oportunidade {id_oportunidade}",
-            "company": "id_empresa",
-            "owner": "id_vendedor",
-            "stage": "estagio",
-            "expected_value": "valor",
-            "created": "data",
-            "closed": "data",
-        },
-        "stages": {
-            "Lead": "qualification",
-            "Pipeline": "discovery",
-            "Commit": "negotiation",
-            "Closed": "closed_won",
-        },
-        "lookups": {
-            "company": {"file": "empresas.csv", "key": "id_empresa", "value": "nome_empresa"},
-            "owner": {"file": "vendedores.csv", "key": "id_vendedor", "value": "nome_vendedor"},
-        },
-    }
-)
 
 
 def rows_of(file):

@@ -32,6 +32,33 @@ SMALL = {
 
 GOOD = "G1,Pump,Acme,Rita Rep,Open,10,2024-01-02,"
 
+PORTUGUESE = Mapping.model_validate(
+    {
+        "source": "ptbr",
+        "columns": {
+            "external_id": "id_oportunidade",
+            "name": "Oportunidade {id_oportunidade}",
+            "company": "id_empresa",
+            "owner": "id_vendedor",
+            "stage": "estagio",
+            "expected_value": "valor",
+            "created": "data",
+            "closed": "data",
+        },
+        "stages": {
+            "Lead": "qualification",
+            "Pipeline": "discovery",
+            "Commit": "negotiation",
+            "Closed": "closed_won",
+        },
+        "lookups": {
+            "company": {"file": "empresas.csv", "key": "id_empresa", "value": "nome_empresa"},
+            "owner": {"file": "vendedores.csv", "key": "id_vendedor", "value": "nome_vendedor"},
+        },
+    }
+)
+"""What the columns of the Brazilian pipeline in the shared data mean."""
+
 ImportLines = Callable[..., ImportReport]
 Tables = dict[str, list[tuple[Any, ...]]]
 

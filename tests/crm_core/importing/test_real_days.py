@@ -18,6 +18,7 @@ from crm_core.importing import Mapping, find_mapping, import_opportunities
 from crm_core.periods import Period
 from crm_core.schemas.settings import SettingsUpdate
 from crm_core.services import opportunity_service, settings_service
+from tests.crm_core.importing.conftest import PORTUGUESE
 
 pytestmark = pytest.mark.both_databases
 
@@ -101,34 +102,12 @@ def salesforce(file: Path) -> Mapping:
     )
 
 
-def brazil(_file: Path) -> Mapping:
-    return Mapping.model_validate(
-        {
-            "source": "br",
-            "columns": {
-                "external_id": "id_oportunidade",
-                "name": "Oportunidade {id_oportunidade}",
-                "stage": "estagio",
-                "expected_value": "valor",
-                "created": "data",
-                "closed": "data",
-            },
-            "stages": {
-                "Lead": "qualification",
-                "Pipeline": "discovery",
-                "Commit": "negotiation",
-                "Closed": "closed_won",
-            },
-        }
-    )
-
-
 FILES = {
     "maven": RealFile(
         "maven_crm_sales/sales_pipeline.csv", lambda file: find_mapping("maven", file), of_maven
     ),
     "salesforce": RealFile("salesforce_dev_edition/Opportunity.csv", salesforce, of_salesforce),
-    "brazil": RealFile("ptbr_commercial_pipeline/oportunidades.csv", brazil, of_brazil),
+    "brazil": RealFile("ptbr_commercial_pipeline/oportunidades.csv", lambda _: PORTUGUESE, of_brazil),
 }
 
 
