@@ -271,6 +271,7 @@ EXAMPLES: dict[type[BaseModel], Example] = {
         "currency": "CHF",
         "time_zone": "Europe/Zurich",
         "locale": "de_CH",
+        "country": "CH",
         "fiscal_year_start_month": 1,
         "probability_follows_stage": True,
         "visibility": "all",

@@ -35,8 +35,8 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from crm_core import dated, search
-from crm_core.columns import lowered
+from crm_core import compared_texts, dated, search
+from crm_core.columns import SOURCE
 from crm_core.database import Database
 from crm_core.engines import embedded_version, is_safe_from_log_corruption
 from crm_core.errors import DatabaseUnavailable
@@ -77,7 +77,11 @@ def findings(database: Database) -> list[str]:
             found += _listed(session, deals, _stage_entries_out_of_line(), _assumptions_out_of_line())
             for table in Base.metadata.sorted_tables:
                 found += _listed(session, table, *_pointers_to_nothing(table))
-            return found or _search_out_of_line(session)  # it follows from records that are right
+            if found:
+                return found
+            return _compared_texts_out_of_line(session) or _search_out_of_line(
+                session
+            )  # these follow from them
     except DBAPIError as error:
         return [f"The database can't be read to its end: {str(error.orig).splitlines()[0]}."]
     except DatabaseUnavailable as refusal:
@@ -85,13 +89,14 @@ def findings(database: Database) -> list[str]:
 
 
 def repair(database: Database) -> None:
-    """Make anew what only follows from the records: the index that a search looks into, and the instants of
-    states that are known by their day.
+    """Make anew what only follows from the records: what texts are compared by, the index that a search looks
+    into, and the instants of states that are known by their day.
     """
     with database.write(note="Repaired the instants of days") as session:
         dated.follow_time_zone(session)
     try:
         with database.migration() as connection:
+            compared_texts.refill(connection)
             search.rebuild(connection)
     except DBAPIError as error:
         raise DatabaseUnavailable(SEARCH_IS_SLOW) from error
@@ -327,12 +332,21 @@ def _before(versions: Table, name: str) -> Over[Any]:
     return func.lag(versions.c[name]).over(partition_by=versions.c.id, order_by=versions.c.valid_from)
 
 
+def _compared_texts_out_of_line(session: Session) -> list[str]:
+    """Columns that do not follow from the texts that they are compared by."""
+    return [
+        f"{column.table.name}: {column.name} does not follow from {column.info[SOURCE]} everywhere, which"
+        " `python -m crm_core check --repair` mends."
+        for column in compared_texts.wrong(session.connection())
+    ]
+
+
 def _search_out_of_line(session: Session) -> list[str]:
     """Records that a search on SQLite does not know by their texts, and texts of no record."""
     found = []
     for model, index in SEARCHED.items() if search.is_embedded(session) else ():
         live = model.__table__
-        unlike = [index.c[name].is_distinct_from(lowered(live.c[name])) for name in texts_in(index)]
+        unlike = [index.c[name].is_distinct_from(live.c[name]) for name in texts_in(index)]
         problem = literal("a search does not find it, which `python -m crm_core check --repair` mends")
         unknown = (
             select(_name(live), problem).outerjoin(index, index.c.rowid == live.c.id).where(or_(*unlike))

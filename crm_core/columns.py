@@ -10,21 +10,19 @@ from typing import Annotated, Any
 from sqlalchemy import (
     JSON,
     BigInteger,
-    ColumnElement,
     DateTime,
     Dialect,
     Enum,
     String,
     Text,
     TypeDecorator,
-    func,
-    literal_column,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import mapped_column
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
+from sqlalchemy.types import TypeEngine
 
 from crm_core.errors import InvalidInput
 
@@ -37,9 +35,6 @@ UNITS = 10**DECIMALS
 SMALLEST_AMOUNT = Decimal(1).scaleb(-DECIMALS)
 
 AMOUNT = re.compile(r"(?ai:[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)")
-
-LOWERED_ON_SQLITE = "lowered"
-"""Name under which `crm_core.engines` registers Python's own `str.lower` with SQLite."""
 
 ADDED_UP_ON_SQLITE = "added_up"
 """Name under which `crm_core.engines` registers `added_up` with SQLite."""
@@ -171,6 +166,63 @@ class LongText(TypeDecorator[str]):
         return None if value is None else storable_text(value)
 
 
+class Compared(TypeDecorator[str]):
+    """What a text is compared by: bytes, on both databases, whatever language a server was set up in."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return Text(collation="C") if dialect.name == "postgresql" else Text()
+
+
+class Folded(Compared):
+    """A text as `crm_core.folding.fold` makes it."""
+
+    cache_ok = True
+
+
+class Digits(Compared):
+    """A phone number as `crm_core.phones.digits_of` makes it."""
+
+    cache_ok = True
+
+
+SOURCE = "source"
+"""Under which the info of a compared column names the text that it follows from."""
+
+
+def folded_from(source: str, *, index: bool = False) -> Any:
+    """A column that follows from another one's text, for all that looks for it or sorts by it.
+
+    `crm_core.compared_texts` fills it. Nullable, as no old table takes a required column.
+    """
+    return mapped_column(Folded(), nullable=True, index=index, info={SOURCE: source})
+
+
+def digits_from(source: str, *, index: bool = False) -> Any:
+    """A column that follows from another one's phone number."""
+    return mapped_column(Digits(), nullable=True, index=index, info={SOURCE: source})
+
+
+class by_bytes(GenericFunction[str]):  # noqa: N801  # reads as the SQL function it is
+    """A text in the order of its bytes, as SQLite has it anyway."""
+
+    type = Text()
+    inherit_cache = True
+    name = "by_bytes"
+
+
+@compiles(by_bytes)
+def _by_bytes_on_a_server(element: by_bytes, compiler: SQLCompiler, **options: Any) -> str:
+    return f'({compiler.process(element.clauses.clauses[0], **options)} COLLATE "C")'
+
+
+@compiles(by_bytes, "sqlite")
+def _by_bytes_in_the_embedded_database(element: by_bytes, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses.clauses[0], **options)
+
+
 def stored_enum(kind: type[StrEnum], name: str) -> Enum:
     """An enum stored as its values in plain text, with a check constraint the database enforces."""
     return Enum(
@@ -181,96 +233,6 @@ def stored_enum(kind: type[StrEnum], name: str) -> Enum:
         length=30,
         values_callable=lambda members: [member.value for member in members],
     )
-
-
-class lowered(GenericFunction[str]):  # noqa: N801  # reads as the SQL function it is
-    """Text in lower case, for every script; SQLite's own `lower` knows only ASCII."""
-
-    type = Text()
-    inherit_cache = True
-    name = LOWERED_ON_SQLITE
-
-
-@compiles(lowered)
-def _lower_on_a_server(element: lowered, compiler: SQLCompiler, **options: Any) -> str:
-    text = compiler.process(element.clauses.clauses[0], **options)
-    return f'lower({text} COLLATE "und-x-icu")'  # whatever the database was created with
-
-
-@compiles(lowered, "sqlite")
-def _lower_in_the_embedded_database(element: lowered, compiler: SQLCompiler, **options: Any) -> str:
-    return f"{LOWERED_ON_SQLITE}{compiler.function_argspec(element, **options)}"
-
-
-BECOME_ASCII = "\u0130\u212a"
-"""The letters beyond ASCII, a dotted I and the sign of kelvin, whose lower case has a letter of ASCII."""
-
-
-class lowered_to_ascii(GenericFunction[str]):  # noqa: N801  # reads as the SQL function it is
-    """A column in lower case, as far as `LIKE` with text in ASCII can find it there; `contains` makes it.
-
-    SQLite's `LIKE` takes letters of ASCII for the same in either case, so it gets the column as it is, and in
-    lower case only where one of the letters that are given beside it makes a difference.
-    """
-
-    type = Text()
-    inherit_cache = True
-    name = "lowered_to_ascii"
-
-
-@compiles(lowered_to_ascii)
-def _lower_all_on_a_server(element: lowered_to_ascii, compiler: SQLCompiler, **options: Any) -> str:
-    return compiler.process(lowered(element.clauses.clauses[0]), **options)
-
-
-@compiles(lowered_to_ascii, "sqlite")
-def _lower_what_is_rare(element: lowered_to_ascii, compiler: SQLCompiler, **options: Any) -> str:
-    text, *letters = (compiler.process(given, **options) for given in element.clauses.clauses)
-    if not letters:
-        return text
-    is_rare = " OR ".join(f"instr({text}, {letter})" for letter in letters)
-    return f"CASE WHEN {is_rare} THEN {LOWERED_ON_SQLITE}({text}) ELSE {text} END"
-
-
-def contains(column: Any, wanted: str) -> ColumnElement[bool]:
-    """SQL: the column contains the lower-case text, in whatever case."""
-    if not wanted.isascii():
-        return lowered(column).contains(wanted, autoescape=True)
-    letters: list[ColumnElement[str]] = [
-        literal_column(f"'{letter}'") for letter in BECOME_ASCII if letter.lower()[0] in wanted
-    ]
-    return lowered_to_ascii(column, *letters).contains(wanted, autoescape=True)
-
-
-class folded(GenericFunction[str]):  # noqa: N801  # reads as the SQL function it is
-    """Text in lower case without blanks around it, as an index can hold it.
-
-    On SQLite only ASCII gets lower: another program that opens the file would not know `lowered`.
-    """
-
-    type = Text()
-    inherit_cache = True
-    name = "folded"
-
-
-@compiles(folded)
-def _fold_on_a_server(element: folded, compiler: SQLCompiler, **options: Any) -> str:
-    text = compiler.process(element.clauses.clauses[0], **options)
-    return f'btrim(lower({text} COLLATE "und-x-icu"))'
-
-
-@compiles(folded, "sqlite")
-def _fold_in_the_embedded_database(element: folded, compiler: SQLCompiler, **options: Any) -> str:
-    return f"trim(lower({compiler.process(element.clauses.clauses[0], **options)}))"
-
-
-def same_text(column: Any, text: str) -> ColumnElement[bool]:
-    """SQL: the column holds the text, in whatever case and whatever blanks are around it.
-
-    An index on `folded` finds it; on SQLite only if it is ASCII.
-    """
-    wanted = text.strip().lower()
-    return (folded(column) if wanted.isascii() else func.trim(lowered(column))) == wanted
 
 
 class total_amount(GenericFunction[Decimal]):  # noqa: N801  # reads as the SQL function it is

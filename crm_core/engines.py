@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from crm_core.columns import ADDED_UP_ON_SQLITE, LOWERED_ON_SQLITE, added_up
+from crm_core.columns import ADDED_UP_ON_SQLITE, added_up
 from crm_core.errors import DatabaseUnavailable
 
 try:
@@ -192,7 +192,6 @@ def _embedded_engine(url: Any, pool_size: int, patience: float) -> Engine:
         for setting in EMBEDDED_SETTINGS:
             cursor.execute(f"PRAGMA {setting}")
         cursor.close()
-        connection.create_function(LOWERED_ON_SQLITE, 1, _lower, deterministic=True)
         connection.create_function(ADDED_UP_ON_SQLITE, 2, added_up, deterministic=True)
 
     @event.listens_for(engine, "begin")
@@ -223,10 +222,6 @@ def _stat(file: str) -> os.stat_result | None:
         return os.stat(file)
     except OSError:
         return None
-
-
-def _lower(value: str | None) -> str | None:
-    return None if value is None else value.lower()
 
 
 def _switch_to_write_ahead_log(connection: Connection, patience: float) -> None:

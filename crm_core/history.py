@@ -30,9 +30,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, aliased
 
-from crm_core import search
+from crm_core import compared_texts, search
 from crm_core.bulk import insert_rows
-from crm_core.columns import UtcDateTime
+from crm_core.columns import Compared, UtcDateTime
 from crm_core.errors import TransactionMisuse
 from crm_core.models import (
     VERSIONS,
@@ -216,6 +216,16 @@ def insert_with_past(
     catch_up_sequence(session, model.__table__)
 
 
+def follow_texts(session: Session, kind: type[Compared]) -> None:
+    """Make the columns of that kind anew from the texts that they follow from, in the past as well."""
+    session.flush()
+    _log_of(session).reaches(Reach.PAST)
+    search.follow(session.connection(), compared_texts.refill(session.connection(), kind))
+    for known in list(session.identity_map.values()):
+        if isinstance(known, Record):
+            session.expire(known)
+
+
 def calendar_of(session: Session) -> Calendar:
     """How the workspace counts days, as the session itself left it."""
     settings = session.get_one(Settings, 1)
@@ -275,6 +285,8 @@ class _Log:
         for record in session.deleted:
             if isinstance(record, Record):
                 raise HistoryBypassed("Records are never removed: set deleted_at instead.")
+        for row in (*session.new, *modified):
+            compared_texts.follow(session, row)
         for record in session.new:
             if isinstance(record, Record):
                 record.version = 1
@@ -389,7 +401,8 @@ def _as_versions(
     before = None
     for number, ((valid_from, row), valid_to) in enumerate(zip(states, ends, strict=True), start=1):
         on = row.get("valid_from_on") or calendar.day_of(valid_from)
-        before = {**row, **model.derived(row, before, valid_from, on)}
+        texts = compared_texts.of_state(session, model, row)
+        before = {**row, **texts, **model.derived(row, before, valid_from, on)}
         yield {
             **blank,
             **before,

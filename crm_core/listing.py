@@ -1,6 +1,6 @@
 """Pages of a filtered and sorted list, with the names of what each row belongs to."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -10,7 +10,7 @@ from sqlalchemy import Enum, Select, bindparam, case, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from crm_core import history
-from crm_core.columns import Line, LongText, TenThousandths, lowered
+from crm_core.columns import Line, LongText, TenThousandths, by_bytes
 from crm_core.cursor import Cursor
 from crm_core.errors import InvalidInput
 from crm_core.filters import RecordFilter
@@ -27,7 +27,8 @@ LARGEST_PAGE = 200
 BATCH = 1_000
 """Rows read at once where the whole list is wanted."""
 
-SORTED = "sorted_by"
+SORTED = "sorted_by_{}"
+"""How the columns of a list that it is sorted by are labelled, by their positions."""
 
 LINKED: dict[str, type[Record] | type[User]] = {"company": Company, "contact": Contact, "owner": User}
 """What a row may belong to; its name is shown beside the key."""
@@ -196,27 +197,31 @@ def _slice(
     rows = session.execute(chosen.limit(limit + 1).offset(offset))
     names = list(rows.keys())
     found = [dict(zip(names, row, strict=True)) for row in rows]
-    last = found[limit - 1] if len(found) > limit else None
-    next_cursor = None if last is None else str(Cursor(sort, last[SORTED], last["id"]))
-    for each in found:
-        del each[SORTED]
+    labels = [SORTED.format(position) for position in range(len(sorted_by))]
+    values = [tuple(each.pop(label) for label in labels) for each in found]
+    next_cursor = None
+    if len(found) > limit:
+        next_cursor = str(Cursor(sort, values[limit - 1], found[limit - 1]["id"]))
     return Slice(responses(session, where.model, response, found[:limit]), next_cursor)
 
 
 def _has_index(model: type[Record], wanted: str) -> bool:
-    """Whether an index holds the rows in that order; texts and stages are sorted otherwise than stored."""
-    column = model.__table__.c.get(SORTED_BY.get(wanted, wanted))
-    is_stored_so = column is not None and not isinstance(column.type, Line | Enum)
+    """Whether an index holds the rows in that order; stages are sorted otherwise than stored."""
+    columns = model.__table__.c
+    name = SORTED_BY.get(wanted, wanted)
+    column = columns.get(f"folded_{name}", columns.get(name))
+    is_stored_so = column is not None and not isinstance(column.type, Enum)
     return is_stored_so and any(index.expressions[0] is column for index in model.__table__.indexes)
 
 
 def _rows(
     row: Any, as_of: datetime | None, response: type[Schema], wanted: str
-) -> tuple[Select[*tuple[Any, ...]], Any]:
-    """What is shown of each row, which is as of that instant, and the column that it is sorted by."""
+) -> tuple[Select[*tuple[Any, ...]], Sequence[Any]]:
+    """What is shown of each row, which is as of that instant, and the columns that it is sorted by."""
     linked = _linked(row, as_of)
-    sorted_by = _sort_column(row, linked, wanted)
-    return _shown(row, linked, response).add_columns(sorted_by.label(SORTED)), sorted_by
+    sorted_by = _sort_columns(row, linked, wanted)
+    labelled = [column.label(SORTED.format(position)) for position, column in enumerate(sorted_by)]
+    return _shown(row, linked, response).add_columns(*labelled), sorted_by
 
 
 _live_rows = cache(_rows)
@@ -246,12 +251,16 @@ def _linked(row: Any, as_of: datetime | None) -> Mapping[str, Any]:
     }
 
 
-def _sort_column(row: Any, linked: Mapping[str, Any], wanted: str) -> Any:
+def _sort_columns(row: Any, linked: Mapping[str, Any], wanted: str) -> Sequence[Any]:
+    """What the rows are sorted by; texts as they are compared, and where they are the same, by themselves."""
     if wanted in linked:
-        return lowered(linked[wanted].name)
-    column = getattr(row, SORTED_BY.get(wanted, wanted), None)
-    if column is None:  # a lead's company is a name
-        column = getattr(row, f"{wanted}_name")
+        return [linked[wanted].folded_name, by_bytes(linked[wanted].name)]
+    name = SORTED_BY.get(wanted, wanted)
+    if not hasattr(row, name):  # a lead's company is a name
+        name = f"{wanted}_name"
+    column = getattr(row, name)
     if isinstance(column.type, Enum):  # stages and statuses in the order a record passes them
-        return case({step: position for position, step in enumerate(column.type.enums)}, value=column)
-    return lowered(column) if isinstance(column.type, Line | LongText) else column
+        return [case({step: position for position, step in enumerate(column.type.enums)}, value=column)]
+    if isinstance(column.type, Line | LongText):
+        return [getattr(row, f"folded_{name}"), by_bytes(column)]
+    return [column]

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
-from crm_core import dated
+from crm_core import compared_texts, dated, search
 from crm_core.config import PROJECT
 from crm_core.database import Database
 from crm_core.engines import plain
@@ -63,6 +63,7 @@ def state(database: Database) -> SchemaState:
 def upgrade(database: Database, to: str = HEAD) -> SchemaState:
     """Migrate up and return the state it was in before; an embedded database is backed up first.
 
+    Columns that texts are compared by are filled, wherever they do not follow from their texts.
     Raises `DatabaseUnavailable` when the schema is newer than this code, or not the CRM's.
     """
     before = state(database)
@@ -76,6 +77,8 @@ def upgrade(database: Database, to: str = HEAD) -> SchemaState:
                 database.back_up(f"before-migrating-{old}")
             if found in (SchemaState.EMPTY, SchemaState.BEHIND):
                 command.upgrade(_alembic(connection), to)
+                if to == HEAD:
+                    search.follow(connection, compared_texts.refill(connection))
         if to == HEAD and old is not None and old < DAYS_ARE_KNOWN:
             with database.write(note=DAYS_FOLLOW) as session:
                 dated.follow_time_zone(session)

@@ -1,32 +1,87 @@
-"""The index of every three letters in a row that names are found by, whatever part of them is looked for.
+"""What people look for, and the index of every three letters in a row by which it is found in names.
 
-On PostgreSQL it belongs to the tables. On SQLite it lies beside them, holds the texts as Python lowers them,
-and is written wherever a session writes a name (docs/decisions/0007-names-are-found-by-their-letters.md).
+A name is found by words, in any order, each anywhere in one of the texts that the record is called; a person
+by a phone number, too. Texts are compared as they are stored folded (`crm_core.compared_texts`). On
+PostgreSQL the index belongs to the tables. On SQLite it lies beside them, and is written wherever a session
+writes a name (docs/decisions/0007-names-are-found-by-their-letters.md).
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from itertools import groupby
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, delete, func, insert, inspect, literal_column, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    delete,
+    func,
+    insert,
+    inspect,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import get_history
 from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
-from crm_core.columns import contains, lowered
+from crm_core import phones
+from crm_core.folding import fold
 from crm_core.models import SEARCHED, Opportunity, Record
 from crm_core.models.search import CREATE_EXTENSION, CREATE_TABLE, SERVER_INDEX, texts_in
 
-SHORTEST = 3
-"""Letters that the index needs.
+T = TypeVar("T")
 
-For fewer every text is read: in the tables, or in the index where SQLite would have to ask Python for the
-lower case of each.
-"""
+SHORTEST = 3
+"""Letters that the index needs; for fewer every text is read."""
 
 ALIKE = "\ufffd\ufffe\uffff"
 """What SQLite's index takes for one and the same."""
+
+BETWEEN_WORDS = ",;"
+"""What stands at the end of a word, and is no part of it: “Example, Ada”."""
+
+PART_OF_A_NUMBER = re.compile(r"[0-9+()./-]*[0-9][0-9+()./-]*")
+NUMBER = re.compile(r"(?:tel[.:]? ?)?[0-9+()./ -]*[0-9][0-9+()./ -]*(?:(?:ext|x|#)[.:]? ?[0-9]+)?")
+FEWEST_DIGITS = 5
+"""Fewer say little of a phone number."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """What a record has to have to be found: every word, or else a phone number with one of the digits."""
+
+    words: tuple[str, ...]
+    digits: tuple[str, ...] = ()
+
+
+def terms_of(text: str, country: str) -> Sequence[Term]:
+    """What somebody looks for who types the text: each word, and what may be a phone number as a whole."""
+    whole = " ".join(word.strip(BETWEEN_WORDS) or word for word in fold(text).split())
+    if whole and (digits := _digits(whole, country)):
+        return (Term(_each_once(whole.split()), digits),)
+    found: list[Term] = []
+    for may_be_a_number, words in groupby(whole.split(), lambda word: bool(PART_OF_A_NUMBER.fullmatch(word))):
+        together = list(words)
+        digits = _digits(" ".join(together), country) if may_be_a_number else ()
+        found += [Term(_each_once(together), digits)] if digits else [Term((word,)) for word in together]
+    return _each_once(found)
+
+
+def _digits(text: str, country: str) -> tuple[str, ...]:
+    """What a phone number has in it that is written like this; nothing where it can be none."""
+    is_number = NUMBER.fullmatch(text) and sum(map(str.isdigit, text)) >= FEWEST_DIGITS
+    return tuple(sorted(phones.pieces_of(text, country))) if is_number else ()
+
+
+def _each_once(found: Iterable[T]) -> tuple[T, ...]:
+    return tuple(dict.fromkeys(found))
 
 
 def is_embedded(session: Session) -> bool:
@@ -34,17 +89,22 @@ def is_embedded(session: Session) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
-def ids_called(session: Session, model: type[Record], names: Iterable[str], wanted: str) -> Select[int]:
-    """SQL: the live records that have the lower-case text in one of those columns."""
-    table, is_long = SEARCHED[model], len(wanted) >= SHORTEST
-    if not is_embedded(session) or (wanted.isascii() and not is_long):
-        return select(model.id).where(or_(*(contains(getattr(model, name), wanted) for name in names)))
-    if is_long and not any(letter in wanted for letter in ALIKE):
-        phrase = '"{}"'.format(wanted.replace('"', '""'))
-        found = literal_column(table.name).match(f"{{{' '.join(names)}}} : {phrase}")
-    else:
-        found = or_(*(func.instr(table.c[name], wanted) > 0 for name in names))
+def ids_called(session: Session, model: type[Record], names: Sequence[str], wanted: str) -> Select[int]:
+    """SQL: the live records that have the folded text in one of those columns."""
+    table = SEARCHED[model]
+    if not is_embedded(session) or len(wanted) < SHORTEST or any(letter in wanted for letter in ALIKE):
+        return select(model.id).where(is_called(session, model, names, wanted))
+    phrase = '"{}"'.format(wanted.replace('"', '""'))
+    found = literal_column(table.name).match(f"{{{' '.join(names)}}} : {phrase}")
     return select(table.c.rowid).where(found)
+
+
+def is_called(session: Session, row: type[Record], names: Iterable[str], wanted: str) -> ColumnElement[bool]:
+    """SQL: the row has the folded text in one of those columns."""
+    columns = [getattr(row, name) for name in names]
+    if is_embedded(session):  # whose LIKE takes some characters for others
+        return or_(*(func.instr(column, wanted) > 0 for column in columns))
+    return or_(*(column.contains(wanted, autoescape=True) for column in columns))
 
 
 def learn_flushed(session: Session, _context: Any) -> None:
@@ -60,7 +120,7 @@ def learn(session: Session, model: type[Record], rows: Iterable[Mapping[str, Any
     """Put rows into the index, or in the place of what it has of them; a server does so by itself."""
     if is_embedded(session):
         names = texts_in(SEARCHED[model])
-        texts = [(row["id"], *(row[name] and row[name].lower() for name in names)) for row in rows]
+        texts = [(row["id"], *(row[name] for name in names)) for row in rows]
         session.connection().exec_driver_sql(_putting(model), texts)
 
 
@@ -77,15 +137,25 @@ def forget(session: Session) -> None:
 
 def rebuild(connection: Connection) -> None:
     """Make the index anew from what the tables hold. Raises `DBAPIError` where a server does not allow it."""
-    (_fill_anew if connection.dialect.name == "sqlite" else _complete)(connection)
+    if connection.dialect.name == "sqlite":
+        _fill_anew(connection, SEARCHED)
+    else:
+        _complete(connection)
 
 
-def _fill_anew(connection: Connection) -> None:
-    for model, table in SEARCHED.items():
-        live, names = model.__table__.c, texts_in(table)
+def follow(connection: Connection, changed: Collection[Table]) -> None:
+    """Let the index follow tables whose texts were changed all at once; a server's does so by itself."""
+    if connection.dialect.name == "sqlite":
+        _fill_anew(connection, [model for model in SEARCHED if model.__table__ in changed])
+
+
+def _fill_anew(connection: Connection, models: Iterable[type[Record]]) -> None:
+    for model in models:
+        live, table = model.__table__.c, SEARCHED[model]
+        names = texts_in(table)
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table.name}")
         connection.execute(CREATE_TABLE[model])
-        texts = select(live.id, *(lowered(live[name]) for name in names))
+        texts = select(live.id, *(live[name] for name in names))
         connection.execute(insert(table).from_select(["rowid", *names], texts))
 
 

@@ -1,5 +1,6 @@
 """The orders a list can be in: unknown values come last, and the id decides between equals."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, TypeVar
 
@@ -48,11 +49,11 @@ class Sort(StrEnum):
         """Whether the stored values fall: the more days in a stage, the earlier it was entered."""
         return self.is_descending != (self.column == "days_in_stage")
 
-    def order_by(self, column: Any, record_id: Any) -> tuple[Any, Any]:
-        """SQL: by that column in this direction, then by id."""
+    def order_by(self, columns: Sequence[Any], record_id: Any) -> list[Any]:
+        """SQL: by those columns in this direction, one after the other, then by id."""
         if self.is_falling:
-            return column.desc().nulls_last(), record_id.desc()
-        return column.asc().nulls_last(), record_id.asc()
+            return [*(column.desc().nulls_last() for column in columns), record_id.desc()]
+        return [*(column.asc().nulls_last() for column in columns), record_id.asc()]
 
 
 class OpportunitySort(Sort):

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, RowMapping, Select, Table, and_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from crm_core.columns import Compared
 from crm_core.models import (
     VERSIONS,
     CloseReason,
@@ -193,7 +194,11 @@ def _told(
 
 
 def _fields(model: type[Record]) -> list[str]:
-    return [column.name for column in model.__table__.columns if column.name not in BOOKKEEPING]
+    return [
+        column.name
+        for column in model.__table__.columns
+        if column.name not in BOOKKEEPING and not isinstance(column.type, Compared)
+    ]
 
 
 def _before(row: Row[Any]) -> dict[str, Any]:

@@ -15,6 +15,8 @@ R = TypeVar("R", bound=Record)
 
 Text = Title
 
+WORDS = "Each word occurs in its {}, whatever the order, the case and the accents."
+
 Searched = tuple[type[Record], tuple[str, ...]]
 """Some columns of a kind of record."""
 
@@ -43,9 +45,11 @@ class RecordFilter(BaseModel, Generic[R]):
 
     model: ClassVar[type[Record]]
     searched: ClassVar[Mapping[str, Searched]]
-    """What the text is looked for in: by the key it is reached by, `id` for the record itself."""
+    """What words are looked for in: by the key it is reached by, `id` for the record itself."""
+    dialed: ClassVar[Mapping[str, Searched]] = {}
+    """What phone numbers are looked for in."""
 
-    text: Text = Field(default="", description="Occurs in its names, in upper or lower case.")
+    text: Text = Field(default="", description=WORDS.format("names"))
     owners: frozenset[Id] = Field(default=frozenset(), description="Ids of users.")
     teams: frozenset[Id] = Field(default=frozenset(), description="Ids of teams: those of their members.")
     created_from: Day | None = Field(default=None, description="Created on this day or later.")

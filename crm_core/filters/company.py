@@ -5,19 +5,19 @@ from collections.abc import Sequence
 from pydantic import Field
 from sqlalchemy import ColumnElement
 
-from crm_core.filters.base import RecordFilter, Text
+from crm_core.filters.base import WORDS, RecordFilter, Text
 from crm_core.models import Company
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Label
 
 
 class CompanyFilter(RecordFilter[Company]):
-    """Companies; `text` occurs in their name or their domain."""
+    """Companies; each word of `text` occurs in their name or their domain."""
 
     model = Company
-    searched = {"id": (Company, ("name", "domain"))}
+    searched = {"id": (Company, ("folded_name", "folded_domain"))}
 
-    text: Text = Field(default="", description="Occurs in the name or the domain, in upper or lower case.")
+    text: Text = Field(default="", description=WORDS.format("name or domain"))
     industries: frozenset[Label] = frozenset()
     countries: frozenset[Label] = frozenset()
 

@@ -5,21 +5,28 @@ from collections.abc import Sequence
 from pydantic import Field
 from sqlalchemy import ColumnElement
 
-from crm_core.filters.base import RecordFilter, Text
+from crm_core.filters.base import WORDS, RecordFilter, Text
 from crm_core.models import Company, Contact
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Id
 
 
 class ContactFilter(RecordFilter[Contact]):
-    """Contacts; `text` occurs in their name, their e-mail address or their company's name."""
+    """Contacts; each word of `text` occurs in their name, their e-mail address or their company's name.
+
+    Or it is their phone number, or a part of it, in any notation.
+    """
 
     model = Contact
-    searched = {"id": (Contact, ("name", "email")), "company_id": (Company, ("name",))}
+    searched = {
+        "id": (Contact, ("folded_name", "folded_email")),
+        "company_id": (Company, ("folded_name",)),
+    }
+    dialed = {"id": (Contact, ("phone_digits",))}
 
     text: Text = Field(
         default="",
-        description="Occurs in the name, the e-mail address or the company's name, in upper or lower case.",
+        description=WORDS.format("name, e-mail address or company's name") + " Or it is the phone number.",
     )
     companies: frozenset[Id] = Field(default=frozenset(), description="Ids of companies.")
 

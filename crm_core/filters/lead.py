@@ -5,21 +5,25 @@ from collections.abc import Sequence
 from pydantic import Field
 from sqlalchemy import ColumnElement
 
-from crm_core.filters.base import RecordFilter, Text
+from crm_core.filters.base import WORDS, RecordFilter, Text
 from crm_core.models import Lead, LeadStatus
 from crm_core.moment import Moment
 from crm_core.schemas.fields import Label
 
 
 class LeadFilter(RecordFilter[Lead]):
-    """Leads; `text` occurs in their name, their company's name or their e-mail address."""
+    """Leads; each word of `text` occurs in their name, their company's name or their e-mail address.
+
+    Or it is their phone number, or a part of it, in any notation.
+    """
 
     model = Lead
-    searched = {"id": (Lead, ("name", "company_name", "email"))}
+    searched = {"id": (Lead, ("folded_name", "folded_company_name", "folded_email"))}
+    dialed = {"id": (Lead, ("phone_digits",))}
 
     text: Text = Field(
         default="",
-        description="Occurs in the name, the company's name or the e-mail address, in upper or lower case.",
+        description=WORDS.format("name, company's name or e-mail address") + " Or it is the phone number.",
     )
     statuses: frozenset[LeadStatus] = frozenset()
     sources: frozenset[Label] = frozenset()

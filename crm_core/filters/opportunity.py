@@ -7,7 +7,7 @@ from pydantic import Field
 from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
 from crm_core import history
-from crm_core.filters.base import RecordFilter, Text, Users, is_one_of
+from crm_core.filters.base import WORDS, RecordFilter, Text, Users, is_one_of
 from crm_core.models import (
     CLOSED_STAGES,
     OPEN_STAGES,
@@ -51,20 +51,20 @@ def furthest_step(deal: type[Opportunity], moment: Moment) -> ColumnElement[int]
 class OpportunityFilter(RecordFilter[Opportunity]):
     """Opportunities, by any of their facts; see `RecordFilter` for what holds of every filter.
 
-    `text` occurs in the deal's, its company's or its contact's name. `owners` and `teams` mean who a deal
-    counts for: the owner of an open one, the owner at the close of a closed one.
+    Each word of `text` occurs in the deal's, its company's or its contact's name. `owners` and `teams` mean
+    who a deal counts for: the owner of an open one, the owner at the close of a closed one.
     """
 
     model = Opportunity
     searched = {
-        "id": (Opportunity, ("name",)),
-        "company_id": (Company, ("name",)),
-        "contact_id": (Contact, ("name",)),
+        "id": (Opportunity, ("folded_name",)),
+        "company_id": (Company, ("folded_name",)),
+        "contact_id": (Contact, ("folded_name",)),
     }
 
     text: Text = Field(
         default="",
-        description="Occurs in the deal's, its company's or its contact's name, in upper or lower case.",
+        description=WORDS.format("own name, its company's or its contact's"),
     )
     owners: frozenset[Id] = Field(
         default=frozenset(),

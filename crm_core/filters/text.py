@@ -1,20 +1,23 @@
 """Which records have a text in what people call them.
 
-A rare text is looked up in the index of names, and its records one after the other. A frequent one is found
+A rare word is looked up in the index of names, and its records one after the other. A frequent one is found
 sooner in the order that is asked for, record by record, until a page is full.
 """
 
 import json
-from collections.abc import Iterable
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, cast
 
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
     CompoundSelect,
     Integer,
+    and_,
     any_,
     exists,
+    false,
     func,
     literal,
     or_,
@@ -23,54 +26,122 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased
 
-from crm_core import history, search
-from crm_core.columns import contains
-from crm_core.filters.base import RecordFilter
+from crm_core import history, permissions, search
+from crm_core.filters.base import RecordFilter, Searched
 from crm_core.gathered import gathered
 from crm_core.kept import kept
 from crm_core.models import Record
 from crm_core.moment import Moment
+from crm_core.search import Term
 
 R = TypeVar("R", bound=Record)
 
 MANY = 15_000
-"""Places that a text is in, from which on it is frequent."""
+"""Places that a word is in, from which on it is frequent."""
+
+Places = Mapping[str, Searched]
+"""Where it is looked for, see `RecordFilter.searched`."""
 
 
 def mentions(
     session: Session, where: RecordFilter[R], row: type[R], moment: Moment, *, in_order: bool = False
 ) -> list[ColumnElement[bool]]:
-    """SQL: the filter's text occurs in what people call the record, in whatever case; nothing without a text.
+    """SQL: each word of the filter's text occurs in what people call the record; nothing without a text.
 
     `in_order` says that the first of them are wanted, in an order that the database need not sort for.
     """
-    wanted = where.text.strip().lower()
-    if not wanted:
-        return []
-    if moment.as_of is None:
-        every = _ids_called(session, where, cast("type[R]", where.model), wanted)
-        (found,) = every.limit(MANY + 1).subquery().c
-        some = kept(session, select(gathered(found)), _ids)
-        if len(some) <= MANY:
-            return [_is_among(session, row, sorted(set(some)))]
-        if in_order:
-            return [_called_one_by_one(where, row, wanted)]
-        if search.is_embedded(session):
-            return [row.id.in_(every)]
-    return [_called(where, row, moment, wanted)]
+    terms = search.terms_of(where.text, permissions.settings_of(session).country) if where.text else ()
+    looking = _Looking(session, where, row, moment)
+    return looking.in_the_index(terms, in_order=in_order) if moment.as_of is None else looking.then(terms)
 
 
-def _ids_called(session: Session, where: RecordFilter[R], row: type[R], wanted: str) -> CompoundSelect[int]:
-    """Their keys, some twice, each kind found by an index of its own."""
-    found = {
-        key: search.ids_called(session, model, names, wanted)
-        for key, (model, names) in where.searched.items()
-    }
-    own = found.pop("id")
-    return union_all(own, *(select(row.id).where(getattr(row, key).in_(ids)) for key, ids in found.items()))
+@dataclass(frozen=True)
+class _Looking(Generic[R]):
+    """The search for records of a filter, `row` in SQL, by what they were called at a moment."""
+
+    session: Session
+    where: RecordFilter[R]
+    row: type[R]
+    moment: Moment
+
+    def then(self, terms: Iterable[Term]) -> list[ColumnElement[bool]]:
+        """Every record is read as it was, and all that it may be linked to."""
+        return [self._has(term, self._every_one) for term in terms]
+
+    def in_the_index(self, terms: Iterable[Term], *, in_order: bool) -> list[ColumnElement[bool]]:
+        """Rare words by their records, then frequent ones: of those, or in the order that is asked for."""
+        rare: set[int] | None = None
+        frequent = []
+        for term in terms:
+            ids = self._few_with(term)
+            if ids is None:
+                frequent.append(term)
+            else:
+                rare = ids if rare is None else rare & ids
+        found = [] if rare is None else [_is_among(self.session, self.row, sorted(rare))]
+        if in_order or rare is not None:
+            how = self._one_by_one
+        else:
+            how = self._by_index if search.is_embedded(self.session) else self._every_one
+        return found + [self._has(term, how) for term in frequent]
+
+    def _has(self, term: Term, how: Callable[[Places, str], ColumnElement[bool]]) -> ColumnElement[bool]:
+        words = and_(*(how(self.where.searched, word) for word in term.words))
+        return or_(words, *(how(self.where.dialed, digits) for digits in term.digits))
+
+    def _few_with(self, term: Term) -> set[int] | None:
+        """The ids of the records; None if they are many."""
+        with_words = [self._few(self.where.searched, word) for word in term.words]
+        dialed = [self._few(self.where.dialed, digits) for digits in term.digits]
+        if None in with_words or None in dialed:
+            return None
+        return set.intersection(*map(set, with_words)).union(*dialed)  # type: ignore[arg-type]
+
+    def _few(self, places: Places, wanted: str) -> tuple[int, ...] | None:
+        if not places:
+            return ()
+        (found,) = self._ids(places, wanted).limit(MANY + 1).subquery().c
+        some = kept(self.session, select(gathered(found)), _only_row)
+        return some if len(some) <= MANY else None
+
+    def _by_index(self, places: Places, wanted: str) -> ColumnElement[bool]:
+        return self.row.id.in_(self._ids(places, wanted)) if places else false()
+
+    def _ids(self, places: Places, wanted: str) -> CompoundSelect[int]:
+        """Their keys, some twice, each kind found by an index of its own."""
+        row = cast("type[R]", self.where.model)
+        found = {
+            key: search.ids_called(self.session, model, names, wanted)
+            for key, (model, names) in places.items()
+        }
+        own = found.pop("id")
+        return union_all(
+            own, *(select(row.id).where(getattr(row, key).in_(ids)) for key, ids in found.items())
+        )
+
+    def _one_by_one(self, places: Places, wanted: str) -> ColumnElement[bool]:
+        """By the record, and by each that it is linked to: quick for those that are looked at."""
+        found = []
+        for key, (model, names) in places.items():
+            linked = aliased(model)
+            called = search.is_called(self.session, self.row if key == "id" else linked, names, wanted)
+            its_own = linked.id == getattr(self.row, key)
+            found.append(called if key == "id" else exists().where(its_own, called))
+        return or_(false(), *found)
+
+    def _every_one(self, places: Places, wanted: str) -> ColumnElement[bool]:
+        """By every record as it is or was, and by all that they may be linked to: each is read once."""
+        found = []
+        for key, (model, names) in places.items():
+            linked = history.as_of(model, self.moment.as_of)
+            called = search.is_called(self.session, self.row if key == "id" else linked, names, wanted)
+            found.append(
+                called if key == "id" else getattr(self.row, key).in_(select(linked.id).where(called))
+            )
+        return or_(false(), *found)
 
 
-def _ids(rows: Iterable[Any]) -> tuple[int, ...]:
+def _only_row(rows: Iterable[Any]) -> tuple[int, ...]:
     ((ids,),) = rows
     return tuple(ids)
 
@@ -81,27 +152,3 @@ def _is_among(session: Session, row: type[R], ids: list[int]) -> ColumnElement[b
         return row.id.in_(select(func.json_each(json.dumps(ids)).table_valued("value").c.value))
     given = func.unnest(literal(ids, ARRAY(Integer)))
     return row.id == any_(func.array(select(given).scalar_subquery()))
-
-
-def _called_one_by_one(where: RecordFilter[R], row: type[R], wanted: str) -> ColumnElement[bool]:
-    """Told by the record, and by each that it is linked to: quick for those that are looked at."""
-    found = []
-    for key, (model, names) in where.searched.items():
-        linked = aliased(model)
-        called = _has(row if key == "id" else linked, names, wanted)
-        found.append(called if key == "id" else exists().where(linked.id == getattr(row, key), called))
-    return or_(*found)
-
-
-def _called(where: RecordFilter[R], row: type[R], moment: Moment, wanted: str) -> ColumnElement[bool]:
-    """Told by every record as it is or was, and by all that they may be linked to: each is read once."""
-    found = []
-    for key, (model, names) in where.searched.items():
-        linked = history.as_of(model, moment.as_of)
-        called = _has(row if key == "id" else linked, names, wanted)
-        found.append(called if key == "id" else getattr(row, key).in_(select(linked.id).where(called)))
-    return or_(*found)
-
-
-def _has(row: type[Record], names: Iterable[str], wanted: str) -> ColumnElement[bool]:
-    return or_(*(contains(getattr(row, name), wanted) for name in names))

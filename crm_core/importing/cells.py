@@ -234,11 +234,6 @@ def unescaped(text: str) -> str:
     return text[1:] if is_escaped else text
 
 
-def normal(text: str) -> str:
-    """The text without what people vary: case, and spaces at the ends or in a row."""
-    return " ".join(text.split()).casefold()
-
-
 def harmless(text: str) -> str:
     """The text with everything spelt out that a terminal would obey instead of showing it."""
     return "".join(

@@ -13,6 +13,7 @@ from crm_core.columns import LARGEST_AMOUNT, exact_amount
 from crm_core.currency import Currency
 from crm_core.dated import first_instant
 from crm_core.errors import InvalidInput
+from crm_core.folding import fold
 from crm_core.importing import cells
 from crm_core.importing.answers import Answers
 from crm_core.importing.lookups import open_directories
@@ -185,7 +186,7 @@ def _deal(
     key = _key(answers, row_of_key)
     named = {who: answers.read(who, NAME.validate_python) for who in (COMPANY, CONTACT, OWNER)}
     reason = answers.read(DealField.CLOSE_REASON, TEXT.validate_python)
-    reason = terms.mapping.reason_labels.get(cells.normal(reason or ""), reason)
+    reason = terms.mapping.reason_labels.get(fold(reason or ""), reason)
     stage = None if standing is None else standing.stage
     span = _span(answers, stage, terms)
     draft = _draft(answers, stage, terms, reading)
@@ -242,14 +243,14 @@ def _standing(answers: Answers, mapping: Mapping) -> Standing | None:
 
 
 def _stage_named(mapping: Mapping, text: str) -> OpportunityStage:
-    stage = mapping.stage_words.get(cells.normal(text))
+    stage = mapping.stage_words.get(fold(text))
     if stage is None:
         raise InvalidInput(f"The mapping does not know this stage. It knows {', '.join(mapping.stages)}.")
     return stage
 
 
 def _status_named(mapping: Mapping, text: str) -> DealStatus:
-    status = mapping.status_words.get(cells.normal(text))
+    status = mapping.status_words.get(fold(text))
     if status is None:
         raise InvalidInput(f"The mapping does not know this status. It knows {', '.join(mapping.statuses)}.")
     return status

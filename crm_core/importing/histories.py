@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from crm_core.database import instant
-from crm_core.importing.cells import normal
+from crm_core.folding import fold
 from crm_core.importing.deals import Since
 from crm_core.importing.plan import PlannedDeal
 from crm_core.models import OPEN_STAGES, Assumed, CloseReason, OpportunityStage, Outcome
@@ -39,7 +39,7 @@ def process_of(session: Session, source: str, start_stage: OpportunityStage) -> 
         start_stage,
         {stage: settings_service.default_probability(session, stage) for stage in OpportunityStage},
         {
-            (OpportunityStage.of(outcome), normal(reason.label)): reason
+            (OpportunityStage.of(outcome), fold(reason.label)): reason
             for outcome in Outcome
             for reason in settings_service.get_close_reasons(session, outcome, with_inactive=True)
         },
@@ -100,7 +100,7 @@ def _what_never_changed(opportunity_id: int, planned: PlannedDeal, process: Proc
 def _outcome(planned: PlannedDeal, close: Since, process: Process) -> dict[str, Any]:
     """How it ended. A reason that the workspace does not have is kept as a note."""
     deal, stage = planned.deal, planned.deal.draft.stage
-    reason = process.reasons.get((stage, normal(deal.close_reason or "")))
+    reason = process.reasons.get((stage, fold(deal.close_reason or "")))
     return {
         "stage": stage,
         "probability": 100 if stage is OpportunityStage.CLOSED_WON else 0,

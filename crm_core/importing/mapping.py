@@ -21,7 +21,8 @@ from pydantic import (
 )
 
 from crm_core.errors import InvalidInput
-from crm_core.importing.cells import harmless, is_zero, normal, quoted, shortened
+from crm_core.folding import fold
+from crm_core.importing.cells import harmless, is_zero, quoted, shortened
 from crm_core.importing.table import UnreadableFile, name_of, open_table
 from crm_core.models import OpportunityStage, Outcome
 
@@ -210,22 +211,22 @@ class Mapping(Part):
     @cached_property
     def stage_words(self) -> dict[str, OpportunityStage]:
         """The stages by their words without regard to case."""
-        return {normal(word): stage for word, stage in self.stages.items()}
+        return {fold(word): stage for word, stage in self.stages.items()}
 
     @cached_property
     def status_words(self) -> dict[str, DealStatus]:
         """What the words of the status column mean, without regard to case."""
-        return {normal(word): status for word, status in self.statuses.items()}
+        return {fold(word): status for word, status in self.statuses.items()}
 
     @cached_property
     def reason_labels(self) -> dict[str, str]:
         """The workspace's close reasons by the file's words for them, without regard to case."""
-        return {normal(word): label for word, label in self.close_reasons.items()}
+        return {fold(word): label for word, label in self.close_reasons.items()}
 
     @cached_property
     def unknown_words(self) -> dict[DealField, frozenset[str]]:
         """The words that mean “not known”, without regard to case."""
-        return {where: frozenset(map(normal, words)) for where, words in self.unknown.items()}
+        return {where: frozenset(map(fold, words)) for where, words in self.unknown.items()}
 
     @cached_property
     def _has_zero_as_unknown_value(self) -> bool:
@@ -233,7 +234,7 @@ class Mapping(Part):
 
     def is_unknown(self, wanted: DealField, template: Template, text: str) -> bool:
         """Whether the text means “not known” there: it is such a word, or a 0 where that is no value."""
-        if normal(text) in self.unknown_words.get(wanted, ()):
+        if fold(text) in self.unknown_words.get(wanted, ()):
             return True
         has_no_zeros = self._has_zero_as_unknown_value or template.text in self.zero_is_unknown
         return wanted is DealField.EXPECTED_VALUE and has_no_zeros and is_zero(text)

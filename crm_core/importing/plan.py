@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 
 from crm_core import history
 from crm_core.database import instant
-from crm_core.importing.cells import normal, numbered
+from crm_core.folding import fold
+from crm_core.importing.cells import numbered
 from crm_core.importing.deals import ROWS_NAMED, ImportedDeal, Reading, Since
 from crm_core.importing.report import Count
 from crm_core.models import CloseReason, Company, Contact, Opportunity, OpportunityStage, Outcome, User
@@ -46,7 +47,7 @@ class Register:
 
     def id_of(self, name: str, since: Since, company_id: int | None = None) -> int:
         """The id of the record with that name, within a company if one is given; it is there since then."""
-        key = (company_id, normal(name))
+        key = (company_id, fold(name))
         if key in self._known:
             self._matched.add(self._known[key])
             return self._known[key]
@@ -95,7 +96,7 @@ class Reasons:
         self.unknown = Counter[tuple[Outcome, str]]()
         """How many deals were closed for each, by the outcome and the file's words."""
         self.lost_without = 0
-        self._known = {(reason.outcome, normal(reason.label)) for reason in known}
+        self._known = {(reason.outcome, fold(reason.label)) for reason in known}
         self._words: dict[tuple[Outcome, str], str] = {}
 
     def count(self, deal: ImportedDeal) -> None:
@@ -103,7 +104,7 @@ class Reasons:
         outcome = deal.draft.stage.outcome
         if outcome is None:
             return
-        key = outcome, normal(deal.close_reason or "")
+        key = outcome, fold(deal.close_reason or "")
         if deal.close_reason is None:
             self.lost_without += outcome is Outcome.LOST
         elif key not in self._known:
@@ -186,7 +187,7 @@ def _companies(session: Session) -> Register:
         select(Company.id, Company.name).where(Company.deleted_at.is_(None)).order_by(Company.id)
     )
     return Register(
-        (((None, normal(name)), company_id) for company_id, name in found), history.next_id(session, Company)
+        (((None, fold(name)), company_id) for company_id, name in found), history.next_id(session, Company)
     )
 
 
@@ -197,7 +198,7 @@ def _contacts(session: Session) -> Register:
         .order_by(Contact.id)
     )
     return Register(
-        (((company_id, normal(name)), contact_id) for contact_id, name, company_id in found),
+        (((company_id, fold(name)), contact_id) for contact_id, name, company_id in found),
         history.next_id(session, Contact),
     )
 
@@ -213,7 +214,7 @@ def _owners(session: Session) -> Register:
         select(User.id, User.name, User.email).order_by(User.is_active.desc(), User.id)
     ).all()
     known = [
-        ((None, normal(called)), user_id)
+        ((None, fold(called)), user_id)
         for user_id, name, email in found
         for called in (email, name)
         if called

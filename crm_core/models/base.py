@@ -24,7 +24,7 @@ from sqlalchemy.orm import (
     relationship,
 )
 
-from crm_core.columns import PYTHON_TO_COLUMN, Line
+from crm_core.columns import PYTHON_TO_COLUMN, Line, folded_from
 from crm_core.errors import TransactionMisuse
 
 CONSTRAINT_NAMES = {
@@ -55,7 +55,8 @@ class Record(Base):
     __abstract__ = True
 
     id: Mapped[int] = mapped_column(primary_key=True, sort_order=-2)
-    name: Mapped[str] = mapped_column(Line(200), index=True, sort_order=-1)
+    name: Mapped[str] = mapped_column(Line(200), sort_order=-1)
+    folded_name: Mapped[str] = folded_from("name", index=True)
     created_at: Mapped[datetime]
     created_on: Mapped[date] = mapped_column(nullable=True)  # no old table takes a required column
     updated_at: Mapped[datetime]

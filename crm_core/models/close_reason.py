@@ -5,7 +5,7 @@ from enum import StrEnum
 from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_core.columns import Line, stored_enum
+from crm_core.columns import Line, folded_from, stored_enum
 from crm_core.models.base import Base, filled
 
 
@@ -33,6 +33,7 @@ class CloseReason(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     outcome: Mapped[Outcome] = mapped_column(stored_enum(Outcome, "outcome"))
     label: Mapped[str] = mapped_column(Line(100))
+    folded_label: Mapped[str] = folded_from("label")
     needs_note: Mapped[bool] = mapped_column(default=False)
     counts: Mapped[bool] = mapped_column(default=True)
     is_active: Mapped[bool] = mapped_column(default=True)

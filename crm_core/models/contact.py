@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_core.columns import Line, folded
+from crm_core.columns import Line, digits_from, folded_from
 from crm_core.models.base import Record, linked
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ class Contact(Record):
 
     __tablename__ = "contacts"
     company_id: Mapped[int | None] = mapped_column(ForeignKey("companies.id"), index=True)
-    email: Mapped[str | None] = mapped_column(Line(254), index=True)
+    email: Mapped[str | None] = mapped_column(Line(254))
     phone: Mapped[str | None] = mapped_column(Line(50))
     job_title: Mapped[str | None] = mapped_column(Line(200))
+
+    folded_email: Mapped[str | None] = folded_from("email", index=True)
+    phone_digits: Mapped[str | None] = digits_from("phone", index=True)
+    folded_job_title: Mapped[str | None] = folded_from("job_title")
 
     owner: Mapped["User | None"] = linked()
     company: Mapped["Company | None"] = linked(back_populates="contacts")
     opportunities: Mapped[list["Opportunity"]] = linked(back_populates="contact")
-
-
-Index("ix_contacts_folded_name", folded(Contact.name))
-Index("ix_contacts_folded_email", folded(Contact.email))

@@ -4,10 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import CheckConstraint, ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_core.columns import Line, Money, folded, stored_enum
+from crm_core.columns import Line, Money, digits_from, folded_from, stored_enum
 from crm_core.models.base import Record, linked
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Lead(Record):
     )
 
     company_name: Mapped[str | None] = mapped_column(Line(200))
-    email: Mapped[str | None] = mapped_column(Line(254), index=True)
+    email: Mapped[str | None] = mapped_column(Line(254))
     phone: Mapped[str | None] = mapped_column(Line(50))
     job_title: Mapped[str | None] = mapped_column(Line(200))
     source: Mapped[str | None] = mapped_column(Line(100))
@@ -59,9 +59,10 @@ class Lead(Record):
     )
     conversion: Mapped[dict[str, Any] | None]
 
+    folded_company_name: Mapped[str | None] = folded_from("company_name", index=True)
+    folded_email: Mapped[str | None] = folded_from("email", index=True)
+    phone_digits: Mapped[str | None] = digits_from("phone", index=True)
+    folded_source: Mapped[str | None] = folded_from("source")
+
     owner: Mapped["User | None"] = linked()
     opportunity: Mapped["Opportunity | None"] = linked(foreign_keys=[opportunity_id])
-
-
-Index("ix_leads_folded_name", folded(Lead.name))
-Index("ix_leads_folded_email", folded(Lead.email))

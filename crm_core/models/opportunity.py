@@ -22,7 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_core.columns import Line, Money, stored_enum
+from crm_core.columns import Line, Money, folded_from, stored_enum
 from crm_core.models.base import Record, linked
 from crm_core.models.close_reason import CloseReason, Outcome
 from crm_core.models.note import Note
@@ -140,6 +140,9 @@ class Opportunity(Record):
     next_step_date: Mapped[date | None]
     source: Mapped[str | None] = mapped_column(Line(100), index=True)
     description: Mapped[str | None]
+
+    folded_next_step: Mapped[str | None] = folded_from("next_step")
+    folded_source: Mapped[str | None] = folded_from("source")
 
     owner: Mapped["User | None"] = linked(foreign_keys="Opportunity.owner_id")
     credited_owner: Mapped["User | None"] = linked(foreign_keys=[credited_owner_id])

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_core.columns import Line
+from crm_core.columns import Line, folded_from
 from crm_core.models.base import Base, filled
 
 
@@ -19,6 +19,7 @@ class SavedView(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"))
     screen: Mapped[str] = mapped_column(Line(50))
     name: Mapped[str] = mapped_column(Line(100))
+    folded_name: Mapped[str] = folded_from("name")
     definition: Mapped[dict[str, Any]]
     is_shared: Mapped[bool] = mapped_column(default=False)
     is_default: Mapped[bool] = mapped_column(default=False)

@@ -1,12 +1,11 @@
 """What a search looks into: an index of every three letters in a row, in each kind of database its own.
 
-On SQLite it is a table beside each kind of record, which holds the texts in Python's lower case and which
-`crm_core.search` keeps in line. PostgreSQL keeps its index by itself.
+It holds the texts as they are compared (`crm_core.compared_texts`). On SQLite it is a table beside each kind
+of record, which `crm_core.search` keeps in line. PostgreSQL keeps its index by itself.
 """
 
 from sqlalchemy import DDL, Index, TableClause, column, event, table
 
-from crm_core.columns import lowered
 from crm_core.models.base import Base, Record
 from crm_core.models.company import Company
 from crm_core.models.contact import Contact
@@ -14,10 +13,18 @@ from crm_core.models.lead import Lead
 from crm_core.models.opportunity import Opportunity
 
 SEARCHED: dict[type[Record], TableClause] = {
-    Company: table("company_search", column("rowid"), column("name"), column("domain")),
-    Contact: table("contact_search", column("rowid"), column("name"), column("email")),
-    Lead: table("lead_search", column("rowid"), column("name"), column("company_name"), column("email")),
-    Opportunity: table("opportunity_search", column("rowid"), column("name")),
+    Company: table("company_search", column("rowid"), column("folded_name"), column("folded_domain")),
+    Contact: table(
+        "contact_search",
+        column("rowid"),
+        *map(column, ("folded_name", "folded_email", "phone_digits")),
+    ),
+    Lead: table(
+        "lead_search",
+        column("rowid"),
+        *map(column, ("folded_name", "folded_company_name", "folded_email", "phone_digits")),
+    ),
+    Opportunity: table("opportunity_search", column("rowid"), column("folded_name")),
 }
 """The table on SQLite for each kind of record: its id, and the texts that people find it by."""
 
@@ -40,12 +47,12 @@ def _create(found: TableClause) -> DDL:
 
 
 def _index(model: type[Record], found: TableClause) -> Index:
-    texts = [lowered(getattr(model, name)).label(f"lowered_{name}") for name in texts_in(found)]
+    names = texts_in(found)
     return Index(
         f"ix_{model.__tablename__}_search",
-        *texts,
+        *(getattr(model, name) for name in names),
         postgresql_using="gin",
-        postgresql_ops={text.name: "gin_trgm_ops" for text in texts},
+        postgresql_ops=dict.fromkeys(names, "gin_trgm_ops"),
     ).ddl_if(dialect="postgresql")
 
 

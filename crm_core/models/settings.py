@@ -19,7 +19,10 @@ class Visibility(StrEnum):
 
 
 class Settings(Base):
-    """The one row of workspace settings."""
+    """The one row of workspace settings.
+
+    `country` is where phone numbers without a country's code belong: two letters of ISO 3166.
+    """
 
     __tablename__ = "settings"
     __table_args__ = (
@@ -32,6 +35,7 @@ class Settings(Base):
     currency: Mapped[str] = mapped_column(Line(3), default="USD")
     time_zone: Mapped[str] = mapped_column(Line(64), default="UTC")
     locale: Mapped[str] = mapped_column(Line(20), default="en_US")
+    country: Mapped[str] = mapped_column(Line(2), default="US", nullable=True)  # as old tables take it
     fiscal_year_start_month: Mapped[int] = mapped_column(default=1)
     probability_follows_stage: Mapped[bool] = mapped_column(default=True)
     visibility: Mapped[Visibility] = mapped_column(

@@ -5,7 +5,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from crm_core.columns import Line, stored_enum
+from crm_core.columns import Line, folded_from, stored_enum
 from crm_core.models.base import Base, filled, linked
 
 LOCAL_USER_ID = 1
@@ -32,6 +32,7 @@ class Team(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(Line(200), unique=True)
+    folded_name: Mapped[str] = folded_from("name")
     manager_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", use_alter=True), index=True)
 
     manager: Mapped["User | None"] = linked(foreign_keys=[manager_id])
@@ -46,7 +47,9 @@ class User(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(Line(200))
+    folded_name: Mapped[str] = folded_from("name", index=True)
     email: Mapped[str | None] = mapped_column(Line(254))
+    folded_email: Mapped[str | None] = folded_from("email", index=True)
     role: Mapped[Role] = mapped_column(stored_enum(Role, "role"), default=Role.REP)
     team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id"), index=True)
     is_active: Mapped[bool] = mapped_column(default=True)

@@ -53,7 +53,13 @@ def _versions_of(model: type[Record], name: str, *more: Column[Any]) -> Table:
     workspace's time zone (`crm_core.dated`).
     """
     tracked = [
-        Column(column.name, column.type, primary_key=column.primary_key, nullable=column.nullable)
+        Column(
+            column.name,
+            column.type,
+            primary_key=column.primary_key,
+            nullable=column.nullable,
+            info=column.info,
+        )
         for column in model.__table__.columns
     ]
     return Table(

@@ -25,6 +25,7 @@ class MatchRule(StrEnum):
     PHONE = "phone"
     NAME_AND_COMPANY = "name_and_company"
     COMPANY_NAME = "company_name"
+    DOMAIN = "domain"
 
     @property
     def label(self) -> str:
@@ -34,6 +35,7 @@ class MatchRule(StrEnum):
             "phone": "same phone number",
             "name_and_company": "same name and company",
             "company_name": "same company name",
+            "domain": "same domain",
         }[self.value]
 
 

@@ -8,6 +8,7 @@ from babel import Locale, UnknownLocaleError
 from pydantic import MISSING, AfterValidator, BeforeValidator, Field
 
 from crm_core.models import OpportunityStage, Outcome, Visibility
+from crm_core.phones import COUNTRIES
 from crm_core.schemas.fields import CurrencyCode, Label, Percent, Schema, number, visible
 
 NO_PLACES = {"Factory", "localtime"}
@@ -37,7 +38,14 @@ def _locale(name: str) -> str:
         raise ValueError("This language and region are not known. Write them like en_US or de_CH.") from None
 
 
+def _country(code: str) -> str:
+    if code not in COUNTRIES:
+        raise ValueError("This country is not known. Write its two letters, like US or CH.")
+    return code
+
+
 TimeZone = Annotated[str, AfterValidator(_time_zone)]
+Country = Annotated[str, AfterValidator(_country)]
 LocaleName = Annotated[str, Field(max_length=LONGEST_LOCALE), AfterValidator(_locale)]
 Month = Annotated[int, Field(ge=1, le=12), BeforeValidator(number)]
 Days = Annotated[int, Field(ge=1, le=3650), BeforeValidator(number)]
@@ -50,6 +58,7 @@ class SettingsUpdate(Schema):
     currency: CurrencyCode | MISSING = MISSING
     time_zone: TimeZone | MISSING = MISSING
     locale: LocaleName | MISSING = MISSING
+    country: Country | MISSING = MISSING
     fiscal_year_start_month: Month | MISSING = MISSING
     probability_follows_stage: bool | MISSING = MISSING
     visibility: Visibility | MISSING = MISSING
@@ -59,12 +68,13 @@ class SettingsResponse(Schema):
     """The workspace's settings as they are.
 
     Every amount is in the `currency`. When that is changed, amounts keep their numbers: they are relabelled,
-    not converted.
+    not converted. Phone numbers without a country's code belong to the `country` (ISO 3166, two letters).
     """
 
     currency: str
     time_zone: str
     locale: str
+    country: str
     fiscal_year_start_month: int
     probability_follows_stage: bool
     visibility: Visibility

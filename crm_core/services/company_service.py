@@ -12,7 +12,8 @@ from crm_core.listing import Page
 from crm_core.models import Company, Contact, Opportunity, Record
 from crm_core.schemas.company import CompanyCreate, CompanyResponse, CompanyUpdate
 from crm_core.schemas.fields import host_of
-from crm_core.services import merging, records
+from crm_core.services import duplicates, merging, records
+from crm_core.services.duplicates import Duplicate
 from crm_core.services.merging import MergePreview
 from crm_core.sorting import CompanySort
 from crm_core.timeline import HistoryEntry, RecordEntry
@@ -102,6 +103,19 @@ def get_whole_history(
     for model in (Contact, Opportunity):
         chosen[model] = and_(model.company_id == company.id, *permissions.readable(session, model))
     return timeline.entries_of_many(session, chosen, limit=limit, offset=offset)
+
+
+def find_duplicates(
+    session: Session,
+    *,
+    name: str | None = None,
+    domain: str | None = None,
+    website: str | None = None,
+    but: int | None = None,
+    limit: int = 5,
+) -> list[Duplicate]:
+    """Companies that may be the same, see `duplicates.find_companies`. `but` is the company itself."""
+    return duplicates.find_companies(session, name=name, domain=domain, website=website, but=but, limit=limit)
 
 
 def update_company(

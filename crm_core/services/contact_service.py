@@ -8,9 +8,10 @@ from crm_core import listing
 from crm_core.errors import RuleBroken
 from crm_core.filters import EVERY_CONTACT, ContactFilter
 from crm_core.listing import Page
-from crm_core.models import Contact, Opportunity
+from crm_core.models import Company, Contact, Opportunity
 from crm_core.schemas.contact import ContactCreate, ContactResponse, ContactUpdate
-from crm_core.services import merging, records
+from crm_core.services import duplicates, merging, records
+from crm_core.services.duplicates import Duplicate
 from crm_core.services.merging import MergePreview
 from crm_core.sorting import ContactSort
 from crm_core.timeline import HistoryEntry
@@ -74,6 +75,32 @@ def get_history(
 ) -> list[HistoryEntry]:
     """What was changed about a contact, newest first; of a deleted one too. Raises `RecordNotFound`."""
     return records.get_history(session, Contact, contact_id, limit=limit, offset=offset)
+
+
+def find_duplicates(
+    session: Session,
+    *,
+    name: str | None = None,
+    email: str | None = None,
+    phone: str | None = None,
+    company_id: int | None = None,
+    but: int | None = None,
+    limit: int = 5,
+) -> list[Duplicate]:
+    """Leads and contacts that may be the same person, see `duplicates.find_people`; `but` is the contact.
+
+    Raises `RecordNotFound` for a company that is not there.
+    """
+    company = None if company_id is None else records.get(session, Company, company_id)
+    return duplicates.find_people(
+        session,
+        name=name,
+        email=email,
+        phone=phone,
+        company_name=company.name if company else None,
+        but=("contact", but),
+        limit=limit,
+    )
 
 
 def update_contact(

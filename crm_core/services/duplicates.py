@@ -1,18 +1,25 @@
-"""Who a new lead may be already: leads and contacts with the same address, number, or name and company."""
+"""Who or what a new record may be already: people with the same address, number, or name and company;
+companies.
 
-from collections.abc import Iterator
+For while somebody types: half of it, or nonsense, finds nobody. Deleted records are none, converted leads
+are.
+"""
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from crm_core import permissions
-from crm_core.columns import same_text, storable_text
+from crm_core.columns import storable_text
 from crm_core.errors import InvalidInput
+from crm_core.folding import fold
 from crm_core.models import Company, Contact, Lead
 from crm_core.schemas.conversion import MatchRule
-from crm_core.services.matching import FEWEST_DIGITS, digits_of, has_digits
+from crm_core.schemas.fields import host_of
+from crm_core.services.matching import same_number
 
 LONGEST = 254
 """Characters of the longest text that is compared."""
@@ -20,86 +27,116 @@ LONGEST = 254
 LIKELY = 20
 """Rows that are read of each kind by each rule; a name that more share says little."""
 
+Kind = Literal["lead", "contact", "company"]
+
 
 @dataclass(frozen=True)
 class Duplicate:
-    """A lead or a contact that may be the same person, and by which rule."""
+    """A record that may be the same, and by which rule."""
 
-    kind: Literal["lead", "contact"]
+    kind: Kind
     id: int
     name: str
     company_name: str | None
     rule: MatchRule
 
 
-@dataclass(frozen=True)
-class Typed:
-    """What is known of a person so far, perhaps half of it; empty where it can't be anybody's."""
-
-    name: str
-    email: str
-    phone: str
-    company_name: str
-
-    @classmethod
-    def of(cls, *texts: str | None) -> "Typed":
-        return cls(*map(_usable, texts))
-
-
-def find(session: Session, typed: Typed, *, but: int | None, limit: int) -> list[Duplicate]:
-    """Those that the actor may read and that were not deleted, each once, by the surest rule first."""
-    permissions.actor_of(session)
-    found: dict[tuple[str, int], Duplicate] = {}
-    for duplicate in _found(session, typed, but):
-        if len(found) >= limit:
-            break
-        found.setdefault((duplicate.kind, duplicate.id), duplicate)
-    return list(found.values())
-
-
-def _found(session: Session, typed: Typed, but: int | None) -> Iterator[Duplicate]:
-    if typed.email:
-        for kind in (Lead, Contact):
-            yield from _those(session, kind, MatchRule.EMAIL, but, same_text(kind.email, typed.email))
-    digits = digits_of(typed.phone)
-    if len(digits) >= FEWEST_DIGITS:
-        for kind in (Lead, Contact):
-            alike = _those(session, kind, MatchRule.PHONE, but, has_digits(kind.phone, digits), digits=digits)
-            yield from alike
-    if typed.name and typed.company_name:
-        for kind, company in ((Lead, Lead.company_name), (Contact, Company.name)):
-            both = same_text(kind.name, typed.name), same_text(company, typed.company_name)
-            yield from _those(session, kind, MatchRule.NAME_AND_COMPANY, but, *both)
-
-
-def _those(
+def find_people(
     session: Session,
-    kind: type[Lead] | type[Contact],
-    rule: MatchRule,
+    *,
+    name: str | None,
+    email: str | None,
+    phone: str | None,
+    company_name: str | None,
+    but: tuple[Kind, int | None],
+    limit: int,
+) -> list[Duplicate]:
+    """Leads and contacts whom the actor may read, each once, the surest first: by e-mail, phone, then names.
+
+    `but` is the kind and the id of the record itself.
+    """
+    permissions.actor_of(session)
+    found: list[Iterator[Duplicate]] = []
+    if address := _usable(email):
+        for kind in (Lead, Contact):
+            found.append(_people(session, kind, MatchRule.EMAIL, kind.folded_email == address))
+    country = permissions.settings_of(session).country
+    for kind in (Lead, Contact):
+        same = same_number(kind, _usable(phone), country)
+        if same is not None:
+            found.append(_people(session, kind, MatchRule.PHONE, same))
+    called, at = _usable(name), _usable(company_name)
+    if called and at:
+        for kind, company in ((Lead, Lead.folded_company_name), (Contact, Company.folded_name)):
+            both = kind.folded_name == called, company == at
+            found.append(_people(session, kind, MatchRule.NAME_AND_COMPANY, *both))
+    return _first(found, but, limit)
+
+
+def find_companies(
+    session: Session,
+    *,
+    name: str | None,
+    domain: str | None,
+    website: str | None,
     but: int | None,
-    *conditions: ColumnElement[bool],
-    digits: str | None = None,
+    limit: int,
+) -> list[Duplicate]:
+    """Companies that the actor may read, each once, the surest first: by the domain, then by the name."""
+    permissions.actor_of(session)
+    found = []
+    if host := _usable(domain) or _host(_usable(website)):
+        found.append(_companies(session, MatchRule.DOMAIN, Company.folded_domain == host))
+    if called := _usable(name):
+        found.append(_companies(session, MatchRule.COMPANY_NAME, Company.folded_name == called))
+    return _first(found, ("company", but), limit)
+
+
+def _first(found: Iterable[Iterator[Duplicate]], but: tuple[Kind, int | None], limit: int) -> list[Duplicate]:
+    """So many of them, each once; no statement runs that is not needed for that."""
+    first: dict[tuple[Kind, int | None], Duplicate] = {}
+    for duplicate in (each for together in found for each in together):
+        if len(first) >= limit:
+            break
+        if (duplicate.kind, duplicate.id) != but:
+            first.setdefault((duplicate.kind, duplicate.id), duplicate)
+    return list(first.values())
+
+
+def _people(
+    session: Session, kind: type[Lead] | type[Contact], rule: MatchRule, *conditions: ColumnElement[bool]
 ) -> Iterator[Duplicate]:
-    """The oldest first. With digits only those whose number ends in them."""
-    rows = _leads(but) if kind is Lead else _contacts()
-    chosen = rows.where(kind.deleted_at.is_(None), *permissions.readable(session, kind), *conditions)
-    for record_id, name, company_name, phone in session.execute(chosen.order_by(kind.id).limit(LIKELY)):
-        if digits is None or digits_of(phone) == digits:
-            yield Duplicate("lead" if kind is Lead else "contact", record_id, name, company_name, rule)
+    """The oldest first."""
+    if kind is Lead:
+        chosen = select(Lead.id, Lead.name, Lead.company_name)
+    else:
+        chosen = select(Contact.id, Contact.name, Company.name)
+        chosen = chosen.outerjoin(Company, Company.id == Contact.company_id)
+    may_read = permissions.readable(session, kind)
+    chosen = chosen.where(kind.deleted_at.is_(None), *may_read, *conditions).order_by(kind.id)
+    for record_id, name, company_name in session.execute(chosen.limit(LIKELY)):
+        yield Duplicate("lead" if kind is Lead else "contact", record_id, name, company_name, rule)
 
 
-def _leads(but: int | None) -> Select[*tuple[Any, ...]]:
-    return select(Lead.id, Lead.name, Lead.company_name, Lead.phone).where(Lead.id.is_distinct_from(but))
-
-
-def _contacts() -> Select[*tuple[Any, ...]]:
-    chosen = select(Contact.id, Contact.name, Company.name, Contact.phone)
-    return chosen.outerjoin(Company, Company.id == Contact.company_id)
+def _companies(session: Session, rule: MatchRule, *conditions: ColumnElement[bool]) -> Iterator[Duplicate]:
+    """The oldest first."""
+    may_read = permissions.readable(session, Company)
+    chosen = select(Company.id, Company.name).where(Company.deleted_at.is_(None), *may_read, *conditions)
+    for record_id, name in session.execute(chosen.order_by(Company.id).limit(LIKELY)):
+        yield Duplicate("company", record_id, name, None, rule)
 
 
 def _usable(text: str | None) -> str:
-    """The text without blanks around it, if a database could hold it."""
+    """The text as it is compared; empty where it can't be anybody's."""
     try:
-        return storable_text((text or "").strip(), LONGEST)
+        return fold(storable_text((text or "").strip(), LONGEST))
     except InvalidInput:
+        return ""
+
+
+def _host(website: str) -> str:
+    """The domain of a website that is typed to its end."""
+    try:
+        return host_of(website) if website else ""
+    except ValueError:
         return ""

@@ -13,7 +13,7 @@ from crm_core.models import Lead, LeadStatus
 from crm_core.schemas.lead import LeadCreate, LeadResponse, LeadUpdate
 from crm_core.scope import scope_of
 from crm_core.services import duplicates, records, settings_service
-from crm_core.services.duplicates import Duplicate, Typed
+from crm_core.services.duplicates import Duplicate
 from crm_core.sorting import LeadSort
 from crm_core.timeline import HistoryEntry
 
@@ -103,12 +103,16 @@ def find_duplicates(
     but: int | None = None,
     limit: int = 5,
 ) -> list[Duplicate]:
-    """Leads and contacts that may be the same person: e-mail, last ten digits, or name and company are alike.
-
-    For while somebody types: what is half of it or makes no sense finds nobody. `but` is the lead itself.
-    Converted leads count, deleted records don't. The surest come first: by e-mail, then phone, then names.
-    """
-    return duplicates.find(session, Typed.of(name, email, phone, company_name), but=but, limit=limit)
+    """Leads and contacts that may be the same person, see `duplicates.find_people`; `but` is the lead."""
+    return duplicates.find_people(
+        session,
+        name=name,
+        email=email,
+        phone=phone,
+        company_name=company_name,
+        but=("lead", but),
+        limit=limit,
+    )
 
 
 def update_lead(

@@ -1,24 +1,24 @@
 """Which company and which contact a lead means, and why.
 
-The rules, first come first served: the e-mail address, its domain unless many share it, the last ten digits
-of the phone number, the names. Of several that match, the oldest is meant.
+The rules, first come first served: the e-mail address, its domain unless many share it, the phone number, the
+names. Of several that match, the oldest is meant.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy.orm import Session
 
-from crm_core import permissions
-from crm_core.columns import lowered, same_text
+from crm_core import permissions, phones
+from crm_core.folding import fold
 from crm_core.models import Company, Contact, Lead, Record
 from crm_core.public_mail_domains import is_public_mail_domain
 from crm_core.schemas.conversion import MatchRule
 
 R = TypeVar("R", bound=Record)
 
-DIGITS_COMPARED = 10
 FEWEST_DIGITS = 7
 """Fewer are an extension, not a number."""
 
@@ -44,7 +44,7 @@ def find_contact(session: Session, lead: Lead, company_id: int | None) -> Match 
     if found := _by_phone(session, lead):
         return Match(found, MatchRule.PHONE)
     if company_id is not None:
-        at_company = same_text(Contact.name, lead.name), Contact.company_id == company_id
+        at_company = Contact.folded_name == fold(lead.name), Contact.company_id == company_id
         if found := _oldest(session, Contact, *at_company):
             return Match(found, MatchRule.NAME_AND_COMPANY)
     return None
@@ -55,42 +55,61 @@ def find_company(session: Session, lead: Lead) -> Match | None:
     if found := _company_of(session, _by_email(session, lead)):
         return Match(found, MatchRule.EMAIL)
     domain = company_domain(lead.email)
-    if domain and (found := _oldest(session, Company, lowered(Company.domain) == domain)):
+    if domain and (found := _oldest(session, Company, Company.folded_domain == fold(domain))):
         return Match(found, MatchRule.EMAIL_DOMAIN)
-    if found := _company_of(session, _by_phone(session, lead)):
+    if found := _company_with_the_number(session, lead):
         return Match(found, MatchRule.PHONE)
-    if lead.company_name and (found := _oldest(session, Company, same_text(Company.name, lead.company_name))):
+    name = fold(lead.company_name or "")
+    if name and (found := _oldest(session, Company, Company.folded_name == name)):
         return Match(found, MatchRule.COMPANY_NAME)
     return None
 
 
 def _by_email(session: Session, lead: Lead) -> Contact | None:
-    if not lead.email:
-        return None
-    return _oldest(session, Contact, same_text(Contact.email, lead.email))
+    return _oldest(session, Contact, Contact.folded_email == fold(lead.email)) if lead.email else None
 
 
 def _by_phone(session: Session, lead: Lead) -> Contact | None:
-    """Of several with one number, the namesake; without one nobody, for it may be a switchboard's."""
-    wanted = digits_of(lead.phone)
-    if len(wanted) < FEWEST_DIGITS:
+    """The namesake with the number, or else the only one who has it; not if it is a switchboard's.
+
+    Who has another name and an e-mail address of their own is another person, whoever answers the phone; so
+    is one of several with the number, or with another extension.
+    """
+    found = _with_the_number(session, lead.phone)
+    namesakes = [contact for contact in found if contact.folded_name == fold(lead.name)]
+    if namesakes:
+        return namesakes[0]
+    own_line = phones.digits_of(lead.phone or "", _country(session))
+    is_one_persons = len(found) == 1 and found[0].phone_digits == own_line
+    return found[0] if is_one_persons and not lead.email else None
+
+
+def _company_with_the_number(session: Session, lead: Lead) -> Company | None:
+    """Where everybody works who has the number; a switchboard's says no more of a person than that."""
+    found = _with_the_number(session, lead.phone)
+    companies = {contact.company_id for contact in found}
+    return _company_of(session, found[0]) if len(companies) == 1 else None
+
+
+def _with_the_number(session: Session, phone: str | None) -> Sequence[Contact]:
+    """Everybody with the number, whatever the extension, the oldest first."""
+    same = same_number(Contact, phone, _country(session))
+    return [] if same is None else session.scalars(_readable(session, Contact).where(same)).all()
+
+
+def same_number(
+    model: type[Contact] | type[Lead], phone: str | None, country: str
+) -> ColumnElement[bool] | None:
+    """SQL: the record has the number, whatever the notation and the extension; None if it is too short."""
+    number = phones.without_extension(phones.digits_of(phone or "", country) or "")
+    if len(number) < FEWEST_DIGITS:
         return None
-    chosen = _readable(session, Contact).where(has_digits(Contact.phone, wanted)).order_by(Contact.id)
-    found = [contact for contact in session.scalars(chosen) if digits_of(contact.phone) == wanted]
-    namesakes = [contact for contact in found if contact.name.strip().lower() == lead.name.strip().lower()]
-    if namesakes or len(found) == 1:
-        return (namesakes or found)[0]
-    return None
+    extended = model.phone_digits.startswith(f"{number}{phones.EXTENSION}", autoescape=True)
+    return or_(model.phone_digits == number, extended)
 
 
-def digits_of(phone: str | None) -> str:
-    """The last ten digits of a phone number: what is left of it however it is written."""
-    return "".join(character for character in phone or "" if character in "0123456789")[-DIGITS_COMPARED:]
-
-
-def has_digits(phone: InstrumentedAttribute[str | None], wanted: str) -> ColumnElement[bool]:
-    """SQL: the number has these digits in this order; hardly any other does, but `digits_of` decides."""
-    return phone.like("%" + "%".join(wanted) + "%")
+def _country(session: Session) -> str:
+    return permissions.settings_of(session).country
 
 
 def _company_of(session: Session, contact: Contact | None) -> Company | None:
@@ -100,8 +119,10 @@ def _company_of(session: Session, contact: Contact | None) -> Company | None:
 
 
 def _oldest(session: Session, model: type[R], *conditions: ColumnElement[bool]) -> R | None:
-    return session.scalar(_readable(session, model).where(*conditions).order_by(model.id).limit(1))
+    return session.scalar(_readable(session, model).where(*conditions).limit(1))
 
 
 def _readable(session: Session, model: type[R]) -> Select[R]:
-    return select(model).where(model.deleted_at.is_(None), *permissions.readable(session, model))
+    """The oldest first."""
+    may_read = permissions.readable(session, model)
+    return select(model).where(model.deleted_at.is_(None), *may_read).order_by(model.id)

@@ -6,8 +6,9 @@ from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core import permissions
-from crm_core.columns import lowered
+from crm_core.columns import by_bytes
 from crm_core.errors import NotAllowed, NotFound, RuleBroken
+from crm_core.folding import fold
 from crm_core.models import SavedView, User
 from crm_core.schemas.fields import LARGEST_ID
 from crm_core.schemas.saved_view import SavedViewCreate, SavedViewResponse, SavedViewUpdate
@@ -39,7 +40,8 @@ def get_views(session: Session, screen: str) -> list[SavedViewResponse]:
     actor_id = permissions.actor_of(session).id
     offered = or_(SavedView.is_shared, SavedView.user_id == actor_id)
     chosen = _told().where(SavedView.screen == screen, offered)
-    in_order = chosen.order_by(SavedView.user_id != actor_id, lowered(SavedView.name), SavedView.id)
+    by_name = SavedView.folded_name, by_bytes(SavedView.name), SavedView.id
+    in_order = chosen.order_by(SavedView.user_id != actor_id, *by_name)
     return [_response(actor_id, row) for row in session.execute(in_order)]
 
 
@@ -131,7 +133,7 @@ def _others(session: Session, view: SavedView, *conditions: ColumnElement[bool])
 
 def _require_new_name(session: Session, view: SavedView, name: str) -> None:
     """Nobody has two views of one name on a screen, in whatever case."""
-    if namesakes := _others(session, view, lowered(SavedView.name) == lowered(name)):
+    if namesakes := _others(session, view, SavedView.folded_name == fold(name)):
         raise ViewExists(namesakes[0])
 
 

@@ -12,10 +12,11 @@ from dateutil.relativedelta import relativedelta
 from sqlalchemy import BigInteger, Select, case, exists, func, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from crm_core import dated, permissions
-from crm_core.columns import UNITS, lowered
+from crm_core import dated, history, permissions
+from crm_core.columns import UNITS, Digits
 from crm_core.currency import Currency
 from crm_core.errors import NotFound, RuleBroken
+from crm_core.folding import fold
 from crm_core.kept import kept
 from crm_core.models import (
     Base,
@@ -33,6 +34,7 @@ from crm_core.models import (
     User,
 )
 from crm_core.periods import Calendar, Period
+from crm_core.phones import country_of
 from crm_core.schemas.fields import LARGEST_ID, Priced, Schema
 from crm_core.schemas.settings import (
     CloseReasonCreate,
@@ -136,17 +138,23 @@ def get_settings(session: Session) -> Settings:
 def update_settings(session: Session, changes: SettingsUpdate) -> Settings:
     """Change what was sent; no deal is touched, and amounts stay what they are in another currency.
 
-    Days stay the days they are in another time zone (see `crm_core.dated`). Raises `NeedsAdmin`, and
-    `WouldSplitTargets` for a fiscal year whose quarters would cut across those that targets are set for.
+    Days stay the days they are in another time zone (see `crm_core.dated`); phone numbers without a country's
+    code are looked up anew for another country. A country that is the locale's follows the locale. Raises
+    `NeedsAdmin`, and `WouldSplitTargets` for a fiscal year whose quarters would cut across those that targets
+    are set for.
     """
     permissions.require_admin(session, CHANGE)
     settings = get_settings(session)
     answers = _answers(settings, changes)
     if "fiscal_year_start_month" in answers:
         _require_whole_quarters(session, answers["fiscal_year_start_month"])
+    if settings.country == country_of(settings.locale) and "locale" in answers:
+        answers = {"country": country_of(answers["locale"])} | answers
     _apply(session, settings, answers)
     if "time_zone" in answers:
         dated.follow_time_zone(session)
+    if "country" in answers:
+        history.follow_texts(session, Digits)
     return settings
 
 
@@ -339,7 +347,7 @@ def _require_new_label(session: Session, outcome: Outcome, label: str, *, but: i
     """No two reasons for one outcome are called the same, in whatever case."""
     namesakes = select(CloseReason).where(
         CloseReason.outcome == outcome,
-        lowered(CloseReason.label) == lowered(label),
+        CloseReason.folded_label == fold(label),
         CloseReason.id.is_distinct_from(but),
     )
     if namesake := session.scalar(namesakes.limit(1)):

@@ -8,7 +8,6 @@ from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core import permissions
-from crm_core.columns import lowered
 from crm_core.errors import InvalidInput, NotFound
 from crm_core.models import Target, TargetPeriod, Team, User
 from crm_core.periods import Period, PeriodKind
@@ -62,7 +61,7 @@ def get_targets(session: Session, period: Period | None = None) -> list[TargetRo
         chosen = chosen.where(Target.starts_on >= period.start, Target.starts_on < period.end)
     chosen = chosen.outerjoin(User, User.id == Target.user_id).outerjoin(Team, Team.id == Target.team_id)
     in_order = chosen.order_by(
-        Target.user_id.is_not(None), lowered(Team.name), lowered(User.name), Target.team_id, Target.user_id
+        Target.user_id.is_not(None), Team.folded_name, User.folded_name, Target.team_id, Target.user_id
     ).order_by(Target.starts_on, Target.period.desc())
     rows = session.execute(in_order.add_columns(User.name, User.is_active, Team.name))
     currency = settings_service.get_currency(session)
@@ -90,8 +89,8 @@ def get_target(session: Session, target_id: int) -> Target:
 def get_holders(session: Session) -> list[Holder]:
     """Whoever the actor may set targets for: teams, then users, each by name; inactive ones too."""
     teams = permissions.managed_teams(session)
-    of_teams = select(Team.id, Team.name).order_by(lowered(Team.name), Team.id)
-    of_users = select(User.id, User.name, User.is_active).order_by(lowered(User.name), User.id)
+    of_teams = select(Team.id, Team.name).order_by(Team.folded_name, Team.id)
+    of_users = select(User.id, User.name, User.is_active).order_by(User.folded_name, User.id)
     if teams is not None:
         of_teams, of_users = of_teams.where(Team.id.in_(teams)), of_users.where(User.team_id.in_(teams))
     return [

@@ -4,8 +4,9 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from crm_core import permissions
-from crm_core.columns import lowered
+from crm_core.columns import by_bytes
 from crm_core.errors import NotFound, RuleBroken
+from crm_core.folding import fold
 from crm_core.models import Role, Target, Team, User
 from crm_core.schemas.fields import LARGEST_ID
 from crm_core.schemas.team import TeamCreate, TeamUpdate
@@ -63,7 +64,7 @@ def get_team(session: Session, team_id: int) -> Team:
 def get_teams(session: Session) -> list[Team]:
     """Every team, by name."""
     permissions.actor_of(session)
-    return list(session.scalars(select(Team).order_by(lowered(Team.name), Team.id)))
+    return list(session.scalars(select(Team).order_by(Team.folded_name, by_bytes(Team.name), Team.id)))
 
 
 def update_team(session: Session, team_id: int, changes: TeamUpdate) -> Team:
@@ -104,7 +105,7 @@ def delete_team(session: Session, team_id: int) -> None:
 
 def _require_new_name(session: Session, name: str, *, but: int | None = None) -> None:
     """No two teams are called the same, in whatever case."""
-    namesakes = select(Team).where(lowered(Team.name) == lowered(name), Team.id.is_distinct_from(but))
+    namesakes = select(Team).where(Team.folded_name == fold(name), Team.id.is_distinct_from(but))
     if namesake := session.scalar(namesakes.limit(1)):
         raise TeamExists(namesake)
 

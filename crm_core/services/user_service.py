@@ -7,8 +7,9 @@ from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core import permissions
-from crm_core.columns import lowered
+from crm_core.columns import by_bytes
 from crm_core.errors import NotFound, RuleBroken
+from crm_core.folding import fold
 from crm_core.models import LOCAL_USER_ID, Company, Contact, Lead, Opportunity, Role, Team, User
 from crm_core.schemas.fields import LARGEST_ID
 from crm_core.schemas.user import UserCreate, UserUpdate
@@ -112,9 +113,9 @@ def get_user(session: Session, user_id: int) -> User:
 def get_user_called(session: Session, who: str) -> User:
     """The user with that e-mail address, name (in whatever case) or number. Raises `NobodyIsCalledSo`."""
     permissions.actor_of(session)
-    wanted = lowered(who.strip())
+    wanted = fold(who)
     key = int(who) if who.isascii() and who.isdecimal() and len(who) < len(str(LARGEST_ID)) else None
-    meant = or_(lowered(User.email) == wanted, lowered(User.name) == wanted, User.id == key)
+    meant = or_(User.folded_email == wanted, User.folded_name == wanted, User.id == key)
     found = session.scalars(select(User).where(meant).order_by(User.id).limit(2)).all()
     if len(found) != 1:
         everybody = session.scalars(select(User).where(User.is_active).order_by(User.id).limit(NAMED))
@@ -128,7 +129,7 @@ def get_users(session: Session, *, is_active: bool | None = None) -> list[UserRo
     chosen = (
         select(User.id, User.name, User.email, User.role, User.team_id, Team.name, User.is_active)
         .outerjoin(Team, Team.id == User.team_id)
-        .order_by(lowered(User.name), User.id)
+        .order_by(User.folded_name, by_bytes(User.name), User.id)
     )
     if is_active is not None:
         chosen = chosen.where(User.is_active == is_active)
@@ -143,7 +144,8 @@ def get_owners(session: Session) -> list[Owner]:
         *(exists().where(kind.owner_id == User.id) for kind in (Opportunity, Lead, Company, Contact)),
     )
     chosen = select(User.id, User.name).where(or_(User.id != LOCAL_USER_ID, has_any))
-    return [Owner(id_, name) for id_, name in session.execute(chosen.order_by(User.name, User.id))]
+    in_order = chosen.order_by(User.folded_name, by_bytes(User.name), User.id)
+    return [Owner(id_, name) for id_, name in session.execute(in_order)]
 
 
 def update_user(session: Session, user_id: int, changes: UserUpdate) -> User:
@@ -172,7 +174,7 @@ def _require_new_email(session: Session, email: str | None, *, but: int | None =
     """No two users have the same address, in whatever case."""
     if email is None:
         return
-    same = select(User).where(lowered(User.email) == lowered(email), User.id.is_distinct_from(but))
+    same = select(User).where(User.folded_email == fold(email), User.id.is_distinct_from(but))
     if other := session.scalar(same.limit(1)):
         raise EmailTaken(other)
 
@@ -182,7 +184,7 @@ def _require_told_apart(session: Session, name: str, email: str | None, *, but: 
     if email is not None:
         return
     namesakes = select(User).where(
-        User.email.is_(None), lowered(User.name) == lowered(name), User.id.is_distinct_from(but)
+        User.email.is_(None), User.folded_name == fold(name), User.id.is_distinct_from(but)
     )
     if namesake := session.scalar(namesakes.order_by(User.id).limit(1)):
         raise NamesakeNeedsEmail(namesake)

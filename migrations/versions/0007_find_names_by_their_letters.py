@@ -34,12 +34,20 @@ def upgrade() -> None:
 def fill_tables() -> None:
     for table, (search, columns) in SEARCHED.items():
         names = ", ".join(columns)
-        lowered = ", ".join(f"lowered({column})" for column in columns)
         op.execute(
             f"CREATE VIRTUAL TABLE {search} USING"
             f" fts5({names}, tokenize='trigram case_sensitive 1', columnsize=0)"
         )
-        op.execute(f"INSERT INTO {search} (rowid, {names}) SELECT id, {lowered} FROM {table}")
+        rows = op.get_bind().execute(sa.text(f"SELECT id, {names} FROM {table}")).all()
+        lowered = [{"id": key} | dict(zip(columns, map(lower, texts), strict=True)) for key, *texts in rows]
+        values = ", ".join(f":{column}" for column in columns)
+        put = sa.text(f"INSERT INTO {search} (rowid, {names}) VALUES (:id, {values})")
+        if lowered:
+            op.get_bind().execute(put, lowered)
+
+
+def lower(text: str | None) -> str | None:
+    return text and text.lower()
 
 
 def allows_trigrams() -> bool:

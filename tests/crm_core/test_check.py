@@ -167,6 +167,20 @@ def test_a_pointer_to_nothing_is_named(worked):
     assert found == ["companies 1: its owner_id leads to no row of users."]
 
 
+def test_a_text_that_is_compared_by_something_else_is_named_and_mended(worked):
+    damage(worked, "UPDATE lead_versions SET folded_name = 'wrong' WHERE id = 1")
+    damage(worked, "UPDATE leads SET folded_name = 'wrong' WHERE id = 1")
+    sentence = (
+        "{}: folded_name does not follow from name everywhere, which"
+        " `python -m crm_core check --repair` mends."
+    )
+
+    assert check.findings(worked) == [sentence.format("leads"), sentence.format("lead_versions")]
+
+    check.repair(worked)
+    assert check.findings(worked) == []
+
+
 def test_many_of_a_kind_are_counted(worked):
     with worked.write(at=NOW + 3 * AN_HOUR) as session:
         session.add_all([Opportunity(name="Deal", probability=10) for _ in range(1_200)])
@@ -219,11 +233,11 @@ def test_an_index_that_lies_is_found(sqlite_url, tmp_path):
     with database.write(at=NOW) as session:
         Make(session).company("Acme Solar Roofs")
     copy = database.back_up("copy")
-    overwrite(copy, at=copy.read_bytes().index(b"Acme Solar Roofs"), size=4)
+    overwrite(copy, at=copy.read_bytes().index(b"acme solar roofs"), size=4)
 
     found = check.findings(Database(f"sqlite:///{copy}"))
 
-    assert found == ["The database file is damaged: row 1 missing from index ix_companies_name."]
+    assert found == ["The database file is damaged: row 1 missing from index ix_companies_folded_name."]
 
 
 def overwrite(file: Path, *, at: int, size: int) -> None:

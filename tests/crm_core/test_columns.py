@@ -2,7 +2,6 @@
 
 import json
 import random
-import sys
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -13,18 +12,15 @@ from sqlalchemy.exc import StatementError
 
 from crm_core.bulk import insert_rows
 from crm_core.columns import (
-    BECOME_ASCII,
     LARGEST_AMOUNT,
     SMALLEST_AMOUNT,
     TenThousandths,
-    contains,
     exact_amount,
-    lowered,
     storable_text,
     total_amount,
 )
 from crm_core.errors import InvalidInput
-from crm_core.models import Company, Opportunity
+from crm_core.models import Opportunity
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.both_databases
@@ -218,30 +214,3 @@ def test_every_naughty_string_is_refused_or_comes_back_exactly(session, make, sh
 
     assert [company.description for company, _ in companies] == strings
     assert len(strings) > 500
-
-
-@pytest.mark.parametrize(("name", "wanted"), [("ÉCLAIR", "éclair"), ("Жук", "жук"), ("ΑΘΗΝΑ", "αθηνα")])
-def test_lower_case_knows_every_script(session, make, name, wanted):
-    make.company(name)
-
-    found = session.scalars(select(Company.name).where(lowered(Company.name).contains(wanted)))
-
-    assert found.all() == [name]
-
-
-@pytest.mark.parametrize("name", ["İzmir Kelvin", "Straße", "ÅNGSTRÖM", "plain", "Ωmega"])
-@pytest.mark.parametrize(
-    "wanted", ["i", "k", "kelvin", "stra", "ngstr", "zmir", "mega", "straße", "å", "plain"]
-)
-def test_text_is_found_as_python_lowers_it(session, make, name, wanted):
-    make.company(name=name)
-
-    found = session.scalars(select(Company.name).where(contains(Company.name, wanted))).all()
-
-    assert bool(found) == (wanted in name.lower())
-
-
-def test_no_other_letter_becomes_ascii():
-    beyond = (chr(code) for code in range(128, sys.maxunicode + 1))
-
-    assert {letter for letter in beyond if any(map(str.isascii, letter.lower()))} == set(BECOME_ASCII)

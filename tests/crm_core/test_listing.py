@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from crm_core.errors import InvalidInput
 from crm_core.filters import OpportunityFilter
+from crm_core.folding import fold
 from crm_core.models import (
     CLOSED_STAGES,
     OPEN_STAGES,
@@ -196,7 +197,7 @@ def in_order(rows, sort):
         value = row.get(NAMED_ELSEWHERE.get(column, column), row.get(f"{column}_name"))
         if column in ("stage", "status"):
             return list(type(value)).index(value)
-        return value.lower() if isinstance(value, str) else value
+        return (fold(value), value) if isinstance(value, str) else value
 
     filled = [row for row in rows if measure(row) is not None]
     empty = [row for row in rows if measure(row) is None]

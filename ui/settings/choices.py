@@ -9,6 +9,7 @@ from babel.dates import format_date
 from babel.languages import get_official_languages
 from babel.numbers import get_currency_name, get_territory_currencies
 
+from crm_core.phones import COUNTRIES
 from crm_core.schemas.settings import time_zones
 from crm_core.services import user_service
 from crm_core.services.user_service import UserRow
@@ -57,6 +58,18 @@ def locale(name: str) -> str:
     where = [words.scripts.get(parsed.script), words.territories.get(parsed.territory)]
     told = ", ".join(filter(None, where))
     return f"{language} ({told}) · {name}" if told else f"{language} · {name}"
+
+
+@cache
+def phone_countries() -> dict[str, str]:
+    """Countries by their names."""
+    return dict(sorted(((code, country(code)) for code in COUNTRIES), key=lambda item: item[1].casefold()))
+
+
+def country(code: str) -> str:
+    """“Switzerland”."""
+    name: str = Locale(SCREENS).territories.get(code, code)
+    return name
 
 
 @cache

@@ -31,6 +31,7 @@ FOLLOWS = {True: "The stage's default", False: "The one it has"}
 WRITING = {
     "currency": Field("Currency", choices.currency),
     "locale": Field("Language and region", choices.locale),
+    "country": Field("Country of phone numbers", choices.country),
 }
 CALENDAR = {
     "time_zone": Field("Time zone", choices.zone),
@@ -90,6 +91,14 @@ def _writing(opened: Form, disabled: bool) -> None:
             choices.locales(),
             disabled=disabled,
         )
+    form.choice(
+        opened,
+        "country",
+        "Where phone numbers without a country code belong: in Switzerland 079 123 45 67 is the same as"
+        " +41 79 123 45 67. Numbers stay as they are written.",
+        choices.phone_countries(),
+        disabled=disabled,
+    )
     space = replace(workspace(), currency=currency, locale=locale)
     if currency != workspace().currency and not disabled:
         _relabelling(space)

@@ -3,12 +3,14 @@
 import json
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
-from crm_core.models import LeadStatus, Settings, Visibility
+from crm_core.models import Company, LeadStatus, Settings, Visibility
 from crm_core.schemas.conversion import MatchRule
+from crm_core.services import company_service, contact_service
 from crm_core.services.duplicates import Duplicate
 from crm_core.services.lead_service import find_duplicates
+from crm_core.services.records import RecordNotFound
 from tests.builders import Make
 from tests.conftest import NOW
 
@@ -34,7 +36,8 @@ def test_somebody_alike_is_found_by_one_rule(session, known):
         ({"email": "zoe@example.COM"}, "lead", MatchRule.EMAIL),
         ({"email": " ADA@acme.example "}, "contact", MatchRule.EMAIL),
         ({"phone": "0041791234567"}, "lead", MatchRule.PHONE),
-        ({"phone": "1 791-234-567"}, "lead", MatchRule.PHONE),
+        ({"phone": "+41 79 123 45 67 x3"}, "lead", MatchRule.PHONE),
+        ({"name": "zoe ozil", "company_name": "GROSSE  AG"}, "lead", MatchRule.NAME_AND_COMPANY),
         ({"phone": "079/111.22.33"}, "contact", MatchRule.PHONE),
         ({"name": "ZOË ÖZIL", "company_name": "größe ag"}, "lead", MatchRule.NAME_AND_COMPANY),
         ({"name": " ada ", "company_name": "ACME"}, "contact", MatchRule.NAME_AND_COMPANY),
@@ -65,6 +68,7 @@ def test_half_of_it_and_nonsense_find_nobody(session, known):
         {"email": "%@example.com"},
         {"phone": "4567"},
         {"phone": "791234567"},
+        {"phone": "1 791-234-567"},
         {"phone": "%%%%%%%%%%"},
         {"phone": "call me"},
         {"name": "\x00", "email": "\ud800@example.com", "phone": "\x00" * 20},
@@ -136,15 +140,56 @@ def test_nobody_hears_of_what_they_may_not_read(database):
 
 @pytest.mark.both_databases
 @pytest.mark.parametrize("table", ["leads", "contacts"])
-@pytest.mark.parametrize("column", ["email", "name"])
+@pytest.mark.parametrize("column", ["folded_email", "folded_name", "phone_digits"])
 def test_an_index_finds_them(database, table, column):
-    """SQLite's for what is written in ASCII, PostgreSQL's for every script."""
     is_server = database.kind == "postgresql"
-    folded = f'btrim(lower({column} COLLATE "und-x-icu"))' if is_server else f"trim(lower({column}))"
-    asked = f"SELECT id FROM {table} WHERE deleted_at IS NULL AND {folded} = 'ada'"
+    asked = f"SELECT id FROM {table} WHERE deleted_at IS NULL AND {column} = 'ada'"
     with database.read() as session:
         if is_server:
             session.execute(text("SELECT set_config('enable_seqscan', 'off', true)"))
         plan = session.execute(text(f"EXPLAIN {'' if is_server else 'QUERY PLAN '}{asked}")).all()
 
-    assert f"ix_{table}_folded_{column}" in str(plan)
+    assert f"ix_{table}_{column}" in str(plan)
+
+
+def test_a_contact_gets_the_same_hints(session, known):
+    acme = session.scalars(select(Company.id)).one()
+    for typed, which, rule in (
+        ({"email": "zoe@example.COM"}, "lead", MatchRule.EMAIL),
+        ({"phone": "0791112233"}, "contact", MatchRule.PHONE),
+        ({"name": "ADA", "company_id": acme}, "contact", MatchRule.NAME_AND_COMPANY),
+    ):
+        found = contact_service.find_duplicates(session, **typed)
+        assert [(each.kind, each.id, each.rule) for each in found] == [(which, known[which], rule)], typed
+
+    themselves = {"email": "ada@acme.example", "but": known["contact"]}
+    assert contact_service.find_duplicates(session, **themselves) == []
+    with pytest.raises(RecordNotFound):
+        contact_service.find_duplicates(session, name="Ada", company_id=99)
+
+
+def test_a_company_is_hinted_by_its_domain_and_its_name(session, make):
+    acme = make.company("Größe & Söhne", domain="acme.example").id
+    namesake = make.company("Grosse  &  Sohne").id
+    by_domain = Duplicate("company", acme, "Größe & Söhne", None, MatchRule.DOMAIN)
+
+    def found(**typed):
+        return company_service.find_duplicates(session, **typed)
+
+    assert found(domain="ACME.example") == found(website="https://www.acme.example/about") == [by_domain]
+    assert ids(found(name="GRÖSSE & SÖHNE")) == [("company", acme), ("company", namesake)]
+    assert ids(found(name="größe & söhne", domain="acme.example", but=acme)) == [("company", namesake)]
+    for half in ({}, {"name": "Größe"}, {"website": "https://"}, {"website": "acme"}, {"domain": "example"}):
+        assert found(**half) == [], half
+
+
+def test_nobody_hears_of_companies_that_they_may_not_read(database):
+    with database.write() as session:
+        make = Make(session)
+        people = make.people()
+        session.get_one(Settings, 1).visibility = Visibility.OWN
+        make.company("Acme", owner_id=people.otto)
+
+    for actor, count in ((people.rita, 0), (people.otto, 1)):
+        with database.read(actor=actor) as session:
+            assert len(company_service.find_duplicates(session, name="acme")) == count

@@ -1,17 +1,20 @@
 """What a workspace can decide, who decides it, and what can't be decided."""
 
 from calendar import month_name
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
 
+from crm_core import check
 from crm_core.errors import NotFound, NotSignedIn
+from crm_core.filters import ContactFilter
 from crm_core.models import (
     CLOSED_STAGES,
     LOCAL_USER_ID,
     OPEN_STAGES,
     CloseReason,
+    Contact,
     OpportunityStage,
     Outcome,
     Role,
@@ -27,7 +30,7 @@ from crm_core.schemas.settings import (
     SettingsUpdate,
     StageSettingsUpdate,
 )
-from crm_core.services import settings_service
+from crm_core.services import contact_service, settings_service
 from crm_core.services.settings_service import (
     ClosedStageIsFixed,
     NothingCouldBeLost,
@@ -47,6 +50,7 @@ from crm_core.services.settings_service import (
     update_stage_settings,
 )
 from tests.builders import Make
+from tests.conftest import NOW
 from tests.crm_core.services.refusals import refusal
 
 S = OpportunityStage
@@ -338,3 +342,37 @@ def test_a_reason_that_does_not_exist_is_not_found(database):
             get_close_reason(session, unknown)
         with refusal(database, NotFound, "does not exist") as session:
             update_close_reason(session, unknown, CloseReasonUpdate(counts=False))
+
+
+def test_the_country_follows_the_locale_until_somebody_chooses_another(session):
+    update_settings(session, SettingsUpdate(locale="de_CH"))
+    assert get_settings(session).country == "CH"
+
+    update_settings(session, SettingsUpdate(country="AT"))
+    update_settings(session, SettingsUpdate(locale="fr_FR"))
+    assert get_settings(session).country == "AT"
+
+    update_settings(session, SettingsUpdate(locale="en_GB", country="IE"))
+    assert get_settings(session).country == "IE"
+
+
+@pytest.mark.both_databases
+def test_in_another_country_numbers_without_a_code_are_its_own_then_as_now(database):
+    with database.write(at=NOW) as session:
+        ada = Make(session).contact("Ada", phone="079 123 45 67").id
+    later = NOW + timedelta(hours=1)
+    international = ContactFilter(text="+41 79 123 45 67")
+    with database.read() as session:
+        assert contact_service.get_rows(session, international) == []
+
+    with database.write(at=later) as session:
+        known = session.get_one(Contact, ada)
+        update_settings(session, SettingsUpdate(country="CH"))
+        assert known.phone_digits == "41791234567"
+
+    with database.read() as session:
+        for where in (international, international.model_copy(update={"as_of": NOW + timedelta(minutes=1)})):
+            assert [row.id for row in contact_service.get_rows(session, where)] == [ada]
+            assert [row.phone for row in contact_service.get_rows(session, where)] == ["079 123 45 67"]
+        assert len(contact_service.get_history(session, ada)) == 1
+    assert check.findings(database) == []
