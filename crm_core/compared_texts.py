@@ -4,11 +4,11 @@ They follow from the texts beside them, in the live tables and in those of versi
 a record. They are no facts of their own: no history tells of them, and `refill` makes them anew at any time.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, Connection, MetaData, Table, Text, select, update
+from sqlalchemy import Boolean, Column, Connection, MetaData, ScalarSelect, Table, Text, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import get_history
 from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
@@ -21,11 +21,12 @@ from crm_core.phones import digits_of
 RIGHT = Table(
     "right_texts",
     MetaData(),
+    Column("is_number", Boolean, primary_key=True),
     Column("text", Text, primary_key=True),
     Column("right", Text),
     prefixes=["TEMPORARY"],
 )
-"""What some texts are compared by."""
+"""What the texts of a table are compared by, as names and as phone numbers."""
 
 
 @cache
@@ -57,23 +58,27 @@ def home_country(session: Session) -> str:
 
 def refill(connection: Connection, kind: type[Compared] = Compared) -> set[Table]:
     """Make the columns of that kind anew from the texts where they are not right; returns in which tables."""
-    country = connection.scalars(select(Settings.__table__.c.country)).one()
+    country = _country(connection)
     refilled = set()
     for table in _tables():
-        for column in compared_columns(table).values():
-            if isinstance(column.type, kind) and (right := _right(connection, column, country)):
-                _put_right(connection, column, right)
-                refilled.add(table)
+        columns = [column for column in compared_columns(table).values() if isinstance(column.type, kind)]
+        if any(_is_wrong(connection, column, country) for column in columns):
+            _put_right(connection, table, columns, country)
+            refilled.add(table)
     return refilled
 
 
 def wrong(connection: Connection) -> Iterable[Column[Any]]:
     """The columns that don't follow from their texts somewhere."""
-    country = connection.scalars(select(Settings.__table__.c.country)).one()
+    country = _country(connection)
     for table in _tables():
-        yield from (
-            column for column in compared_columns(table).values() if _right(connection, column, country)
-        )
+        columns = compared_columns(table).values()
+        yield from (column for column in columns if _is_wrong(connection, column, country))
+
+
+def _country(connection: Connection) -> str:
+    country: str = connection.scalars(select(Settings.__table__.c.country)).one()
+    return country
 
 
 def _tables() -> Iterable[Table]:
@@ -89,19 +94,32 @@ def _compared(column: Column[Any], text: str | None, country: str) -> str | None
     return digits_of(text, country) if isinstance(column.type, Digits) else fold(text)
 
 
-def _right(connection: Connection, column: Column[Any], country: str) -> dict[str, str | None]:
-    """What the texts should be compared by that are compared by something else."""
-    text = column.table.c[column.info[SOURCE]]
-    pairs = connection.execute(select(text, column).where(text.is_not(None)).distinct())
-    right = ((text, found, _compared(column, text, country)) for text, found in pairs)
-    return {text: expected for text, found, expected in right if expected != found}
+def _is_wrong(connection: Connection, column: Column[Any], country: str) -> bool:
+    pairs = connection.execute(select(_text(column), column).where(_text(column).is_not(None)).distinct())
+    return any(_compared(column, text, country) != found for text, found in pairs)
 
 
-def _put_right(connection: Connection, column: Column[Any], right: Mapping[str, str | None]) -> None:
-    """One statement for all rows, however many have the same text."""
-    table, text = column.table, column.table.c[column.info[SOURCE]]
+def _put_right(connection: Connection, table: Table, columns: Sequence[Column[Any]], country: str) -> None:
+    """One statement for the whole table: a server writes a row anew with every one that changes it."""
     RIGHT.create(connection)
-    connection.execute(RIGHT.insert(), [{"text": each, "right": value} for each, value in right.items()])
-    follows = update(table).where(text == RIGHT.c.text).values({column: RIGHT.c.right})
-    connection.execute(follows)
+    rows: dict[tuple[bool, str], str | None] = {}
+    for column in columns:
+        for text in connection.scalars(select(_text(column)).where(_text(column).is_not(None)).distinct()):
+            rows[isinstance(column.type, Digits), text] = _compared(column, text, country)
+    connection.execute(
+        RIGHT.insert(),
+        [{"is_number": kind, "text": text, "right": right} for (kind, text), right in rows.items()],
+    )
+    connection.execute(update(table).values({column: _looked_up(column) for column in columns}))
     RIGHT.drop(connection)
+
+
+def _looked_up(column: Column[Any]) -> ScalarSelect[Any]:
+    """SQL: what the column's text is compared by."""
+    is_meant = RIGHT.c.is_number.is_(isinstance(column.type, Digits)), RIGHT.c.text == _text(column)
+    return select(RIGHT.c.right).where(*is_meant).scalar_subquery()
+
+
+def _text(column: Column[Any]) -> Column[Any]:
+    """What a column follows from."""
+    return column.table.c[column.info[SOURCE]]
