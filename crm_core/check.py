@@ -5,8 +5,9 @@ equal to it in every column; that a record's versions count from one, each begin
 ended; that no version begins after the transaction that wrote it; that a record's day of creation never
 changed, and a state that is known by its day begins on it; that a deal came into its stage, and was touched
 last, when its versions say, without those that were undone; and that something is assumed only of the open
-state that an import begins a closed deal with. So the state as of now is the live table, and there is exactly
-one state as of any earlier instant. And that a search finds every record by what it is called now.
+state that an import begins a closed deal with; and that what was merged is deleted and leads, in a chain, to
+a record that was not merged. So the state as of now is the live table, and there is exactly one state as of
+any earlier instant. And that a search finds every record by what it is called now.
 """
 
 from contextlib import suppress
@@ -40,7 +41,16 @@ from crm_core.columns import SOURCE
 from crm_core.database import Database
 from crm_core.engines import embedded_version, is_safe_from_log_corruption
 from crm_core.errors import DatabaseUnavailable
-from crm_core.models import SEARCHED, VERSIONS, Base, OpportunityVersion, Source, Transaction
+from crm_core.models import (
+    SEARCHED,
+    VERSIONS,
+    Base,
+    Company,
+    Contact,
+    OpportunityVersion,
+    Source,
+    Transaction,
+)
 from crm_core.models.search import texts_in
 
 LISTED = 50
@@ -75,6 +85,8 @@ def findings(database: Database) -> list[str]:
             found += _days_out_of_line(session)
             deals = OpportunityVersion.__table__
             found += _listed(session, deals, _stage_entries_out_of_line(), _assumptions_out_of_line())
+            for model in (Company, Contact):
+                found += _listed(session, model.__table__, _merged_out_of_line(model.__table__))
             for table in Base.metadata.sorted_tables:
                 found += _listed(session, table, *_pointers_to_nothing(table))
             if found:
@@ -325,6 +337,24 @@ def _assumptions_out_of_line() -> Wrong:
     )
     problem = literal("only the open state that an import begins a closed deal with can be assumed")
     return select(_name(each), problem).where(each.c.assumed.is_not(None), ~is_right)
+
+
+def _merged_out_of_line(live: Table) -> Wrong:
+    """Merged records that are there, and those from which no chain leads to a record that was not merged."""
+    target = live.alias("target")
+    found = (
+        select(live.c.id)
+        .join(target, target.c.id == live.c.merged_into_id)
+        .where(target.c.merged_into_id.is_(None))
+        .cte("found", recursive=True)
+    )
+    further = live.alias("further")
+    found = found.union(select(further.c.id).where(further.c.merged_into_id == found.c.id))
+    problem = case(
+        (live.c.deleted_at.is_(None), literal("it was merged, but is not deleted")),
+        (live.c.id.not_in(select(found.c.id)), literal("no record stands for it, though it was merged")),
+    )
+    return select(_name(live), problem).where(live.c.merged_into_id.is_not(None), problem.is_not(None))
 
 
 def _before(versions: Table, name: str) -> Over[Any]:

@@ -1,7 +1,7 @@
 """Column types that store and refuse the same on SQLite and PostgreSQL, before a driver sees the value."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -154,6 +154,22 @@ class Line(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         return None if value is None else storable_text(value, getattr(self.impl, "length", None))
+
+
+class Lines(TypeDecorator[tuple[str, ...]]):
+    """Short texts from a user, in their order: one a line in the database, NULL where there is none."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Iterable[str] | None, dialect: Dialect) -> str | None:
+        texts = tuple(value or ())
+        if any("\n" in text or not text for text in texts):
+            raise InvalidInput("Each text of a list is one line, and not empty.")
+        return storable_text("\n".join(texts)) or None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
+        return tuple(value.split("\n")) if value else ()
 
 
 class LongText(TypeDecorator[str]):

@@ -35,6 +35,9 @@ FIRST_DAY = date(1900, 1, 1)
 PHONE_NUMBER = re.compile("[ \u00a0]*\\+[ \u00a0]*[0-9][0-9 \u00a0]*")
 """One plus, digits and spaces: a spreadsheet may take it for a number, but has nothing to calculate."""
 
+BETWEEN = "; "
+"""What separates several texts in a cell, as in other programs' files of contacts."""
+
 RICH_TEXT = "<r>"
 """XlsxWriter takes what begins so for its own markup."""
 
@@ -166,10 +169,15 @@ def cell(value: Any) -> str:
         return ""
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    text = str(value)
-    if isinstance(value, str) and (text.startswith("'") or _is_formula(text)):
+    text = _joined(value)
+    if isinstance(value, str | tuple) and (text.startswith("'") or _is_formula(text)):
         return f"'{text}"
     return text
+
+
+def _joined(value: Any) -> str:
+    """The value as text; several texts one after the other."""
+    return BETWEEN.join(value) if isinstance(value, tuple) else str(value)
 
 
 def _is_formula(text: str) -> bool:
@@ -246,10 +254,10 @@ def _begin_sheet(book: Any, columns: Sequence[Column], workspace: Workspace, tit
 def _write_cell(
     sheet: Any, row: int, column: int, value: Any, kind: Kind, looks: Looks, zone: ZoneInfo
 ) -> None:
-    if value is None or value == "":
+    if value in (None, "", ()):
         return
     if kind is Kind.TEXT:
-        sheet.write_string(row, column, _fitting(str(value)))
+        sheet.write_string(row, column, _fitting(_joined(value)))
     elif kind is Kind.DAY or kind is Kind.INSTANT:
         shown = _here(value, zone) if isinstance(value, datetime) else value
         if (shown.date() if isinstance(shown, datetime) else shown) < FIRST_DAY:

@@ -29,7 +29,7 @@ from crm_core.services import settings_service
 
 BOOKKEEPING = {
     *("id", "created_at", "created_on", "updated_at", "touched_at", "version", "request_id"),
-    *("stage_entered_at", "stage_entered_on", "conversion"),
+    *("stage_entered_at", "stage_entered_on", "conversion", "merged_into_id"),
 }
 """Columns that change because another one does."""
 
@@ -212,8 +212,16 @@ def _changes(
     after: Row[Any], before: RowMapping | dict[str, Any] | None, fields: Iterable[str]
 ) -> list[tuple[str, Any, Any]]:
     """Field, value before, value after of what differs; of a first state, everything that is filled."""
-    compared = [(field, before[field] if before else None, getattr(after, field)) for field in fields]
+    compared = [
+        (field, before[field] if before else _nothing(getattr(after, field)), getattr(after, field))
+        for field in fields
+    ]
     return [(field, was, became) for field, was, became in compared if was != became]
+
+
+def _nothing(value: Any) -> Any:
+    """What a field with such a value has where it is not filled."""
+    return () if isinstance(value, tuple) else None
 
 
 def _names(session: Session, changes: Sequence[tuple[str, Any, Any]]) -> dict[tuple[str, Any], str]:

@@ -12,7 +12,6 @@ from crm_core.filters import CompanyFilter, ContactFilter, OpportunityFilter
 from crm_core.models import Outcome
 from crm_core.schemas.company import CompanyCreate, CompanyResponse, CompanyUpdate
 from crm_core.services import company_service, contact_service
-from crm_core.timeline import RecordEntry
 from ui import drawer, figures, opportunity_filters, words
 from ui.data import actor, load, workspace
 from ui.drawer import choices, form, merge_form, notes, related, timeline
@@ -22,8 +21,6 @@ from ui.listing.addressed import exact_link
 from ui.listing.filter_bar import company_label
 
 KIND = "company"
-ENTRIES = 50
-NOUNS = {"company": "company", "contact": "contact", "opportunity": "deal"}
 FIGURE_WIDTH = 220
 
 LABELS = {
@@ -101,7 +98,7 @@ def _company(company_id: int) -> None:
             _details(company)
     with past:
         if past.open:
-            _timeline(company)
+            timeline.show_whole(KIND, company.id, company_service.get_whole_history)
     with written:
         if written.open:
             notes.show(KIND, company.id)
@@ -209,19 +206,6 @@ def _contacts(company: CompanyResponse) -> None:
 def _suggested(company: CompanyResponse) -> dict[str, object]:
     """What something new begins with that belongs to the company."""
     return {"company_id": company.id, "company_name": company.name}
-
-
-def _timeline(company: CompanyResponse) -> None:
-    """What became of it and of all that belongs to it, the newest first, and more on request."""
-    slot = f"company {company.id} timeline"
-    shown: int = st.session_state.get(slot, ENTRIES)
-    found: list[RecordEntry] = []
-    for offset in range(0, shown, ENTRIES):
-        found += load(company_service.get_whole_history, company.id, limit=ENTRIES, offset=offset)
-    about = [f"{NOUNS[each.kind]} “{each.name}”" for each in found]
-    timeline.show([each.entry for each in found], workspace(), about=about)
-    if len(found) == shown:
-        st.button("Show older", on_click=st.session_state.update, args=({slot: shown + ENTRIES},))
 
 
 def _details(company: CompanyResponse) -> None:

@@ -18,14 +18,15 @@ from ui.drawer.form import Form
 from ui.drawer.merge_form import Merging
 
 KIND = "contact"
-ENTRIES = 50
 
 LABELS = {
     "name": "Name",
     "company_id": "Company",
     "job_title": "Job title",
     "email": "E-mail",
+    "other_emails": "Other e-mails",
     "phone": "Phone",
+    "other_phones": "Other phones",
     "owner_id": "Owner",
 }
 
@@ -94,8 +95,7 @@ def _contact(contact_id: int) -> None:
             _deals(contact)
     with past:
         if past.open:
-            history = load(contact_service.get_history, contact.id, limit=ENTRIES)
-            timeline.show(history, workspace())
+            timeline.show_whole(KIND, contact.id, contact_service.get_whole_history)
     with written:
         if written.open:
             notes.show(KIND, contact.id)
@@ -170,8 +170,10 @@ def _fields(fields: Form) -> None:
     left, right = st.columns([3, 2])
     with left:
         fields.text("email", LABELS["email"], limit=254, kind="email")
+        fields.texts("other_emails", LABELS["other_emails"])
     with right:
         fields.text("phone", LABELS["phone"], limit=50, kind="phone")
+        fields.texts("other_phones", LABELS["other_phones"])
     left, right = st.columns([3, 2])
     with left:
         fields.text("job_title", LABELS["job_title"], limit=200)

@@ -1,7 +1,7 @@
 """Every table, by name."""
 
 from crm_core.models.api_token import ApiToken, IdempotencyKey, TokenScope
-from crm_core.models.base import Base, Record
+from crm_core.models.base import Base, Mergeable, Record
 from crm_core.models.close_reason import CloseReason, Outcome
 from crm_core.models.company import Company
 from crm_core.models.contact import Contact
@@ -42,6 +42,7 @@ __all__ = [
     "Lead",
     "LeadStatus",
     "LeadVersion",
+    "Mergeable",
     "Note",
     "Opportunity",
     "OpportunityStage",

@@ -98,6 +98,30 @@ class Record(Base):
         return or_(cls.owner_id.is_(None), cls.owner_id.in_(users))
 
 
+class Mergeable(Record):
+    """A record that can be merged into another of its kind, which stands for it from then on.
+
+    `merged_into_id` is that other one, as long as this one is deleted for it. The other one may have been
+    merged in its turn.
+    """
+
+    __abstract__ = True
+
+    @declared_attr
+    def merged_into_id(cls) -> Mapped[int | None]:
+        return mapped_column(ForeignKey(f"{cls.__tablename__}.id"), index=True)
+
+    @declared_attr.directive
+    def __table_args__(cls) -> Any:
+        return (
+            *Record.__table_args__,
+            CheckConstraint(
+                "merged_into_id IS NULL OR (deleted_at IS NOT NULL AND merged_into_id != id)",
+                "merged_into_another",
+            ),
+        )
+
+
 def filled(column: str, limit: int) -> CheckConstraint:
     """The database's own refusal of an empty, blank or overlong name."""
     return CheckConstraint(

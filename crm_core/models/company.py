@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_core.columns import Line, folded_from
-from crm_core.models.base import Record, linked
+from crm_core.models.base import Mergeable, linked
 
 if TYPE_CHECKING:
     from crm_core.models.contact import Contact
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from crm_core.models.user import User
 
 
-class Company(Record):
+class Company(Mergeable):
     """An organisation with people and opportunities."""
 
     __tablename__ = "companies"

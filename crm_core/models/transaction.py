@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
-from sqlalchemy import ForeignKey, Index, SmallInteger, text
+from sqlalchemy import ForeignKey, Index, SmallInteger, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from crm_core.columns import Line, stored_enum
@@ -37,6 +37,7 @@ class Transaction(Base):
 
     `at` is later than every earlier transaction's. Its highest id is the data's revision. One that takes back
     another names it in `undoes_id`; from then on no figure of stays, moves or touches counts either.
+    `is_merge` marks one that made one record of two.
     """
 
     __tablename__ = "transactions"
@@ -48,6 +49,7 @@ class Transaction(Base):
     note: Mapped[str | None] = mapped_column(Line(500))
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("transactions.id"))
     reach: Mapped[int] = mapped_column(SmallInteger, default=Reach.OPEN, server_default="1")
+    is_merge: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 Index(

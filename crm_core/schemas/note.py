@@ -19,7 +19,7 @@ class NoteCreate(Schema):
 
 
 class NoteResponse(Schema):
-    """A note as it was written."""
+    """A note as it was written, with what the record that it is on is called today."""
 
     id: int
     text: str
@@ -30,3 +30,4 @@ class NoteResponse(Schema):
     opportunity_id: int | None
     company_id: int | None
     contact_id: int | None
+    record_name: str | None = None

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from sqlalchemy import ColumnElement, and_
 from sqlalchemy.orm import Session
 
-from crm_core import listing, permissions, timeline
+from crm_core import listing, permissions
 from crm_core.errors import RuleBroken
 from crm_core.filters import EVERY_COMPANY, CompanyFilter
 from crm_core.listing import Page
@@ -95,14 +95,16 @@ def get_whole_history(
 ) -> list[RecordEntry]:
     """What was changed about a company and about what belongs to it today, its contacts and deals.
 
-    Newest first, of deleted records too; only of those that the actor may read. Raises `RecordNotFound`.
+    And about the companies merged into it. Newest first, of deleted records too; only of those that the actor
+    may read. Raises `RecordNotFound`.
     """
-    listing.require_page(limit, offset)
-    company = records.get(session, Company, company_id, deleted=True)
-    chosen: dict[type[Record], ColumnElement[bool]] = {Company: Company.id == company.id}
-    for model in (Contact, Opportunity):
-        chosen[model] = and_(model.company_id == company.id, *permissions.readable(session, model))
-    return timeline.entries_of_many(session, chosen, limit=limit, offset=offset)
+    belonging: dict[type[Record], ColumnElement[bool]] = {
+        model: and_(model.company_id == company_id, *permissions.readable(session, model))
+        for model in (Contact, Opportunity)
+    }
+    return records.get_whole_history(
+        session, Company, company_id, belonging=belonging, limit=limit, offset=offset
+    )
 
 
 def find_duplicates(
@@ -210,7 +212,7 @@ def merge_companies(
 
 
 def preview_merge(session: Session, kept_id: int, merged_id: int) -> MergePreview:
-    """What `merge_companies` would move and fill. Writes nothing; raises the same."""
+    """What `merge_companies` would move, fill and give up. Writes nothing; raises the same."""
     return merging.preview(session, Company, kept_id, merged_id)
 
 

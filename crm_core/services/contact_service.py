@@ -1,11 +1,12 @@
 """What can be done with a contact, and what can't."""
 
 from collections.abc import Collection, Mapping
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from crm_core import listing
-from crm_core.errors import RuleBroken
+from crm_core.errors import InvalidInput, RuleBroken
 from crm_core.filters import EVERY_CONTACT, ContactFilter
 from crm_core.listing import Page
 from crm_core.models import Company, Contact, Opportunity
@@ -14,7 +15,7 @@ from crm_core.services import duplicates, merging, records
 from crm_core.services.duplicates import Duplicate
 from crm_core.services.merging import MergePreview
 from crm_core.sorting import ContactSort
-from crm_core.timeline import HistoryEntry
+from crm_core.timeline import HistoryEntry, RecordEntry
 
 
 class ContactIsInUse(RuleBroken):
@@ -25,14 +26,22 @@ class ContactIsInUse(RuleBroken):
         )
 
 
+class FirstAmongOthers(InvalidInput):
+    def __init__(self, text: str) -> None:
+        super().__init__(f"“{text}” is the one to use first. Remove it from the other ones.")
+
+
 def create_contact(session: Session, draft: ContactCreate) -> Contact:
     """Create a contact. The same `request_id` again returns the first one.
 
-    Raises `RecordNotFound` and `OwnerIsInactive` for a company or an owner that it can't have.
+    Raises `FirstAmongOthers`, and `RecordNotFound` and `OwnerIsInactive` for a company or an owner that it
+    can't have.
     """
     if first := records.find_first(session, Contact, draft):
         return first
-    return records.add(session, Contact(**draft.model_dump()))
+    contact = Contact(**draft.model_dump())
+    _require_apart(contact, draft.model_dump())
+    return records.add(session, contact)
 
 
 def get_contact(session: Session, contact_id: int) -> Contact:
@@ -77,6 +86,16 @@ def get_history(
     return records.get_history(session, Contact, contact_id, limit=limit, offset=offset)
 
 
+def get_whole_history(
+    session: Session, contact_id: int, *, limit: int = 100, offset: int = 0
+) -> list[RecordEntry]:
+    """What was changed about a contact and those merged into it, newest first; of a deleted one too.
+
+    Raises `RecordNotFound`.
+    """
+    return records.get_whole_history(session, Contact, contact_id, limit=limit, offset=offset)
+
+
 def find_duplicates(
     session: Session,
     *,
@@ -106,9 +125,13 @@ def find_duplicates(
 def update_contact(
     session: Session, contact_id: int, changes: ContactUpdate, *, expected_version: int | None = None
 ) -> Contact:
-    """Change what was sent. Raises what `records.get_to_change` and `records.require_references` raise."""
+    """Change what was sent.
+
+    Raises `FirstAmongOthers`, and what `records.get_to_change` and `records.require_references` raise.
+    """
     contact = _get_to_change(session, contact_id, expected_version)
     answers = records.sent(contact, changes)
+    _require_apart(contact, answers)
     records.require_references(session, answers)
     records.apply(contact, answers)
     return contact
@@ -177,8 +200,9 @@ def merge_contacts(
 ) -> Contact:
     """Make one contact of two: deals and notes of the second go to the first, which is returned.
 
-    What the first has empty is taken from the second, and the second is deleted. Raises `MergeWithItself`,
-    `MovesWhatBelongsToOthers`, and what `records.get_to_change` raises for either.
+    What the first has empty is taken from the second, what else the second has of e-mails and phones is added
+    to the first's other ones, and the second is deleted. Raises `MergeWithItself`,
+    `MovesWhatBelongsToOthers`, `TooManyOthers`, and what `records.get_to_change` raises for either.
     """
     return merging.merge(
         session,
@@ -191,8 +215,18 @@ def merge_contacts(
 
 
 def preview_merge(session: Session, kept_id: int, merged_id: int) -> MergePreview:
-    """What `merge_contacts` would move and fill. Writes nothing; raises the same."""
+    """What `merge_contacts` would move, fill, add and give up. Writes nothing; raises the same."""
     return merging.preview(session, Contact, kept_id, merged_id)
+
+
+def _require_apart(contact: Contact, answers: Mapping[str, Any]) -> None:
+    """With the answers, the e-mail and the phone to use first are not among the other ones."""
+    for each in merging.SEVERAL[Contact]:
+        if answers.keys().isdisjoint({each.main, each.others}):
+            continue
+        first, other = (answers.get(name, getattr(contact, name)) for name in (each.main, each.others))
+        if first and each.key(first) in map(each.key, other):
+            raise FirstAmongOthers(first)
 
 
 def _get_to_change(session: Session, contact_id: int, expected_version: int | None) -> Contact:

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from crm_core import listing, permissions
 from crm_core.database import instant
 from crm_core.errors import InvalidInput
-from crm_core.models import Company, Contact, Lead, Note, Opportunity, Record, User
+from crm_core.models import Company, Contact, Lead, Mergeable, Note, Opportunity, Record, User
 from crm_core.schemas.note import NoteCreate, NoteResponse
-from crm_core.services import records
+from crm_core.services import origins, records
 
 ON: dict[str, type[Record]] = {
     "lead_id": Lead,
@@ -55,20 +55,25 @@ def get_notes(
 ) -> list[NoteResponse]:
     """The notes on one record, newest first, with the names of who wrote them; the system has none.
 
-    Raises `NoteNeedsOneRecord`, `InvalidInput` for a page without a size, and `RecordNotFound` for a record
-    that was deleted or is none of the actor's business.
+    With them come those on the records that were merged into it; `record_name` says what each is on. Raises
+    `NoteNeedsOneRecord`, `InvalidInput` for a page without a size, and `RecordNotFound` for a record that was
+    deleted or is none of the actor's business.
     """
     listing.require_page(limit, offset)
     keys = (lead_id, opportunity_id, company_id, contact_id)
     field, record_id = _subject(dict(zip(ON, keys, strict=True)))
     record = records.get(session, ON[field], record_id)
     shown = [column for column in Note.__table__.columns if column.name in NoteResponse.model_fields]
+    own = origins.with_merged(record) if isinstance(record, Mergeable) else [record.id]
+    names = func.coalesce(*(model.name for model in ON.values()))
     written = (
-        select(*shown, User.name.label("author_name"))
+        select(*shown, User.name.label("author_name"), names.label("record_name"))
         .outerjoin(User, User.id == Note.author_id)
-        .where(getattr(Note, field) == record.id)
+        .where(getattr(Note, field).in_(own))
         .order_by(Note.created_at.desc(), Note.id.desc())
     )
+    for name, model in ON.items():
+        written = written.outerjoin(model, model.id == getattr(Note, name))
     page = session.execute(written.limit(limit).offset(offset))
     return [NoteResponse.model_validate(dict(found._mapping)) for found in page]
 
@@ -80,7 +85,8 @@ def _find_first(session: Session, request_id: str | None) -> Note | None:
     first = session.scalar(select(Note).where(Note.request_id == request_id))
     if first is not None:
         field, record_id = _subject({name: getattr(first, name) for name in ON})
-        if not permissions.may_read(session, session.get_one(ON[field], record_id)):
+        record = origins.standing_for(session, session.get_one(ON[field], record_id))
+        if not permissions.may_read(session, record):
             raise records.RequestOfSomebodyElse
     return first
 

@@ -9,15 +9,18 @@ from sqlalchemy.orm import Session
 from crm_core import listing, permissions, timeline
 from crm_core.database import instant
 from crm_core.errors import Conflict, CrmError, InvalidInput, NotFound, RuleBroken
-from crm_core.models import VERSIONS, Company, Contact, Record, User
+from crm_core.models import VERSIONS, Company, Contact, Mergeable, Record, User
 from crm_core.schemas.fields import LARGEST_ID, Schema
-from crm_core.timeline import HistoryEntry
+from crm_core.services import origins
+from crm_core.timeline import HistoryEntry, RecordEntry
 
 R = TypeVar("R", bound=Record)
 
 MOST_AT_ONCE = 10_000
 IDS_PER_STATEMENT = 500
 REFUSALS_NAMED = 3
+
+NOTHING: Mapping[type[Record], ColumnElement[bool]] = {}
 
 
 class RecordNotFound(NotFound):
@@ -170,7 +173,8 @@ def delete(session: Session, record: Record) -> None:
 def restore(session: Session, model: type[R], record_id: int, *, expected_version: int | None = None) -> R:
     """Bring back a deleted record as it was; one that is not deleted stays as it is.
 
-    Raises `BelongsToDeleted` if its company or contact is gone.
+    One that was merged has its own notes again; deals and contacts that moved stay where they are. Raises
+    `BelongsToDeleted` if its company or contact is gone.
     """
     record = get_to_change(session, model, record_id, expected_version=expected_version, deleted=True)
     for name, whole in REFERENCES.items():
@@ -179,6 +183,8 @@ def restore(session: Session, model: type[R], record_id: int, *, expected_versio
             if isinstance(found, Record) and found.deleted_at is not None:
                 raise BelongsToDeleted(record, found)
     record.deleted_at = None
+    if isinstance(record, Mergeable):
+        record.merged_into_id = None
     return record
 
 
@@ -202,6 +208,28 @@ def get_history(
     listing.require_page(limit, offset)
     record = get(session, model, record_id, deleted=True)
     return timeline.entries(session, record, limit=limit, offset=offset)
+
+
+def get_whole_history(
+    session: Session,
+    model: type[Record],
+    record_id: int,
+    *,
+    belonging: Mapping[type[Record], ColumnElement[bool]] = NOTHING,
+    limit: int,
+    offset: int,
+) -> list[RecordEntry]:
+    """`get_history` with that of what was merged into the record, and of `belonging`.
+
+    The latter are conditions by kind of record. Newest first. Raises `RecordNotFound`.
+    """
+    listing.require_page(limit, offset)
+    record = get(session, model, record_id, deleted=True)
+    is_own = (
+        model.id.in_(origins.with_merged(record)) if isinstance(record, Mergeable) else model.id == record.id
+    )
+    chosen: dict[type[Record], ColumnElement[bool]] = {model: is_own, **belonging}
+    return timeline.entries_of_many(session, chosen, limit=limit, offset=offset)
 
 
 def change_all(

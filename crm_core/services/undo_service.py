@@ -55,7 +55,7 @@ class ImportStays(RuleBroken):
 class MergeStays(RuleBroken):
     def __init__(self) -> None:
         super().__init__(
-            "A merge can't be undone: which notes came from where is no longer known."
+            "A merge by an earlier version can't be undone: which notes came from where is no longer known."
             " Restore the deleted record, and move back what belongs to it."
         )
 
@@ -101,18 +101,19 @@ class _Plan:
 def current_transaction(session: Session) -> int | None:
     """The id of the session's own transaction if what it has changed so far can be undone later, else None.
 
-    Settings, notes and merges can't be.
+    Settings and notes can't be.
     """
     permissions.actor_of(session)
     action = history.transaction_of_changes(session)
-    return None if action is None or merging.was_merge(action) else action.id
+    return None if action is None else action.id
 
 
 def undo(session: Session, transaction_id: int) -> int:
     """Take back an action of the actor's: each record it changed becomes as it was, or none does.
 
-    What it created is deleted, what it deleted is there again. Tells how many records that changed. Undoing
-    this one does the first again; notes and settings stay. From the undo on, figures are as though there had
+    What it created is deleted, what it deleted is there again, what it merged is two again, each with its own
+    notes. Tells how many records that changed. Undoing this one does the first again; notes and settings
+    stay. From the undo on, figures are as though there had
     been neither of the two. Raises `ActionNotFound`, `ActionOfSomebodyElse`, `ImportStays`, `MergeStays`,
     `NothingToUndo`, `TooMuchToUndo`, `ChangedSince` where anything was changed later, what
     `records.get_to_change` raises, `BelongsToDeleted`, `CompanyIsInUse` and `ContactIsInUse` where others
@@ -130,6 +131,7 @@ def undo(session: Session, transaction_id: int) -> int:
         raise NothingToUndo
     _require_owners(session, plan)
     _require_wholes(session, plan)
+    _require_standing(session, plan)
     _require_unused(session, plan)
     own = history.undo(session, action)
     own.note = own.note or UNDID
@@ -147,7 +149,7 @@ def _get_own_action(session: Session, transaction_id: int) -> Transaction:
         raise ActionOfSomebodyElse
     if action.source is Source.IMPORT:
         raise ImportStays
-    if merging.was_merge(action):
+    if merging.moved_notes(session, action):
         raise MergeStays
     return action
 
@@ -223,6 +225,16 @@ def _require_wholes(session: Session, plan: _Plan) -> None:
         for found in list(records.in_batches(session, whole, wanted)):
             if not plan.is_live(found):
                 raise records.BelongsToDeleted(pointing[found.id], found)
+
+
+def _require_standing(session: Session, plan: _Plan) -> None:
+    """What is merged again finds the record there that stands for it."""
+    for model in WHOLES.values():
+        merged = {plan.changes[record].get("merged_into_id"): record for record in plan.those(model)}
+        wanted = [key for key in merged if key is not None]
+        for found in list(records.in_batches(session, model, wanted)):
+            if not plan.is_live(found):
+                raise records.BelongsToDeleted(merged[found.id], found)
 
 
 def _require_unused(session: Session, plan: _Plan) -> None:

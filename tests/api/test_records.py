@@ -146,15 +146,26 @@ CONTACTS = Noun(
     full={
         "name": "Grace",
         "email": "grace@acme.example",
+        "other_emails": ["grace@navy.example"],
         "phone": "+1 555 0100",
+        "other_phones": ["+1 555 0101", "+1 555 0102"],
         "job_title": "Admiral",
     },
-    other={"name": "Ada", "email": "ada@zoo.example", "phone": "+1 555 0199", "job_title": "Countess"},
+    other={
+        "name": "Ada",
+        "email": "ada@zoo.example",
+        "other_emails": ["ada@home.example", "ada@club.example"],
+        "phone": "+1 555 0199",
+        "other_phones": ["+1 555 0198"],
+        "job_title": "Countess",
+    },
     wrong={
         "name": None,
         "company_id": -1,
         "email": "grace@",
+        "other_emails": "grace@navy.example",
         "phone": LONG,
+        "other_phones": 7,
         "job_title": LONG,
         "owner_id": 2**31,
         "request_id": 7,
@@ -213,7 +224,7 @@ def test_one_is_created_read_changed_and_deleted(client, noun, links):
     kept = {"name", "status"}
     empties = dict.fromkeys(changes.keys() - kept)
     emptied = client.put(at, json=empties).json()
-    assert {name: emptied[name] for name in empties} == empties
+    assert {name: emptied[name] or None for name in empties} == empties
     assert emptied["owner_name"] is None
     assert set(fields_of(client.put(at, json=dict.fromkeys(kept & changes.keys())))) == kept & changes.keys()
     assert client.put(at, json={}).json() == client.get(at).json() == emptied
@@ -225,6 +236,46 @@ def test_one_is_created_read_changed_and_deleted(client, noun, links):
     page = client.get(noun.at).json()
     assert page == {"items": [], "total": 0, "next_cursor": None}
     assert client.get(noun.at, headers={"Accept": "text/csv"}).text.count("\r\n") == 1
+
+
+@pytest.mark.on_sqlite
+@pytest.mark.parametrize(
+    ("draft", "field", "words"),
+    [
+        ({"other_emails": ["grace@"]}, "other_emails.0", "not an e-mail address"),
+        ({"other_emails": ["a@a.example", "A@a.example"]}, "other_emails", "there twice"),
+        ({"other_emails": [f"{n}@a.example" for n in range(51)]}, "other_emails", "at most 50"),
+        ({"other_phones": ["1-2", "12"]}, "other_phones", "there twice"),
+        ({"other_phones": ["1\n2"]}, "other_phones.0", "on a line of its own"),
+        ({"other_phones": [" "]}, "other_phones.0", "visible character"),
+        ({"email": "a@a.example", "other_emails": ["A@a.example"]}, None, "the one to use first"),
+        ({"phone": "1 2", "other_phones": ["3", "12"]}, None, "the one to use first"),
+    ],
+)
+def test_other_addresses_are_valid_and_each_is_there_once(client, draft, field, words):
+    made = client.post("/api/contacts", json={"name": "Grace"}).json()
+
+    for answer in (
+        client.post("/api/contacts", json={"name": "Grace", **draft}),
+        client.put(f"/api/contacts/{made['id']}", json=draft),
+    ):
+        problem = problem_of(answer, 422)
+        told = problem["errors"][0] if field else {"field": None, "reason": problem["detail"]}
+        assert told["field"] == field
+        assert words in told["reason"]
+    assert client.get("/api/contacts").json()["items"] == [made]
+
+
+@pytest.mark.on_sqlite
+def test_what_becomes_the_one_to_use_first_leaves_the_others(client):
+    draft = {"name": "Grace", "email": "a@a.example", "other_emails": ["b@a.example"]}
+    at = f"/api/contacts/{client.post('/api/contacts', json=draft).json()['id']}"
+
+    problem = problem_of(client.put(at, json={"email": "B@a.example"}), 422)
+    changed = client.put(at, json={"email": "b@a.example", "other_emails": ["a@a.example"]}).json()
+
+    assert "“B@a.example” is the one to use first" in problem["detail"]
+    assert (changed["email"], changed["other_emails"]) == ("b@a.example", ["a@a.example"])
 
 
 @each_noun

@@ -11,6 +11,7 @@ from crm_core import check, history
 from crm_core.database import Database
 from crm_core.engines import embedded_sqlite
 from crm_core.models import Opportunity, OpportunityStage, Outcome, Source
+from crm_core.services.company_service import merge_companies
 from crm_core.services.opportunity_service import close_opportunity, move_opportunity
 from tests.builders import Make
 from tests.conftest import NOW
@@ -147,6 +148,54 @@ def test_of_an_import_the_first_state_of_a_closed_deal_may_be_assumed(database, 
     damage(database, f"UPDATE opportunity_versions SET assumed = 'stage' WHERE {which}")
 
     assert (check.findings(database) == []) is right
+
+
+@pytest.fixture
+def merged(database: Database) -> Database:
+    """Companies 1, 2 and 3: each was merged into the next one; the last is there."""
+    with database.write(at=NOW) as session:
+        ids = [Make(session).company().id for _ in range(3)]
+    for kept, gone in ((ids[1], ids[0]), (ids[2], ids[1])):
+        with database.write(at=NOW + gone * AN_HOUR) as session:
+            merge_companies(session, kept, gone)
+    return database
+
+
+def merge_behind_the_back(database: Database, into: int | str, which: int) -> None:
+    for table, where in (("companies", ""), ("company_versions", " AND valid_to IS NULL")):
+        damage(database, f"UPDATE {table} SET merged_into_id = {into} WHERE id = {which}{where}")
+
+
+@pytest.mark.parametrize("into", [1, 99])
+def test_what_was_merged_into_nothing_that_stands_for_it_is_named(merged, into):
+    assert check.findings(merged) == []
+
+    merge_behind_the_back(merged, into, which=2)
+
+    problem = "no record stands for it, though it was merged"
+    expected = [f"companies {number}: {problem}." for number in (1, 2)]
+    assert check.findings(merged)[:2] == expected
+
+
+def test_what_was_merged_and_is_there_is_named(merged):
+    """Neither database lets anybody write it, so the rule is taken away for a while."""
+    rule = "ck_companies_merged_into_another"
+    if merged.kind == "sqlite":
+        with closing(embedded_sqlite.connect(str(merged.url.database))) as raw:
+            raw.execute("PRAGMA ignore_check_constraints = ON")
+            raw.execute("UPDATE companies SET merged_into_id = 2 WHERE id = 3")
+            raw.commit()
+        assert "CHECK constraint failed in companies" in check.findings(merged)[0]
+        return
+    damage(merged, f"ALTER TABLE companies DROP CONSTRAINT {rule}")
+    merge_behind_the_back(merged, into=1, which=3)
+
+    found = check.findings(merged)
+
+    merge_behind_the_back(merged, "NULL", which=3)
+    is_right = "merged_into_id IS NULL OR deleted_at IS NOT NULL AND merged_into_id != id"
+    damage(merged, f"ALTER TABLE companies ADD CONSTRAINT {rule} CHECK ({is_right})")
+    assert "companies 3: it was merged, but is not deleted." in found
 
 
 def test_a_version_that_never_ended_is_named(worked):

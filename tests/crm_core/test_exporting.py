@@ -129,6 +129,11 @@ def test_what_only_looks_like_a_phone_number_gets_an_apostrophe(text):
         (datetime(2026, 3, 18, 12, 0, tzinfo=UTC), "2026-03-18T12:00:00Z"),
         (datetime(2026, 3, 18, 1, 2, 3, 4, timezone(timedelta(hours=2))), "2026-03-17T23:02:03.000004Z"),
         (OpportunityStage.CLOSED_WON, "closed_won"),
+        ((), ""),
+        (("+41 79 1",), "+41 79 1"),
+        (("a@a.example", "b@a.example"), "a@a.example; b@a.example"),
+        (("+41 79 1", "+41 79 2"), "'+41 79 1; +41 79 2"),
+        (("=1+1", "2"), "'=1+1; 2"),
     ],
 )
 def test_each_kind_of_value_has_its_form(value, shown):

@@ -377,6 +377,8 @@ POINTERS = {
 
 
 NEEDED_WITH = {
+    "companies.merged_into_id": ", deleted_at = created_at",
+    "contacts.merged_into_id": ", deleted_at = created_at",
     "leads.opportunity_id": ", converted_at = created_at, status = 'converted'",
     "targets.team_id": ", user_id = NULL",
     "notes.contact_id": ", company_id = NULL",

@@ -42,7 +42,7 @@ NOUNS = {
     Settings: (settings.SettingsUpdate, settings.SettingsResponse),
     StageSettings: (settings.StageSettingsUpdate, settings.StageSettingsResponse),
 }
-JOINED = {"author_name", "company_name", "contact_name", "owner_name"}
+JOINED = {"author_name", "company_name", "contact_name", "owner_name", "record_name"}
 """Names that a response takes from the records beside it."""
 
 CHECKED = {"currency"}

@@ -9,6 +9,7 @@ from crm_core.schemas.contact import ContactUpdate
 from crm_core.services import contact_service
 from tests.pages import tables
 from tests.pages.test_companies import HOSTILE, field, of, press, said
+from ui import words
 
 CONTACTS = "pages/sales/contacts.py"
 
@@ -209,6 +210,68 @@ def test_makes_one_of_two(open_page, given, database, stays):
     assert page.query_params["contact"] == str(twins[stays])
 
 
+def told_by(page):
+    """What the page says, without what keeps it from being taken for Markdown."""
+    return said(page).replace("\\", "").replace(words.WORD_JOINER, "")
+
+
+def test_a_merge_adds_what_both_have_and_says_so(open_page, given, database):
+    with given() as make:
+        kept = make.contact("Ada L", email="ada@sun.example", phone="+44 1").id
+        other = make.contact("Ada Lovelace", email="ada@moon.example", phone="+44 2", job_title="Countess").id
+    page = open_page(CONTACTS, contact=str(kept))
+    page.selectbox(key=f"merge contact {kept} other").select(other).run()
+
+    told = told_by(page)
+    assert "**Added**: Other e-mails ada@moon.example" in told
+    assert "**Added**: Other phones +44 2" in told
+    assert "**Filled in**: Job title Countess" in told
+    press(page, "Merge into “Ada L”")
+
+    assert field(page, "Other e-mails").value == "ada@moon.example"
+    assert field(page, "Other phones").value == "+44 2"
+    (left,) = of(database, Contact)
+    assert (left.other_emails, left.other_phones) == (("ada@moon.example",), ("+44 2",))
+
+
+def test_other_addresses_are_added_and_removed(open_page, given, database):
+    with given() as make:
+        ada = make.contact("Ada", email="ada@sun.example", other_emails=("old@sun.example",)).id
+    page = open_page(CONTACTS, contact=str(ada))
+
+    field(page, "Other e-mails").set_value(" a@sun.example \n\nb@sun.example")
+    field(page, "Other phones").set_value("+44 1")
+    press(page, "Save")
+    (saved,) = of(database, Contact)
+    assert (saved.other_emails, saved.other_phones) == (("a@sun.example", "b@sun.example"), ("+44 1",))
+    page.session_state[f"contact {ada} tab"] = "Timeline"
+    page.run()
+    told = told_by(page)
+    assert "Other emails: old@sun.example :material/arrow_forward: a@sun.example, b@sun.example" in told
+    assert "Other phones: +44 1" in told
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("nowhere", "This is not an e-mail address"),
+        ("a@sun.example\nA@sun.example", "One of these is there twice"),
+        ("ADA@sun.example", "is the one to use first"),
+    ],
+)
+def test_wrong_other_addresses_are_said(open_page, given, database, typed, told):
+    with given() as make:
+        ada = make.contact("Ada", email="ada@sun.example").id
+    page = open_page(CONTACTS, contact=str(ada))
+
+    field(page, "Other e-mails").set_value(typed)
+    press(page, "Save")
+
+    assert told in " ".join([said(page), *(each.value for each in page.error)]).replace("\\", "")
+    assert of(database, Contact)[0].other_emails == ()
+    assert field(page, "Other e-mails").value == typed
+
+
 def test_hostile_names_are_shown_as_typed(open_page, given):
     with given() as make:
         hostile = make.contact(HOSTILE, company_id=make.company(HOSTILE).id, job_title=HOSTILE)
@@ -219,5 +282,5 @@ def test_hostile_names_are_shown_as_typed(open_page, given):
     page.selectbox(key=f"merge contact {hostile.id} other").select(twin.id).run()
 
     assert tables.names(page) == [HOSTILE, HOSTILE]
-    shown = [said(page), page.warning[0].value, *(button.label for button in page.button)]
+    shown = [said(page), *(button.label for button in page.button)]
     assert all("**x**" not in text for text in shown)

@@ -188,6 +188,20 @@ class Form:
         )
         self._tell_error(name)
 
+    def texts(self, name: str, label: str) -> None:
+        """Several short texts, one on each line."""
+        first = "\n".join(self.draft.base.get(name) or ())
+        st.text_area(
+            label,
+            self._begun(name, first, ""),
+            key=self._field(name, label, first, _lines),
+            max_chars=LONGEST_TEXT,
+            persist_state="session",
+            placeholder="One on each line",
+            height=72,
+        )
+        self._tell_error(name)
+
     def amount(self, name: str, label: str) -> None:
         """Money in the workspace's currency, typed as its locale writes it; empty means unknown."""
         first = words.amount(self.draft.base.get(name), self.workspace)
@@ -280,6 +294,10 @@ class Form:
 
 def _filled(typed: str | None) -> str | None:
     return typed if typed and typed.strip() else None
+
+
+def _lines(typed: str | None) -> tuple[str, ...]:
+    return tuple(filter(None, (line.strip() for line in (typed or "").split("\n"))))
 
 
 def _as_it_is(typed: Any) -> Any:

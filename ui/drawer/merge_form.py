@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 import streamlit as st
 from sqlalchemy.orm import Session
@@ -127,7 +127,7 @@ class Merging(Generic[R]):
         )
 
     def _tell(self, preview: MergePreview, kept: R, merged: R) -> None:
-        """What moves, what is filled, what is not taken over, and that it can't be undone."""
+        """What moves, what is filled in or added, what is given up, and what becomes of the two."""
         space = workspace()
         stays, goes = (words.literal(each.name, limit=60) for each in (kept, merged))
         moving = [
@@ -139,23 +139,15 @@ class Merging(Generic[R]):
             for name, value in preview.fills.items()
         ]
         told += [
-            f"**Not taken over**: {label} {words.literal(choices.say(name, value), limit=120)}"
-            for name, label, value in self._left(preview, kept, merged)
+            f"**Added**: {self.labels[name]} {words.literal(choices.say(name, texts), limit=120)}"
+            for name, texts in preview.adds.items()
+        ]
+        told += [
+            f"**Given up**: {self.labels[name]} {words.literal(choices.say(name, value), limit=120)}"
+            for name, value in preview.losses.items()
         ]
         st.markdown("  \n".join(told))
-        st.warning(
-            f"“{goes}” leaves every list, and “{stays}” stays. A merge can't be undone.",
-            icon=":material/warning:",
-        )
-
-    def _left(self, preview: MergePreview, kept: R, merged: R) -> list[tuple[str, str, Any]]:
-        """What only the other one has, and that the one that stays has otherwise."""
-        found = ((name, label, getattr(merged, name)) for name, label in self.labels.items())
-        return [
-            (name, label, value)
-            for name, label, value in found
-            if value not in (None, "", getattr(kept, name)) and name not in preview.fills
-        ]
+        st.caption(f"“{goes}” leaves every list, and “{stays}” stays. It can be undone.")
 
     def _do(self, record: R, kept: R, merged: R, slot: str) -> None:
         this = (self.kind, kept.id, merged.id, merged.version)
@@ -165,6 +157,7 @@ class Merging(Generic[R]):
         refusal = attempt(
             lambda session: self.merge(session, kept.id, merged.id, kept.version, merged.version),
             done=f"“{goes}” is merged into “{stays}”.",
+            undoable=True,
         )
         st.session_state[slot] = None if refusal is None else str(refusal)
         drawer.saved()

@@ -5,7 +5,7 @@ from uuid import uuid4
 import streamlit as st
 from sqlalchemy.orm import Session
 
-from crm_core.schemas.note import NoteCreate
+from crm_core.schemas.note import NoteCreate, NoteResponse
 from crm_core.services import note_service
 from ui import drawer, messages, words
 from ui.data import attempt, load, workspace
@@ -15,7 +15,7 @@ ADD = "add_note"
 
 
 def show(kind: str, record_id: int) -> None:
-    """Newest first. The text that was begun outlives a closed drawer."""
+    """Newest first, with those from others that belong to it. What was begun outlives a closed drawer."""
     subject = {f"{kind}_id": record_id}
     slot = f"note {kind} {record_id}"
     request_id: str = st.session_state.setdefault(slot, uuid4().hex)
@@ -44,5 +44,13 @@ def show(kind: str, record_id: int) -> None:
     for note in load(note_service.get_notes, **subject):
         with st.container(border=True, gap="xxsmall"):
             who = words.literal(note.author_name or "The system", limit=60)
-            st.markdown(f"**{who}** :gray[· {words.literal(words.moment(note.created_at, space))}]")
+            when = words.literal(words.moment(note.created_at, space))
+            st.markdown(f"**{who}** :gray[· {when}{_from(note, kind, record_id)}]")
             st.text(words.lines(note.text))
+
+
+def _from(note: NoteResponse, kind: str, record_id: int) -> str:
+    """Where a note comes from that is on another record, which was merged into this one."""
+    if getattr(note, f"{kind}_id") == record_id:
+        return ""
+    return f" · from “{words.literal(note.record_name, limit=60)}”"

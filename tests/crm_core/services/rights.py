@@ -289,6 +289,7 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         lambda s, w: contact.count_contacts(s, ContactFilter(owners={w.rita})),
     ),
     contact.get_history: (Right.READ, lambda s, w: contact.get_history(s, w.contact)),
+    contact.get_whole_history: (Right.READ, lambda s, w: contact.get_whole_history(s, w.contact)),
     contact.update_contact: (
         Right.CHANGE,
         lambda s, w: contact.update_contact(s, w.contact, ContactUpdate(name="Other")),

@@ -110,6 +110,20 @@ def test_a_lead_is_told_in_words(session, sold):
     ]
 
 
+def test_several_addresses_stand_in_one_cell(session, make):
+    make.contact("Ada", other_emails=("a@a.example", "b@a.example"), other_phones=("+41 79 1",))
+    make.contact("Bob")
+    several = {"columns": ["name", "other_emails", "other_phones"]}
+
+    rows = as_csv(session, *LISTS["Contacts"], **several)
+    (sheet,) = as_excel(session, *LISTS["Contacts"], **several).values()
+
+    heads = ["Name", "Other e-mails", "Other phones"]
+    ada = ["Ada", "a@a.example; b@a.example", "+41 79 1"]
+    assert [list(row.values()) for row in rows] == [ada, ["Bob", "", ""]]
+    assert sheet.values == [heads, ada, ["Bob"]]
+
+
 def test_the_filter_the_order_and_the_columns_are_the_lists(session, make):
     for name, value in (("Low", 1), ("High", 3), ("Middle", 2), ("Won", 9)):
         stage = OpportunityStage.CLOSED_WON if name == "Won" else OpportunityStage.PROPOSAL

@@ -1,5 +1,7 @@
 """Two companies, or two contacts, that turn out to be one."""
 
+import random
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -29,16 +31,17 @@ from crm_core.models import (
 )
 from crm_core.permissions import BelongsToSomebodyElse
 from crm_core.schemas.company import CompanyUpdate
-from crm_core.schemas.contact import ContactUpdate
-from crm_core.services import company_service, contact_service, opportunity_service
+from crm_core.schemas.contact import MOST_OTHERS, ContactUpdate
+from crm_core.services import company_service, contact_service, note_service, opportunity_service
 from crm_core.services.company_service import merge_companies
 from crm_core.services.contact_service import merge_contacts
-from crm_core.services.merging import MOVES, MergeWithItself, MovesWhatBelongsToOthers
+from crm_core.services.merging import MOVES, MergeWithItself, MovesWhatBelongsToOthers, TooManyOthers
 from crm_core.services.records import ChangedMeanwhile, RecordNotFound
 from tests.builders import Make, People
 from tests.conftest import NOW
 from tests.crm_core.importing.conftest import every_row
 from tests.crm_core.services.refusals import refusal
+from tests.forms import either
 
 AN_HOUR = timedelta(hours=1)
 MERGED = NOW + AN_HOUR
@@ -121,13 +124,23 @@ def attach(make: Make, case: Case, name: str, whole: int, owner: int | None) -> 
 
 
 def counted(session: Session, case: Case, whole: int) -> dict[str, int]:
-    """How many rows of each table point to it, deleted ones too."""
-    return {
+    """How many rows of each table point to it, deleted ones too, and how many notes are read with it."""
+    pointing = {
         kind.__tablename__: session.scalar(
             select(func.count()).select_from(kind).where(getattr(kind, case.pointer) == whole)
         )
         for kind in MOVES[case.model]
     }
+    return pointing | {"notes": len(notes_of(session, case, whole))}
+
+
+def notes_of(session: Session, case: Case, whole: int) -> list[str]:
+    """The notes that are read with the record; none where it is deleted."""
+    try:
+        found = note_service.get_notes(session, **{case.pointer: whole})
+    except RecordNotFound:
+        return []
+    return [note.text for note in found]
 
 
 def merge(world: World, case: Case, actor: int | None = None) -> None:
@@ -163,6 +176,7 @@ def totals_of(session: Session) -> list[Any]:
 
 
 def test_whatever_can_point_to_a_company_or_a_contact_moves():
+    """But for notes, which are read from where they are, and what was merged into it, which stays so."""
     pointing = {
         model: {
             (mapper.class_, column.name)
@@ -173,7 +187,9 @@ def test_whatever_can_point_to_a_company_or_a_contact_moves():
         for model in MOVES
     }
 
-    assert pointing == {case.model: {(kind, case.pointer) for kind in MOVES[case.model]} for case in CASES}
+    for case in CASES:
+        moving = {(kind, case.pointer) for kind in MOVES[case.model]}
+        assert pointing[case.model] == {*moving, (Note, case.pointer), (case.model, "merged_into_id")}
 
 
 def test_the_second_is_deleted_and_the_first_stays(world, case):
@@ -280,7 +296,148 @@ def test_books_are_kept_apart(session, make, case):
 def test_each_field_that_people_fill_is_tried(case):
     update = {Company: CompanyUpdate, Contact: ContactUpdate}[case.model]
 
-    assert set(update.model_fields) - {"name", "owner_id", "company_id"} == set(FILLABLE[case.model])
+    tried = {*FILLABLE[case.model], "name", "owner_id", "company_id", "other_emails", "other_phones"}
+    assert set(update.model_fields) <= tried
+
+
+def test_a_preview_says_what_is_given_up(session, make, case):
+    fields, owners = FILLABLE[case.model], [make.user("Rita").id, make.user("Otto").id]
+    first, second = (
+        {**{field: values[side] for field, values in fields.items()}, "owner_id": owners[side]}
+        for side in (0, 1)
+    )
+    if case.model is Contact:
+        for links in (first, second):
+            links["company_id"] = make.company().id
+    kept, merged = case.made(make, "Acme", **first), case.made(make, "Acme Ltd", **second)
+
+    losses = case.service.preview_merge(session, kept, merged).losses
+
+    stay = ("email", "phone")
+    assert losses == {"name": "Acme Ltd", **{key: second[key] for key in second if key not in stay}}
+
+
+def test_what_is_the_same_in_another_case_is_no_loss(session, make, case):
+    texts = {field: first for field, (first, _) in FILLABLE[case.model].items()}
+    kept = case.made(make, "Acme", **texts)
+    merged = case.made(make, "ACME", **{field: f" {text.upper()}" for field, text in texts.items()})
+
+    preview = case.service.preview_merge(session, kept, merged)
+
+    assert (preview.losses, preview.fills, preview.adds) == ({}, {}, {})
+
+
+def test_each_address_and_number_of_both_leads_to_the_kept_contact(session, make):
+    kept = make.contact(
+        "Ann", email="ann@old.example", phone="+1 415 555 0101", other_emails=("ann@home.example",)
+    )
+    merged = make.contact(
+        "Anne",
+        email="anne@new.example",
+        phone="+1 (415) 555-0202",
+        other_emails=("ANN@old.example", "Ann@Home.example", "anne@club.example"),
+        other_phones=("+14155550101", "no digits"),
+    )
+
+    preview = contact_service.preview_merge(session, kept.id, merged.id)
+    merge_contacts(session, kept.id, merged.id)
+
+    adds = {
+        "other_emails": ("anne@new.example", "anne@club.example"),
+        "other_phones": ("+1 (415) 555-0202", "no digits"),
+    }
+    assert (preview.adds, preview.fills, preview.losses) == (adds, {}, {"name": "Anne"})
+    assert (kept.email, kept.phone) == ("ann@old.example", "+1 415 555 0101")
+    assert kept.other_emails == ("ann@home.example", *adds["other_emails"])
+    assert kept.other_phones == adds["other_phones"]
+
+
+def test_what_is_filled_in_is_not_among_the_others_as_well(session, make):
+    kept = make.contact("Ann", other_emails=("ann@home.example", "anne@new.example"))
+    merged = make.contact("Anne", email="Anne@New.example", other_phones=("1", "2"))
+
+    preview = contact_service.preview_merge(session, kept.id, merged.id)
+    merge_contacts(session, kept.id, merged.id)
+
+    assert (preview.fills, preview.adds) == ({"email": "Anne@New.example"}, {"other_phones": ("1", "2")})
+    assert (kept.email, kept.other_emails) == ("Anne@New.example", ("ann@home.example",))
+    assert (kept.phone, kept.other_phones) == (None, ("1", "2"))
+
+
+def test_a_phone_that_breaks_lines_is_kept_on_one(session, make):
+    kept, merged = make.contact("Ann", phone="1"), make.contact("Anne", phone="2\n3")
+
+    merge_contacts(session, kept.id, merged.id)
+    session.flush()
+
+    assert kept.other_phones == ("2 3",)
+
+
+def test_no_contact_gets_more_of_them_than_it_can_have(session, make):
+    kept, merged = (
+        make.contact(name, other_phones=tuple(map(str, numbers))).id
+        for name, numbers in (("Ann", range(MOST_OTHERS)), ("Bob", [MOST_OTHERS]))
+    )
+
+    for verb in (contact_service.preview_merge, merge_contacts):
+        with pytest.raises(TooManyOthers, match="“Bob” can't be merged into “Ann”: together they have"):
+            verb(session, kept, merged)
+
+
+SOME_FIELDS = {
+    Company: {"website": ["a.example", "A.example", "b.example"], "industry": ["Tools", "tools ", "Wood"]},
+    Contact: {
+        "email": ["a@a.example", "A@a.example", "b@a.example"],
+        "phone": ["1 2", "12", "3", "x"],
+        "job_title": ["Boss", "boss", "Buyer"],
+        "other_emails": [("a@a.example",), ("c@a.example", "B@a.example")],
+        "other_phones": [("1-2", "4"), ("3",), ("x", "5")],
+    },
+}
+
+
+@pytest.mark.parametrize("seed", range(either(60, 500)))
+def test_nothing_else_is_lost_than_the_preview_says(session, make, case, seed):
+    chance = random.Random(seed)
+    several = SOME_FIELDS[case.model]
+    owners = [None, make.user("Rita").id, make.user("Otto").id]
+
+    def made() -> Record:
+        answers = {
+            field: chance.choice([() if field.startswith("other") else None, *values])
+            for field, values in several.items()
+        }
+        name, owner = chance.choice(["Acme", "acme", "Bolt"]), chance.choice(owners)
+        return session.get_one(case.model, case.made(make, name, owner_id=owner, **answers))
+
+    kept, merged = made(), made()
+    fields = ["name", "owner_id", *several]
+    before = [{field: getattr(record, field) for field in fields} for record in (kept, merged)]
+
+    preview = case.service.preview_merge(session, kept.id, merged.id)
+    case.merge(session, kept.id, merged.id)
+
+    for was, given_up in ((before[0], {}), (before[1], preview.losses)):
+        for field, value in was.items():
+            if field not in given_up:
+                assert known(field, value) <= everything_of(kept, field), (field, before)
+            else:
+                assert not known(field, value) & everything_of(kept, field), (field, before)
+
+
+def known(field: str, value: Any) -> set[Any]:
+    """What a field says, whatever its case and blanks."""
+    if "phone" in field:
+        value = [re.sub("[ -]", "", each) for each in ((value,) if isinstance(value, str) else value or ())]
+    several = value if isinstance(value, list | tuple) else (value,)
+    return {each.strip().lower() if isinstance(each, str) else each for each in several} - {None}
+
+
+def everything_of(record: Record, field: str) -> set[Any]:
+    """What the record says in that field or, where it may have several of a kind, in any of the two."""
+    kind = next((kind for kind in ("email", "phone") if kind in field), None)
+    fields = [field] if kind is None else [kind, f"other_{kind}s"]
+    return set().union(*(known(each, getattr(record, each)) for each in fields))
 
 
 def test_a_preview_counts_what_moves_and_writes_nothing(world, case):
@@ -448,13 +605,16 @@ def test_what_was_deleted_comes_back_to_the_first(world, case):
     assert check.findings(world.database) == []
 
 
-def test_the_second_can_come_back_but_what_moved_stays(world, case):
+def test_the_second_can_come_back_with_its_notes_but_what_moved_stays(world, case):
     merge(world, case)
 
     with world.database.write(at=MERGED + AN_HOUR) as session:
         restored = getattr(case.service, f"restore_{case.kind}")(session, world.merged)
-        assert (restored.name, restored.deleted_at) == ("Acme Ltd", None)
-        assert sum(counted(session, case, world.merged).values()) == 0
+        assert (restored.name, restored.deleted_at, restored.merged_into_id) == ("Acme Ltd", None, None)
+        assert notes_of(session, case, world.merged) == ["Theirs, a note"]
+        assert notes_of(session, case, world.kept) == ["Ours, a note"]
+        assert sum(counted(session, case, world.merged).values()) == 1
+    assert check.findings(world.database) == []
 
 
 def test_three_become_one(world, case):
@@ -462,4 +622,5 @@ def test_three_become_one(world, case):
         case.merge(session, world.merged, world.other)
         case.merge(session, world.kept, world.merged)
         assert counted(session, case, world.kept)["opportunities"] == 9
+        assert counted(session, case, world.kept)["notes"] == 3
     assert check.findings(world.database) == []

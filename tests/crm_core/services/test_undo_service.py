@@ -337,16 +337,16 @@ def test_what_came_together_goes_together(database):
     assert all(row["deleted_at"] for row in all_rows(database).values())
 
 
-def test_a_merge_stays(database):
+def test_a_merge_of_an_earlier_version_stays(database):
+    """It moved the notes, and the merged record did not say where to."""
     with database.write() as session:
-        make = Make(session)
-        one, two = make.company("One").id, make.company("Two").id
+        two = Make(session).company("Two").id
     with database.write(actor=LOCAL_USER_ID) as session:
-        company_service.merge_companies(session, one, two)
-        assert current_transaction(session) is None
-        merged = history.transaction_of(session).id
+        company_service.delete_company(session, two)
+        history.transaction_of(session).is_merge = True
+        merged = current_transaction(session)
 
-    with refusal(database, MergeStays, "A merge can't be undone", actor=LOCAL_USER_ID) as session:
+    with refusal(database, MergeStays, "an earlier version can't be undone", actor=LOCAL_USER_ID) as session:
         undo(session, merged)
 
 

@@ -43,7 +43,9 @@ class Player:
     def act(self, session: Session) -> None:
         for _ in range(self.chance.randint(1, 4)):
             with suppress(CrmError):
-                self.chance.choice([self.create, self.change, self.sell, self.many, self.delete])(session)
+                self.chance.choice([self.create, self.change, self.sell, self.many, self.delete, self.merge])(
+                    session
+                )
 
     def one(self, session: Session, model: type[Record]) -> int:
         ids = list(session.scalars(select(model.id).order_by(model.id)))
@@ -59,7 +61,8 @@ class Player:
             case 0:
                 company_service.create_company(session, CompanyCreate(name="Acme"))
             case 1:
-                draft = ContactCreate(name="Ada", company_id=self.maybe(session, Company))
+                email = f"ada@{self.chance.randrange(9)}.example"
+                draft = ContactCreate(name="Ada", company_id=self.maybe(session, Company), email=email)
                 contact_service.create_contact(session, draft)
             case 2:
                 draft = LeadCreate(name="Grace", status=LeadStatus.QUALIFIED, company_name="Wind park")
@@ -109,6 +112,12 @@ class Player:
     def many(self, session: Session) -> None:
         deals = {self.one(session, Opportunity) for _ in range(3)}
         opportunity_service.update_opportunities(session, deals, OpportunityUpdate(source="Fair"))
+
+    def merge(self, session: Session) -> None:
+        merge, model = self.chance.choice(
+            [(company_service.merge_companies, Company), (contact_service.merge_contacts, Contact)]
+        )
+        merge(session, self.one(session, model), self.one(session, model))
 
     def delete(self, session: Session) -> None:
         delete, restore, model = self.chance.choice(
