@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from api.health import Health
-from api.history import HistoryEntryResponse
+from api.history import HistoryEntryResponse, RecordEntryResponse
 from api.metrics import MetricDescription, MetricResponse
 from api.opportunities import BulkUpdate, Close, Move
 from api.stats import StatsResponse
@@ -317,6 +317,7 @@ EXAMPLES: dict[type[BaseModel], Example] = {
         "opportunity": {"id": 13, "name": "Solar roof", "how": "created", "rule": None},
     },
     HistoryEntryResponse: HISTORY,
+    RecordEntryResponse: HISTORY | {"kind": "opportunity", "record_id": 13, "record_name": "Solar roof"},
     StatsResponse: STATS,
     MetricDescription: {
         "name": "win_rate",

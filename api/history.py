@@ -5,7 +5,7 @@ from typing import Any
 
 from crm_core.models import Source
 from crm_core.schemas.fields import Instant, Schema
-from crm_core.timeline import HistoryEntry
+from crm_core.timeline import HistoryEntry, RecordEntry
 
 
 class FieldChangeResponse(Schema):
@@ -37,3 +37,16 @@ class HistoryEntryResponse(Schema):
     @classmethod
     def of(cls, entry: HistoryEntry) -> "HistoryEntryResponse":
         return cls.model_validate(entry)
+
+
+class RecordEntryResponse(HistoryEntryResponse):
+    """A change, and which record it is about, with the name that it has today."""
+
+    kind: str
+    record_id: int
+    record_name: str
+
+    @classmethod
+    def about(cls, found: RecordEntry) -> "RecordEntryResponse":
+        change = HistoryEntryResponse.of(found.entry).model_dump()
+        return cls(**change, kind=found.kind, record_id=found.record_id, record_name=found.name)

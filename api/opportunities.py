@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from api.answers import PageQuery, PageResponse, RecordId, errors, etag, record, whole
 from api.door import Answer, DoorDep, VersionDep
-from api.history import HistoryEntryResponse
+from api.history import RecordEntryResponse
 from api.periods import PeriodQuery
 from api.stats import StatsResponse
 from api.tables import CSV, csv_response, wants_csv
@@ -141,13 +141,16 @@ def get_opportunity(opportunity_id: RecordId, door: DoorDep, response: Response)
 @router.get("/{opportunity_id}/history", responses=errors(404))
 def get_opportunity_history(
     opportunity_id: RecordId, door: DoorDep, query: Annotated[HistoryQuery, Query()]
-) -> list[HistoryEntryResponse]:
-    """What was changed, from what, to what, when, by whom and from where; newest first."""
+) -> list[RecordEntryResponse]:
+    """What was changed about the deal and the leads converted into it, when, by whom and from where.
+
+    Newest first; `kind`, `record_id` and `record_name` say which record each change is about.
+    """
     with door.read() as session:
-        found = opportunity_service.get_history(
+        found = opportunity_service.get_whole_history(
             session, opportunity_id, limit=query.limit, offset=query.offset
         )
-    return [HistoryEntryResponse.of(entry) for entry in found]
+    return list(map(RecordEntryResponse.about, found))
 
 
 @router.post("", status_code=201, response_model=OpportunityResponse, responses=errors(404, 409, 413, 415))

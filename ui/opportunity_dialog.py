@@ -18,7 +18,6 @@ from ui.drawer.form import Form
 KIND = "opportunity"
 NEW = "deal new"
 RELATED = 10
-ENTRIES = 50
 
 
 def new_button() -> None:
@@ -96,8 +95,7 @@ def _deal(opportunity_id: int) -> None:
             _details(deal)
     with past:
         if past.open:
-            history = load(opportunity_service.get_history, deal.id, limit=ENTRIES)
-            timeline.show(history, workspace())
+            timeline.show_whole(KIND, deal.id, opportunity_service.get_whole_history)
     with written:
         if written.open:
             notes.show(KIND, deal.id)

@@ -95,8 +95,8 @@ def get_whole_history(
 ) -> list[RecordEntry]:
     """What was changed about a company and about what belongs to it today, its contacts and deals.
 
-    And about the companies merged into it. Newest first, of deleted records too; only of those that the actor
-    may read. Raises `RecordNotFound`.
+    And about the companies merged into it and the leads that its deals came from. Newest first, of deleted
+    records too; only of those that the actor may read. Raises `RecordNotFound`.
     """
     belonging: dict[type[Record], ColumnElement[bool]] = {
         model: and_(model.company_id == company_id, *permissions.readable(session, model))

@@ -89,9 +89,9 @@ def get_history(
 def get_whole_history(
     session: Session, contact_id: int, *, limit: int = 100, offset: int = 0
 ) -> list[RecordEntry]:
-    """What was changed about a contact and those merged into it, newest first; of a deleted one too.
+    """What was changed about a contact, those merged into it, and the leads that its deals came from.
 
-    Raises `RecordNotFound`.
+    Newest first, of deleted records too; only of leads that the actor may read. Raises `RecordNotFound`.
     """
     return records.get_whole_history(session, Contact, contact_id, limit=limit, offset=offset)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select, union_all
 from sqlalchemy.orm import Session
 
 from crm_core import listing, permissions
@@ -55,27 +55,36 @@ def get_notes(
 ) -> list[NoteResponse]:
     """The notes on one record, newest first, with the names of who wrote them; the system has none.
 
-    With them come those on the records that were merged into it; `record_name` says what each is on. Raises
-    `NoteNeedsOneRecord`, `InvalidInput` for a page without a size, and `RecordNotFound` for a record that was
-    deleted or is none of the actor's business.
+    With them come those on the records that were merged into it, and those on the leads that became the deal,
+    or deals of the company or the contact; `record_name` says what each is on. Raises `NoteNeedsOneRecord`,
+    `InvalidInput` for a page without a size, and `RecordNotFound` for a record that was deleted or is none of
+    the actor's business.
     """
     listing.require_page(limit, offset)
     keys = (lead_id, opportunity_id, company_id, contact_id)
     field, record_id = _subject(dict(zip(ON, keys, strict=True)))
     record = records.get(session, ON[field], record_id)
     shown = [column for column in Note.__table__.columns if column.name in NoteResponse.model_fields]
-    own = origins.with_merged(record) if isinstance(record, Mergeable) else [record.id]
     names = func.coalesce(*(model.name for model in ON.values()))
     written = (
         select(*shown, User.name.label("author_name"), names.label("record_name"))
         .outerjoin(User, User.id == Note.author_id)
-        .where(getattr(Note, field).in_(own))
+        .where(Note.id.in_(union_all(*_found_on(session, field, record))))
         .order_by(Note.created_at.desc(), Note.id.desc())
     )
     for name, model in ON.items():
         written = written.outerjoin(model, model.id == getattr(Note, name))
     page = session.execute(written.limit(limit).offset(offset))
     return [NoteResponse.model_validate(dict(found._mapping)) for found in page]
+
+
+def _found_on(session: Session, field: str, record: Record) -> list[Select[int]]:
+    """SQL: the ids of notes, of each table's by its index."""
+    own = origins.with_merged(record) if isinstance(record, Mergeable) else [record.id]
+    found = [getattr(Note, field).in_(own)]
+    if not isinstance(record, Lead):
+        found.append(Note.lead_id.in_(select(Lead.id).where(*origins.leads_of(session, record))))
+    return [select(Note.id).where(condition) for condition in found]
 
 
 def _find_first(session: Session, request_id: str | None) -> Note | None:

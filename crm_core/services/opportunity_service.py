@@ -22,7 +22,7 @@ from crm_core.schemas.opportunity import OpportunityCreate, OpportunityResponse,
 from crm_core.scope import scope_of
 from crm_core.services import closing, conversion, records, settings_service
 from crm_core.sorting import OpportunitySort
-from crm_core.timeline import HistoryEntry
+from crm_core.timeline import HistoryEntry, RecordEntry
 
 
 class OpportunityIsClosed(RuleBroken):
@@ -148,6 +148,16 @@ def get_history(
 ) -> list[HistoryEntry]:
     """What was changed about a deal, newest first; of a deleted one too. Raises `RecordNotFound`."""
     return records.get_history(session, Opportunity, opportunity_id, limit=limit, offset=offset)
+
+
+def get_whole_history(
+    session: Session, opportunity_id: int, *, limit: int = 100, offset: int = 0
+) -> list[RecordEntry]:
+    """What was changed about a deal and about the leads that were converted into it.
+
+    Newest first, of deleted records too; only of leads that the actor may read. Raises `RecordNotFound`.
+    """
+    return records.get_whole_history(session, Opportunity, opportunity_id, limit=limit, offset=offset)
 
 
 def get_pipeline_stats(

@@ -1,9 +1,10 @@
-"""Which others belong to a record's past: those that were merged into it."""
+"""Which others belong to a record's past: those merged into it, and the leads that its deals came from."""
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
-from crm_core.models import Mergeable, Record
+from crm_core import permissions
+from crm_core.models import Lead, Mergeable, Opportunity, Record
 
 
 def with_merged(record: Mergeable) -> Select[int]:
@@ -19,3 +20,18 @@ def standing_for(session: Session, record: Record) -> Record:
     while isinstance(record, Mergeable) and record.merged_into_id is not None:
         record = session.get_one(type(record), record.merged_into_id)
     return record
+
+
+def leads_of(session: Session, record: Record, *, deleted: bool = False) -> list[ColumnElement[bool]]:
+    """SQL: the leads that became the deal, or a deal that is the company's or the contact's today.
+
+    Only those that the actor may read; deleted leads, and those of deleted deals, only where that is wanted.
+    """
+    if isinstance(record, Opportunity):
+        deals = Opportunity.id == record.id
+    else:
+        deals = getattr(Opportunity, f"{type(record).__name__.lower()}_id") == record.id
+    there = [] if deleted else [Opportunity.deleted_at.is_(None)]
+    found = [Lead.opportunity_id.in_(select(Opportunity.id).where(deals, *there))]
+    found += [] if deleted else [Lead.deleted_at.is_(None)]
+    return [*found, *permissions.readable(session, Lead)]

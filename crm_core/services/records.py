@@ -3,13 +3,13 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
 from crm_core import listing, permissions, timeline
 from crm_core.database import instant
 from crm_core.errors import Conflict, CrmError, InvalidInput, NotFound, RuleBroken
-from crm_core.models import VERSIONS, Company, Contact, Mergeable, Record, User
+from crm_core.models import VERSIONS, Company, Contact, Lead, Mergeable, Record, User
 from crm_core.schemas.fields import LARGEST_ID, Schema
 from crm_core.services import origins
 from crm_core.timeline import HistoryEntry, RecordEntry
@@ -219,7 +219,7 @@ def get_whole_history(
     limit: int,
     offset: int,
 ) -> list[RecordEntry]:
-    """`get_history` with that of what was merged into the record, and of `belonging`.
+    """`get_history` with that of what was merged into the record, of the leads behind it, and of `belonging`.
 
     The latter are conditions by kind of record. Newest first. Raises `RecordNotFound`.
     """
@@ -228,7 +228,8 @@ def get_whole_history(
     is_own = (
         model.id.in_(origins.with_merged(record)) if isinstance(record, Mergeable) else model.id == record.id
     )
-    chosen: dict[type[Record], ColumnElement[bool]] = {model: is_own, **belonging}
+    leads = and_(*origins.leads_of(session, record, deleted=True))
+    chosen: dict[type[Record], ColumnElement[bool]] = {model: is_own, **belonging, Lead: leads}
     return timeline.entries_of_many(session, chosen, limit=limit, offset=offset)
 
 

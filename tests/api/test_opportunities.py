@@ -662,7 +662,8 @@ def test_the_past_is_told_as_the_record_is(client, deal):
 
     entries = client.get(f"{at}/history").json()
 
-    assert stale["changes"] == entries[:2]
+    about = {"kind": "opportunity", "record_id": deal["id"], "record_name": deal["name"]}
+    assert [change | about for change in stale["changes"]] == entries[:2]
     for entry, before, after in ((entries[0], changed, closed), (entries[1], deal, changed)):
         for change in entry["changes"]:
             field = change["field"]
@@ -670,6 +671,23 @@ def test_the_past_is_told_as_the_record_is(client, deal):
                 assert (field, change["before"], change["after"]) == (field, before[field], after[field])
     told = {change["field"] for entry in entries[:2] for change in entry["changes"]}
     assert told > {*moved, "closed_at", "actual_close_date", "stage", "probability", "close_reason_id"}
+
+
+def test_a_deal_tells_the_past_of_its_lead(client):
+    lead = client.post("/api/leads", json={"name": "Zed", "status": "qualified"}).json()["id"]
+    deal = client.post(f"{DEALS}/convert/{lead}").json()["opportunity"]["id"]
+    client.put(f"/api/leads/{lead}", json={"phone": "1"})
+
+    entries = client.get(f"{DEALS}/{deal}/history").json()
+
+    told = [(each["kind"], each["record_id"], each["record_name"], each["version"]) for each in entries]
+    assert told[0] == ("lead", lead, "Zed", 3)
+    assert sorted(told[1:]) == [
+        ("lead", lead, "Zed", 1),
+        ("lead", lead, "Zed", 2),
+        ("opportunity", deal, "Zed", 1),
+    ]
+    assert client.get(f"{DEALS}/{deal}/history", params={"limit": 2, "offset": 2}).json() == entries[2:4]
 
 
 @pytest.mark.on_sqlite

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from crm_core import history
 from crm_core.models import LOCAL_USER_ID, Lead, LeadStatus, Opportunity, OpportunityStage
 from crm_core.schemas.lead import LeadUpdate
-from crm_core.services import lead_service
+from crm_core.services import lead_service, opportunity_service
 from tests.pages import tables
 
 LEADS = "pages/sales/leads.py"
@@ -590,3 +590,24 @@ def test_a_row_opens_its_lead_with_its_past_and_its_notes(open_page, given, data
     type_in(page, "New note", "Call **her**")
     button(page, "Add note").click().run()
     assert [text.value for text in page.text] == ["Call **her**"]
+
+
+def test_what_is_known_of_a_lead_is_on_its_deal_contact_and_company(open_page, given, database):
+    with given() as make:
+        lead = make.lead("Zed **x**", status=LeadStatus.QUALIFIED, company_name="Notes Co").id
+        make.note("wants a quote", lead_id=lead)
+    with database.write(actor=LOCAL_USER_ID) as session:
+        conversion = opportunity_service.convert_lead_to_opportunity(session, lead)
+    screens = {"opportunity": ("opportunities", "deal"), "contact": ("contacts", "contact")}
+    screens["company"] = ("companies", "company")
+
+    for kind, (screen, drawer) in screens.items():
+        key = getattr(conversion, kind).id
+        page = open_page(f"pages/sales/{screen}.py", **{kind: str(key)})
+        page.session_state[f"{drawer} {key} tab"] = "Notes"
+        page.run()
+        assert [text.value for text in page.text] == ["wants a quote"]
+        assert "from the lead “Zed **x**”" in plain(texts(page))
+        page.session_state[f"{drawer} {key} tab"] = "Timeline"
+        page.run()
+        assert "from the lead “Zed **x**”" in plain(texts(page))

@@ -50,7 +50,8 @@ def show(kind: str, record_id: int) -> None:
 
 
 def _from(note: NoteResponse, kind: str, record_id: int) -> str:
-    """Where a note comes from that is on another record, which was merged into this one."""
+    """Where a note comes from that is on another record: on a lead, or on what was merged."""
     if getattr(note, f"{kind}_id") == record_id:
         return ""
-    return f" · from “{words.literal(note.record_name, limit=60)}”"
+    noun = "the lead " if note.lead_id is not None else ""
+    return f" · from {noun}“{words.literal(note.record_name, limit=60)}”"

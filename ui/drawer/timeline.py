@@ -25,7 +25,7 @@ LEFT_OUT = {"closed_at"}
 ENTRIES = 50
 """Changes that are shown at first, and that each click shows more of."""
 
-ABOUT = {"company": "company", "contact": "contact", "opportunity": "deal"}
+ABOUT = {"company": "company", "contact": "contact", "opportunity": "deal", "lead": "from the lead"}
 """What is said before the name of a record that another one's timeline tells of."""
 
 

@@ -173,6 +173,7 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
     opportunity.find_opportunity_ids: (Right.LIST, lambda s, w: opportunity.find_opportunity_ids(s, w.deals)),
     opportunity.get_sources: (Right.LIST, lambda s, w: opportunity.get_sources(s)),
     opportunity.get_history: (Right.READ, lambda s, w: opportunity.get_history(s, w.deal)),
+    opportunity.get_whole_history: (Right.READ, lambda s, w: opportunity.get_whole_history(s, w.deal)),
     opportunity.get_pipeline_stats: (
         Right.LIST,
         lambda s, w: opportunity.get_pipeline_stats(s, w.deals).open.deals,
