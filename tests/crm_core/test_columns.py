@@ -20,7 +20,7 @@ from crm_core.columns import (
     total_amount,
 )
 from crm_core.errors import InvalidInput
-from crm_core.models import Opportunity
+from crm_core.models import Contact, Opportunity
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.both_databases
@@ -214,3 +214,32 @@ def test_every_naughty_string_is_refused_or_comes_back_exactly(session, make, sh
 
     assert [company.description for company, _ in companies] == strings
     assert len(strings) > 500
+
+
+@pytest.mark.parametrize("texts", [(), ("a",), ("b", " a ", "Ω\r;,"), ("x" * 50,) * 50])
+def test_several_texts_come_back_exactly_and_in_order(session, make, texts):
+    contact = make.contact(other_phones=texts)
+
+    session.refresh(contact)
+
+    assert contact.other_phones == texts
+    assert session.scalars(select(Contact.id).where(Contact.other_phones == texts)).all() == (
+        [contact.id] if texts else []
+    )
+    states = select(Contact.other_phones.is_(None))
+    assert session.scalars(states).one() is (texts == ())
+
+
+def test_nothing_given_is_no_text(session, make):
+    contact = make.contact()
+    assert (contact.other_emails, contact.other_phones) == ((), ())
+
+    session.refresh(contact)
+
+    assert (contact.other_emails, contact.other_phones) == ((), ())
+
+
+@pytest.mark.parametrize("texts", [("",), ("a\nb",), ("a\x00",), ("\ud800",)])
+def test_what_is_not_one_line_of_several_is_refused(make, texts):
+    with pytest.raises(StatementError, match=r"Each text of a list is one line|Text can't contain"):
+        make.contact(other_phones=texts)
