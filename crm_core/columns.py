@@ -156,6 +156,15 @@ class Line(TypeDecorator[str]):
         return None if value is None else storable_text(value, getattr(self.impl, "length", None))
 
 
+LINE_END = "\n"
+"""What stands between several texts in one column."""
+
+
+def a_line(compared: str) -> str:
+    """How a compared column of several texts has each of them: between line ends, to be found whole."""
+    return f"{LINE_END}{compared}{LINE_END}"
+
+
 class Lines(TypeDecorator[tuple[str, ...]]):
     """Short texts from a user, in their order: one a line in the database, NULL where there is none."""
 
@@ -164,12 +173,12 @@ class Lines(TypeDecorator[tuple[str, ...]]):
 
     def process_bind_param(self, value: Iterable[str] | None, dialect: Dialect) -> str | None:
         texts = tuple(value or ())
-        if any("\n" in text or not text for text in texts):
+        if any(LINE_END in text or not text for text in texts):
             raise InvalidInput("Each text of a list is one line, and not empty.")
-        return storable_text("\n".join(texts)) or None
+        return storable_text(LINE_END.join(texts)) or None
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
-        return tuple(value.split("\n")) if value else ()
+        return tuple(value.split(LINE_END)) if value else ()
 
 
 class LongText(TypeDecorator[str]):

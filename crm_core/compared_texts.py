@@ -8,12 +8,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, MetaData, ScalarSelect, Table, Text, select, update
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Connection,
+    MetaData,
+    ScalarSelect,
+    Table,
+    Text,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import get_history
 from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
-from crm_core.columns import SOURCE, Compared, Digits
+from crm_core.columns import LINE_END, SOURCE, Compared, Digits, a_line
 from crm_core.folding import fold
 from crm_core.models import VERSIONS, Base, Record, Settings
 from crm_core.phones import digits_of
@@ -35,16 +46,19 @@ def compared_columns(table: Table) -> Mapping[str, Column[Any]]:
     return {column.name: column for column in table.columns if isinstance(column.type, Compared)}
 
 
-def follow(session: Session, row: Base) -> None:
-    """Set what follows from the texts of a row that is about to be written."""
-    for name, column in compared_columns(row.__table__).items():
-        if get_history(row, column.info[SOURCE], PASSIVE_NO_INITIALIZE).has_changes():
-            setattr(row, name, _compared(column, getattr(row, column.info[SOURCE]), home_country(session)))
+def follow(session: Session, rows: Iterable[Base]) -> None:
+    """Set what follows from the texts of rows that are about to be written."""
+    country = None
+    for row in rows:
+        for name, column in compared_columns(row.__table__).items():
+            source = column.info[SOURCE]
+            if get_history(row, source, PASSIVE_NO_INITIALIZE).has_changes():
+                country = country or home_country(session)
+                setattr(row, name, _compared(column, getattr(row, source), country))
 
 
-def of_state(session: Session, model: type[Record], state: Mapping[str, Any]) -> dict[str, str | None]:
+def of_state(model: type[Record], state: Mapping[str, Any], country: str) -> dict[str, str | None]:
     """What follows from the texts of a record's state."""
-    country = home_country(session)
     return {
         name: _compared(column, state.get(column.info[SOURCE]), country)
         for name, column in compared_columns(model.__table__).items()
@@ -88,10 +102,13 @@ def _tables() -> Iterable[Table]:
     yield from versions
 
 
-def _compared(column: Column[Any], text: str | None, country: str) -> str | None:
-    if text is None:
+def _compared(column: Column[Any], source: str | Sequence[str] | None, country: str) -> str | None:
+    """What the column has for a text, or for several, see `columns.a_line`."""
+    if not source:
         return None
-    return digits_of(text, country) if isinstance(column.type, Digits) else fold(text)
+    if not isinstance(source, str):
+        return "".join(a_line(_compared(column, text, country) or "") for text in source)
+    return digits_of(source, country) if isinstance(column.type, Digits) else fold(source)
 
 
 def _is_wrong(connection: Connection, column: Column[Any], country: str) -> bool:
@@ -105,7 +122,8 @@ def _put_right(connection: Connection, table: Table, columns: Sequence[Column[An
     rows: dict[tuple[bool, str], str | None] = {}
     for column in columns:
         for text in connection.scalars(select(_text(column)).where(_text(column).is_not(None)).distinct()):
-            rows[isinstance(column.type, Digits), text] = _compared(column, text, country)
+            stored = text if isinstance(text, str) else LINE_END.join(text)
+            rows[isinstance(column.type, Digits), stored] = _compared(column, text, country)
     connection.execute(
         RIGHT.insert(),
         [{"is_number": kind, "text": text, "right": right} for (kind, text), right in rows.items()],
@@ -116,7 +134,10 @@ def _put_right(connection: Connection, table: Table, columns: Sequence[Column[An
 
 def _looked_up(column: Column[Any]) -> ScalarSelect[Any]:
     """SQL: what the column's text is compared by."""
-    is_meant = RIGHT.c.is_number.is_(isinstance(column.type, Digits)), RIGHT.c.text == _text(column)
+    is_meant = (
+        RIGHT.c.is_number.is_(isinstance(column.type, Digits)),
+        RIGHT.c.text == type_coerce(_text(column), Text),
+    )
     return select(RIGHT.c.right).where(*is_meant).scalar_subquery()
 
 

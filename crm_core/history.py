@@ -196,9 +196,9 @@ def insert_with_past(
     """
     rows: list[dict[str, Any]] = []
     versions: list[dict[str, Any]] = []
-    calendar = calendar_of(session)
+    calendar, country = calendar_of(session), compared_texts.home_country(session)
     for states in histories:
-        past = list(_as_versions(model, states, session, calendar))
+        past = list(_as_versions(model, states, session, calendar, country))
         if past[-1]["valid_from"] > session.info["at"]:
             raise HistoryBypassed("A state can't begin after the transaction that writes it.")
         versions += past
@@ -285,8 +285,7 @@ class _Log:
         for record in session.deleted:
             if isinstance(record, Record):
                 raise HistoryBypassed("Records are never removed: set deleted_at instead.")
-        for row in (*session.new, *modified):
-            compared_texts.follow(session, row)
+        compared_texts.follow(session, (*session.new, *modified))
         for record in session.new:
             if isinstance(record, Record):
                 record.version = 1
@@ -392,6 +391,7 @@ def _as_versions(
     states: Sequence[tuple[datetime, dict[str, Any]]],
     session: Session,
     calendar: Calendar,
+    country: str,
 ) -> Iterable[dict[str, Any]]:
     """The rows of the version table for one record's states, each with every column."""
     blank = dict.fromkeys(column.name for column in VERSIONS[model].columns)
@@ -401,7 +401,7 @@ def _as_versions(
     before = None
     for number, ((valid_from, row), valid_to) in enumerate(zip(states, ends, strict=True), start=1):
         on = row.get("valid_from_on") or calendar.day_of(valid_from)
-        texts = compared_texts.of_state(session, model, row)
+        texts = compared_texts.of_state(model, row, country)
         before = {**row, **texts, **model.derived(row, before, valid_from, on)}
         yield {
             **blank,

@@ -19,10 +19,10 @@ class ContactFilter(RecordFilter[Contact]):
 
     model = Contact
     searched = {
-        "id": (Contact, ("folded_name", "folded_email")),
+        "id": (Contact, ("folded_name", "folded_email", "folded_other_emails")),
         "company_id": (Company, ("folded_name",)),
     }
-    dialed = {"id": (Contact, ("phone_digits",))}
+    dialed = {"id": (Contact, ("phone_digits", "other_phone_digits"))}
 
     text: Text = Field(
         default="",

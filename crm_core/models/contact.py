@@ -29,7 +29,9 @@ class Contact(Mergeable):
     job_title: Mapped[str | None] = mapped_column(Line(200))
 
     folded_email: Mapped[str | None] = folded_from("email", index=True)
+    folded_other_emails: Mapped[str | None] = folded_from("other_emails")
     phone_digits: Mapped[str | None] = digits_from("phone", index=True)
+    other_phone_digits: Mapped[str | None] = digits_from("other_phones")
     folded_job_title: Mapped[str | None] = folded_from("job_title")
 
     owner: Mapped["User | None"] = linked()

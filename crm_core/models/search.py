@@ -17,7 +17,10 @@ SEARCHED: dict[type[Record], TableClause] = {
     Contact: table(
         "contact_search",
         column("rowid"),
-        *map(column, ("folded_name", "folded_email", "phone_digits")),
+        *map(
+            column,
+            ("folded_name", "folded_email", "phone_digits", "folded_other_emails", "other_phone_digits"),
+        ),
     ),
     Lead: table(
         "lead_search",

@@ -1,12 +1,11 @@
 """What a contact looks like from outside: to create one, to change one, to read one."""
 
-from collections.abc import Callable
 from datetime import date
 from typing import Annotated
 
 from pydantic import MISSING, AfterValidator, Field
 
-from crm_core.alike import email_key, phone_key
+from crm_core.folding import fold
 from crm_core.schemas.fields import (
     Email,
     Id,
@@ -30,15 +29,11 @@ def _one_line(text: str) -> str:
     return text
 
 
-def _each_once(key: Callable[[str], str]) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
-    """Refuses what means the same twice."""
-
-    def check(texts: tuple[str, ...]) -> tuple[str, ...]:
-        if len({key(text) for text in texts}) < len(texts):
-            raise ValueError("One of these is there twice. Write each once.")
-        return texts
-
-    return check
+def _each_once(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """The texts; refuses the same one twice."""
+    if len(set(map(fold, texts))) < len(texts):
+        raise ValueError("One of these is there twice. Write each once.")
+    return texts
 
 
 def _or_none(texts: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -46,10 +41,8 @@ def _or_none(texts: tuple[str, ...] | None) -> tuple[str, ...]:
 
 
 PhoneLine = Annotated[Phone, Field(min_length=1), AfterValidator(visible), AfterValidator(_one_line)]
-Emails = Annotated[tuple[Email, ...], Field(max_length=MOST_OTHERS), AfterValidator(_each_once(email_key))]
-Phones = Annotated[
-    tuple[PhoneLine, ...], Field(max_length=MOST_OTHERS), AfterValidator(_each_once(phone_key))
-]
+Emails = Annotated[tuple[Email, ...], Field(max_length=MOST_OTHERS), AfterValidator(_each_once)]
+Phones = Annotated[tuple[PhoneLine, ...], Field(max_length=MOST_OTHERS), AfterValidator(_each_once)]
 
 OtherEmails = Annotated[Emails | None, AfterValidator(_or_none)]
 OtherPhones = Annotated[Phones | None, AfterValidator(_or_none)]

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from crm_core import listing
+from crm_core import listing, permissions
 from crm_core.errors import InvalidInput, RuleBroken
 from crm_core.filters import EVERY_CONTACT, ContactFilter
 from crm_core.listing import Page
@@ -40,7 +40,7 @@ def create_contact(session: Session, draft: ContactCreate) -> Contact:
     if first := records.find_first(session, Contact, draft):
         return first
     contact = Contact(**draft.model_dump())
-    _require_apart(contact, draft.model_dump())
+    _require_apart(session, contact, draft.model_dump())
     return records.add(session, contact)
 
 
@@ -131,7 +131,7 @@ def update_contact(
     """
     contact = _get_to_change(session, contact_id, expected_version)
     answers = records.sent(contact, changes)
-    _require_apart(contact, answers)
+    _require_apart(session, contact, answers)
     records.require_references(session, answers)
     records.apply(contact, answers)
     return contact
@@ -219,13 +219,14 @@ def preview_merge(session: Session, kept_id: int, merged_id: int) -> MergePrevie
     return merging.preview(session, Contact, kept_id, merged_id)
 
 
-def _require_apart(contact: Contact, answers: Mapping[str, Any]) -> None:
+def _require_apart(session: Session, contact: Contact, answers: Mapping[str, Any]) -> None:
     """With the answers, the e-mail and the phone to use first are not among the other ones."""
+    country = permissions.settings_of(session).country
     for each in merging.SEVERAL[Contact]:
         if answers.keys().isdisjoint({each.main, each.others}):
             continue
         first, other = (answers.get(name, getattr(contact, name)) for name in (each.main, each.others))
-        if first and each.key(first) in map(each.key, other):
+        if first and each.key(first, country) in (each.key(text, country) for text in other):
             raise FirstAmongOthers(first)
 
 

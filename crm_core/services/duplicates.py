@@ -19,7 +19,7 @@ from crm_core.folding import fold
 from crm_core.models import Company, Contact, Lead
 from crm_core.schemas.conversion import MatchRule
 from crm_core.schemas.fields import host_of
-from crm_core.services.matching import same_number
+from crm_core.services.matching import has_email, has_number
 
 LONGEST = 254
 """Characters of the longest text that is compared."""
@@ -59,10 +59,9 @@ def find_people(
     found: list[Iterator[Duplicate]] = []
     if address := _usable(email):
         for kind in (Lead, Contact):
-            found.append(_people(session, kind, MatchRule.EMAIL, kind.folded_email == address))
-    country = permissions.settings_of(session).country
+            found.append(_people(session, kind, MatchRule.EMAIL, has_email(session, kind, address)))
     for kind in (Lead, Contact):
-        same = same_number(kind, _usable(phone), country)
+        same = has_number(session, kind, _usable(phone))
         if same is not None:
             found.append(_people(session, kind, MatchRule.PHONE, same))
     called, at = _usable(name), _usable(company_name)

@@ -8,16 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select, union_all
 from sqlalchemy.orm import Session
 
-from crm_core import permissions, phones
+from crm_core import permissions, phones, search
+from crm_core.columns import LINE_END, a_line
 from crm_core.folding import fold
 from crm_core.models import Company, Contact, Lead, Record
 from crm_core.public_mail_domains import is_public_mail_domain
 from crm_core.schemas.conversion import MatchRule
 
 R = TypeVar("R", bound=Record)
+Person = Lead | Contact
 
 FEWEST_DIGITS = 7
 """Fewer are an extension, not a number."""
@@ -66,7 +68,7 @@ def find_company(session: Session, lead: Lead) -> Match | None:
 
 
 def _by_email(session: Session, lead: Lead) -> Contact | None:
-    return _oldest(session, Contact, Contact.folded_email == fold(lead.email)) if lead.email else None
+    return _oldest(session, Contact, has_email(session, Contact, fold(lead.email))) if lead.email else None
 
 
 def _by_phone(session: Session, lead: Lead) -> Contact | None:
@@ -80,7 +82,7 @@ def _by_phone(session: Session, lead: Lead) -> Contact | None:
     if namesakes:
         return namesakes[0]
     own_line = phones.digits_of(lead.phone or "", _country(session))
-    is_one_persons = len(found) == 1 and found[0].phone_digits == own_line
+    is_one_persons = len(found) == 1 and own_line in _lines_of(found[0])
     return found[0] if is_one_persons and not lead.email else None
 
 
@@ -93,19 +95,40 @@ def _company_with_the_number(session: Session, lead: Lead) -> Company | None:
 
 def _with_the_number(session: Session, phone: str | None) -> Sequence[Contact]:
     """Everybody with the number, whatever the extension, the oldest first."""
-    same = same_number(Contact, phone, _country(session))
+    same = has_number(session, Contact, phone)
     return [] if same is None else session.scalars(_readable(session, Contact).where(same)).all()
 
 
-def same_number(
-    model: type[Contact] | type[Lead], phone: str | None, country: str
-) -> ColumnElement[bool] | None:
+def has_email(session: Session, model: type[Person], address: str) -> ColumnElement[bool]:
+    """SQL: the folded address is the record's first one, or one of a contact's others."""
+    own = select(model.id).where(model.folded_email == address)
+    return _is_among(session, model, own, "folded_other_emails", a_line(address))
+
+
+def has_number(session: Session, model: type[Person], phone: str | None) -> ColumnElement[bool] | None:
     """SQL: the record has the number, whatever the notation and the extension; None if it is too short."""
-    number = phones.without_extension(phones.digits_of(phone or "", country) or "")
+    number = phones.without_extension(phones.digits_of(phone or "", _country(session)) or "")
     if len(number) < FEWEST_DIGITS:
         return None
-    extended = model.phone_digits.startswith(f"{number}{phones.EXTENSION}", autoescape=True)
-    return or_(model.phone_digits == number, extended)
+    extended = f"{number}{phones.EXTENSION}"
+    is_own = model.phone_digits == number, model.phone_digits.startswith(extended, autoescape=True)
+    own = select(model.id).where(or_(*is_own))
+    others = a_line(number), f"{LINE_END}{extended}"
+    return _is_among(session, model, own, "other_phone_digits", *others)
+
+
+def _is_among(
+    session: Session, model: type[Person], own: Select[int], column: str, *others: str
+) -> ColumnElement[bool]:
+    """SQL: one of those, or a contact that has one of the texts in that column; each found by an index."""
+    if model is Lead:
+        return model.id.in_(own)
+    found = [search.ids_called(session, Contact, (column,), text) for text in others]
+    return model.id.in_(union_all(own, *found))
+
+
+def _lines_of(contact: Contact) -> list[str]:
+    return [contact.phone_digits or "", *(contact.other_phone_digits or "").split()]
 
 
 def _country(session: Session) -> str:

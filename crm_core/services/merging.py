@@ -7,10 +7,12 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
-from crm_core import alike, history, permissions
+from crm_core import history, permissions
 from crm_core.errors import NotAllowed, RuleBroken
+from crm_core.folding import fold
 from crm_core.models import VERSIONS, Company, Contact, Mergeable, Note, Opportunity, Record, Transaction
 from crm_core.permissions import BelongsToSomebodyElse
+from crm_core.phones import digits_of
 from crm_core.schemas.company import CompanyUpdate
 from crm_core.schemas.contact import MOST_OTHERS, ContactUpdate
 from crm_core.services import origins, records
@@ -31,18 +33,29 @@ EMPTY = (None, "", ())
 
 @dataclass(frozen=True)
 class Several:
-    """A field of which a record has one to use first, and other ones. Texts with the same key are one."""
+    """A field of which a record has one to use first, and other ones.
+
+    Texts with the same key are one; it depends on the country where phone numbers belong.
+    """
 
     main: str
     others: str
-    key: Callable[[str], str]
+    key: Callable[[str, str], str]
+
+
+def _of_email(email: str, _country: str) -> str:
+    return fold(email)
+
+
+def _of_phone(phone: str, country: str) -> str:
+    return digits_of(phone, country) or fold(phone)
 
 
 SEVERAL: dict[type[Mergeable], tuple[Several, ...]] = {
     Company: (),
     Contact: (
-        Several("email", "other_emails", alike.email_key),
-        Several("phone", "other_phones", alike.phone_key),
+        Several("email", "other_emails", _of_email),
+        Several("phone", "other_phones", _of_phone),
     ),
 }
 
@@ -165,7 +178,7 @@ def _plan(
     moving = _rows_that_point_to(session, merged)
     if others := _those_of_others(session, moving):
         raise MovesWhatBelongsToOthers(kept, merged, others)
-    lists = _lists(kept, merged)
+    lists = _lists(kept, merged, permissions.settings_of(session).country)
     if any(len(texts) > MOST_OTHERS for texts in lists.values()):
         raise TooManyOthers(kept, merged)
     return _Plan(kept, merged, moving, _fills(kept, merged), lists)
@@ -210,7 +223,7 @@ def _fills(kept: Mergeable, merged: Mergeable) -> dict[str, Any]:
     }
 
 
-def _lists(kept: Mergeable, merged: Mergeable) -> dict[str, tuple[str, ...]]:
+def _lists(kept: Mergeable, merged: Mergeable, country: str) -> dict[str, tuple[str, ...]]:
     """The lists of the kept record that change, with all that both records have, each once."""
     found = {}
     for each in SEVERAL[type(kept)]:
@@ -218,8 +231,8 @@ def _lists(kept: Mergeable, merged: Mergeable) -> dict[str, tuple[str, ...]]:
         texts = (*getattr(kept, each.others), getattr(merged, each.main), *getattr(merged, each.others))
         once: dict[str, str] = {}
         for text in filter(None, (" ".join((text or "").split()) for text in texts)):
-            once.setdefault(each.key(text), text)
-        once.pop(each.key(first or ""), None)
+            once.setdefault(each.key(text, country), text)
+        once.pop(each.key(first or "", country), None)
         found[each.others] = tuple(once.values())
     return {field: texts for field, texts in found.items() if texts != getattr(kept, field)}
 
@@ -236,9 +249,8 @@ def _losses(kept: Mergeable, merged: Mergeable, fills: Mapping[str, Any]) -> dic
 
 
 def _means_the_same(one: Any, other: Any) -> bool:
-    """Whether it is the same, but for the case of letters and blanks around them."""
     if isinstance(one, str) and isinstance(other, str):
-        return one.strip().casefold() == other.strip().casefold()
+        return fold(one) == fold(other)
     return bool(one == other)
 
 

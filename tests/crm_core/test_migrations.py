@@ -385,7 +385,7 @@ def test_earlier_merges_are_found_and_later_ones_lose_their_trace_with_their_not
         contact_service.merge_contacts(session, *contacts)
     with empty_database.write(at=NOW + 9 * A_DAY) as session:
         company_service.update_company(session, third, CompanyUpdate(name="Four"))
-    migrate.downgrade(empty_database, "0011")
+    migrate.downgrade(empty_database, "0012")
 
     migrate.upgrade(empty_database)
 

@@ -213,6 +213,28 @@ def test_every_list_is_searched_in_all_that_it_calls_a_record(session, make, man
     assert found(session, kind_of_filter(text=wanted)) == expected
 
 
+def test_a_contact_is_found_by_further_addresses_and_numbers(session, make, many):
+    ada = make.contact(
+        "Ada",
+        email="ada@old.example",
+        other_emails=("ADA@new.example", "lovelace@new.example"),
+        phone="415 555 0101",
+        other_phones=("+1 (415) 555-0202", "044 668 18 00"),
+    ).id
+    make.contact("Bob", email="bob@old.example", phone="415 555 0303")
+
+    for text in (
+        "ada@new",
+        "lovelace",
+        "ada lovelace@new.example",
+        "415 555 0202",
+        "4155550101",
+        "0446681800",
+    ):
+        assert found(session, ContactFilter(text=text)) == {ada}, text
+    assert found(session, ContactFilter(text="415 555 0404")) == set()
+
+
 def test_half_a_text_is_refused():
     for broken in ("a\x00b", "\ud800abc"):
         with pytest.raises(ValidationError):

@@ -5,6 +5,7 @@ from sqlalchemy import select
 
 from crm_core.models import Company, Contact, LeadStatus, Settings, Visibility
 from crm_core.schemas.conversion import ConversionChoice, How, MatchRule
+from crm_core.services.contact_service import find_duplicates
 from crm_core.services.opportunity_service import convert_lead_to_opportunity, preview_conversion
 from tests.builders import Make
 from tests.conftest import NOW
@@ -146,6 +147,30 @@ def test_another_extension_is_another_telephone(session, make, lead):
     for phone in ("415 555 0123 x13", "415 555 0123"):
         assert found(session, lead(name="Bob", phone=phone))[1] == NOBODY
         assert found(session, lead(name="alice", phone=phone))[1] == (alice, MatchRule.PHONE)
+
+
+@pytest.mark.both_databases
+def test_a_contact_is_known_by_every_address_and_number(session, make, lead):
+    ada = make.contact(
+        "Ada",
+        email="ada@old.example",
+        other_emails=("Ada@New.example", "ada@newer.example"),
+        phone="415 555 0101",
+        other_phones=("415 555 0202", "415 555 0303 x7"),
+    ).id
+    make.contact(
+        "Bob", other_emails=("ada@new.example.org", "xada@new.example"), other_phones=("1 415 555 02",)
+    )
+
+    for email in ("ada@old.example", "ADA@new.example", "ada@newer.example"):
+        assert found(session, lead(email=email))[1] == (ada, MatchRule.EMAIL), email
+    for phone in ("4155550101", "+1 415 555 0202", "415-555-0303 ext 7"):
+        assert found(session, lead(phone=phone))[1] == (ada, MatchRule.PHONE), phone
+    for known in ({"email": "da@new.example"}, {"email": "ada@new.exampl"}, {"phone": "415 555 020"}):
+        assert found(session, lead(**known))[1] == NOBODY, known
+    for typed in ({"email": "ada@newer.example"}, {"phone": "415 555 0303"}):
+        hinted = find_duplicates(session, **typed)
+        assert [each.id for each in hinted if each.kind == "contact"] == [ada], typed
 
 
 def test_several_leads_with_the_offices_number_become_several_contacts(session, make, lead):
