@@ -17,7 +17,7 @@ PAGES = 3
 ELSEWHERE = (640, 10)
 """A place with nothing to click."""
 
-FILTERED = "opportunities?deals_state=Open"
+FILTERED = "opportunities?deals_state=open"
 HEADS = ("name", "value", "expected_close", "owner")
 
 

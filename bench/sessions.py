@@ -66,7 +66,7 @@ class Worker:
 
     async def filter(self) -> Answer:
         stages = self.chance.sample([*OPEN_STAGES], 2)
-        return await self.seat.go("opportunities", "&".join(f"deals_stage={stage.label}" for stage in stages))
+        return await self.seat.go("opportunities", "&".join(f"deals_stage={stage.value}" for stage in stages))
 
     async def open(self) -> Answer:
         return await self.seat.go("opportunities", f"opportunity={self.chance.choice(self.deals)}")

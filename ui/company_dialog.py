@@ -18,7 +18,6 @@ from ui.drawer import choices, form, merge_form, notes, related, timeline
 from ui.drawer.form import Form
 from ui.drawer.merge_form import Merging
 from ui.listing.addressed import exact_link
-from ui.listing.filter_bar import company_label
 
 KIND = "company"
 FIGURE_WIDTH = 220
@@ -198,7 +197,7 @@ def _contacts(company: CompanyResponse) -> None:
             "pages/sales/contacts.py",
             f"All {words.counted_as(count, workspace(), 'contact')}",
             "contacts",
-            {"company": company_label(company.id, company.name)},
+            {"company": str(company.id)},
             icon=":material/contacts:",
         )
 

@@ -8,14 +8,14 @@ from crm_core.services import lead_service
 from ui.data import load
 from ui.listing.filter_bar import FilterBar
 
-MINE = "Mine"
-ONLY = (MINE,)
+MINE = "mine"
+ONLY = {MINE: "Mine"}
 
 
 def show(bar: FilterBar) -> LeadFilter:
     """The fields in a row, the rarer ones behind a button; returns which leads they mean."""
     text = bar.search("Name, company or e-mail")
-    statuses = bar.several("status", "Status", {status.label: status for status in LeadStatus}, "Any status")
+    statuses = bar.several("status", "Status", {status: status.label for status in LeadStatus}, "Any status")
     owner_place = st.container(width="content")
     with st.popover("More filters", icon=":material/tune:", key=f"{bar.prefix} more filters"):
         only = bar.flags("only", "Only", ONLY)

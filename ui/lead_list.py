@@ -99,7 +99,7 @@ def show_count(total: int) -> None:
 
 def editors() -> dict[str, Editor]:
     """What can be changed in the table, and how."""
-    people = [("", words.NONE), *((str(key), name) for name, key in owner_labels().items())]
+    people = [("", words.NONE), *((str(key), name) for key, name in owner_labels().items())]
     return {
         "status": Editor("choice", choices=[(status.value, status.label) for status in FREE_STATUSES]),
         "owner": Editor("choice", choices=people),

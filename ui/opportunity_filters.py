@@ -1,6 +1,6 @@
 """The filters of deals, for every screen that shows some, and links to the list of exactly some deals."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import date
 from typing import Any, NoReturn
 
@@ -12,32 +12,32 @@ from crm_core.models import OPEN_STAGES, OpportunityStage, Outcome
 from crm_core.services import opportunity_service, settings_service, team_service
 from ui import words
 from ui.data import load, workspace
-from ui.drawer import choices
-from ui.listing import addressed, filter_bar
+from ui.listing import addressed
 from ui.listing.filter_bar import FilterBar
 
 GOING = "going to deals"
 LIST, PREFIX = "pages/sales/opportunities.py", "deals"
 
-MINE, OVERDUE, STALE, NO_DATE, NO_VALUE = "Mine", "Overdue", "Stale", "No date", "No value"
+MINE = "mine"
 ONLY = {
-    MINE: "mine",
-    "Nobody’s": "without_owner",
-    OVERDUE: "overdue",
-    STALE: "stale",
-    "No next step": "without_next_step",
-    NO_DATE: "without_date",
-    NO_VALUE: "without_value",
-    "No reason": "without_reason",
-    "Counts in rates": "counted",
-    "Path unknown": "path_unknown",
-    "Entry into stage unknown": "entry_unknown",
-    "Credit at creation": "credit_at_creation",
-    "Credit in that stage": "credit_in_stage",
+    MINE: "Mine",
+    "without_owner": "Nobody’s",
+    "overdue": "Overdue",
+    "stale": "Stale",
+    "without_next_step": "No next step",
+    "without_date": "No date",
+    "without_value": "No value",
+    "without_reason": "No reason",
+    "counted": "Counts in rates",
+    "path_unknown": "Path unknown",
+    "entry_unknown": "Entry into stage unknown",
+    "credit_at_creation": "Credit at creation",
+    "credit_in_stage": "Credit in that stage",
 }
-"""Conditions to switch on, and the filter's names for them."""
+"""Conditions to switch on: but for the first, the filter's names for them."""
 
-STATES = {"Open": True, "Closed": False}
+OPEN, CLOSED = "open", "closed"
+STATES = {OPEN: "Open", CLOSED: "Closed"}
 
 RANGES = ("value", "expected", "closed", "created", "entered")
 
@@ -51,16 +51,16 @@ def show(bar: FilterBar, *, past: bool = False) -> OpportunityFilter:
     stages = bar.several("stage", "Stage", _labels(OpportunityStage), "Every stage")
     owner_place = st.container(width="content")
     with st.popover("More filters", icon=":material/tune:", key=f"{bar.prefix} more filters"):
-        only = bar.flags("only", "Only", list(ONLY))
-        states = bar.flags("state", "State", list(STATES))
+        only = bar.flags("only", "Only", ONLY)
+        states = bar.flags("state", "State", STATES)
         as_of = bar.past_day("as_of", "As it was at the end of", "as of") if past else None
         teams = bar.several("team", "Team", team_labels(), "Every team")
         companies = bar.companies()
         sources = bar.words("source", "Source", load(opportunity_service.get_sources), "Every source")
         reasons = bar.several("reason", "Close reason", load(_reasons), "Every reason")
         steps = _labels(OPEN_STAGES)
-        furthest = bar.several("furthest", "Furthest stage", steps, "Every stage", told="Furthest: {}")
-        been_in = bar.several("been_in", "Has been in", steps, "Any stage", told="Has been in: {}")
+        furthest = bar.several("furthest", "Furthest stage", steps, "Every stage", chip="Furthest: {}")
+        been_in = bar.several("been_in", "Has been in", steps, "Any stage", chip="Has been in: {}")
         entered_from, entered_to = bar.days("entered", "Came into it")
         least, most = bar.amounts("value", "Value")
         expected_from, expected_to = bar.days("expected", "Expected close")
@@ -72,7 +72,7 @@ def show(bar: FilterBar, *, past: bool = False) -> OpportunityFilter:
         OpportunityFilter(
             text=text,
             stages=stages,
-            is_open=STATES[next(iter(states))] if len(states) == 1 else None,
+            is_open=OPEN in states if len(states) == 1 else None,
             owners=owners,
             teams=teams,
             companies=companies,
@@ -91,7 +91,7 @@ def show(bar: FilterBar, *, past: bool = False) -> OpportunityFilter:
             created_from=created_from,
             created_to=created_to,
             as_of=workspace().calendar.end_of(as_of) if as_of else None,
-            **{field: label in only for label, field in ONLY.items() if label != MINE},
+            **{field: field in only for field in ONLY if field != MINE},
         )
     )
 
@@ -121,32 +121,29 @@ def go_on() -> None:
 def address(where: OpportunityFilter) -> dict[str, str | list[str]]:
     """What the list's filter bar has to be set to, so that it means this filter.
 
-    What can't be said there raises `ValueError`: contacts, an instant within a day, who or what is unknown.
+    What can't be said there raises `ValueError`: contacts, an instant within a day.
     """
     calendar = workspace().calendar
     asked = where.model_dump(exclude_defaults=True)
     stages = _stages(where)
-    told: dict[str, Any] = {
+    said: dict[str, Any] = {
         "search": asked.pop("text", ""),
-        "stage": [stage.label for stage in OpportunityStage if stage in stages],
-        "owner": _named(filter_bar.owner_labels(), where.owners),
-        "team": _named(team_labels(), where.teams),
-        "company": [
-            filter_bar.company_label(key, load(choices.name_of, "company_id", key))
-            for key in sorted(where.companies)
-        ],
+        "stage": [stage.value for stage in OpportunityStage if stage in stages],
+        "owner": _codes(where.owners),
+        "team": _codes(where.teams),
+        "company": _codes(where.companies),
         "source": sorted(where.sources),
-        "reason": _named(load(_reasons), where.close_reasons),
-        "furthest": [stage.label for stage in OPEN_STAGES if stage in where.furthest],
-        "been_in": [stage.label for stage in OPEN_STAGES if stage in where.been_in],
-        "state": [label for label, is_open in STATES.items() if is_open is where.is_open],
-        "only": [label for label, field in ONLY.items() if asked.pop(field, False)],
+        "reason": _codes(where.close_reasons),
+        "furthest": [stage.value for stage in OPEN_STAGES if stage in where.furthest],
+        "been_in": [stage.value for stage in OPEN_STAGES if stage in where.been_in],
+        "state": "" if where.is_open is None else OPEN if where.is_open else CLOSED,
+        "only": [field for field in ONLY if asked.pop(field, False)],
         "as_of": calendar.day_of(where.as_of).isoformat() if where.as_of else "",
     }
     for name in RANGES:
         for end in ("from", "to"):
             bound = asked.pop(f"{name}_{end}", None)
-            told[f"{name}_{end}"] = "" if bound is None else _told(bound)
+            said[f"{name}_{end}"] = "" if bound is None else _bound(bound)
     is_nothing = bool(where.outcomes) and not stages
     if (
         is_nothing
@@ -154,20 +151,16 @@ def address(where: OpportunityFilter) -> dict[str, str | list[str]]:
         or (where.as_of and where.as_of != calendar.end_of(calendar.day_of(where.as_of)))
     ):
         raise ValueError("The list has no field for this filter.")
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in said.items() if value}
 
 
-def _named(by_label: Mapping[str, int], keys: Collection[int]) -> list[str]:
-    """What the keys are called. Raises `ValueError` if one of them has no name."""
-    found = {key: label for label, key in by_label.items() if key in keys}
-    if found.keys() != set(keys):
-        raise ValueError("The filter names what is not known.")
-    return list(found.values())
+def _codes(keys: Collection[int]) -> list[str]:
+    return [str(key) for key in sorted(keys)]
 
 
-def team_labels() -> dict[str, int]:
-    """Teams by their names, which are unique."""
-    return {words.one_line(name): key for key, name in load(_teams)}
+def team_labels() -> dict[int, str]:
+    """What each team is called, by name."""
+    return words.told_apart(load(_teams))
 
 
 def _stages(where: OpportunityFilter) -> Collection[OpportunityStage]:
@@ -178,22 +171,22 @@ def _stages(where: OpportunityFilter) -> Collection[OpportunityStage]:
     return closed & (where.stages or closed)
 
 
-def _told(bound: Any) -> str:
+def _bound(bound: Any) -> str:
     return bound.isoformat() if isinstance(bound, date) else str(float(bound))
 
 
-def _labels(stages: Iterable[OpportunityStage]) -> dict[str, OpportunityStage]:
-    return {stage.label: stage for stage in stages}
+def _labels(stages: Iterable[OpportunityStage]) -> dict[OpportunityStage, str]:
+    return {stage: stage.label for stage in stages}
 
 
-def _teams(session: Session) -> list[tuple[int, str]]:
-    return [(team.id, team.name) for team in team_service.get_teams(session)]
+def _teams(session: Session) -> dict[int, str]:
+    return {team.id: team.name for team in team_service.get_teams(session)}
 
 
-def _reasons(session: Session) -> dict[str, int]:
-    """Every reason that deals may have, by what it is called."""
+def _reasons(session: Session) -> dict[int, str]:
+    """What each reason is called that deals may have."""
     return {
-        f"{outcome.value.capitalize()}: {words.one_line(reason.label)}": reason.id
+        reason.id: f"{outcome.value.capitalize()}: {words.one_line(reason.label)}"
         for outcome in Outcome
         for reason in settings_service.get_close_reasons(session, outcome, with_inactive=True)
     }

@@ -165,7 +165,7 @@ def show_few(
 
 def editors() -> dict[str, Editor]:
     """What can be changed in the table, and how."""
-    people = [("", words.NONE), *((str(key), name) for name, key in owner_labels().items())]
+    people = [("", words.NONE), *((str(key), name) for key, name in owner_labels().items())]
     return {
         "value": Editor("money", limit=30),
         "expected_close": Editor("date"),

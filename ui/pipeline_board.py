@@ -213,7 +213,7 @@ def _handlers(
         if move.to != CLOSED and (move.to == move.from_ or order is CardOrder.BY_HAND):
             _keep_order(group_by, move)
             if order is not CardOrder.BY_HAND:  # put between others: from now on it is ordered by hand
-                bar.choose("order", CardOrder.BY_HAND.label)
+                bar.choose("order", CardOrder.BY_HAND.value)
                 return SCREEN
         return redraw
 

@@ -16,8 +16,8 @@ parts = arrangement.arranged("cards", pipeline_board.PARTS, pipeline_board.PARTS
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     where = opportunity_filters.show(bar)
-    group_by = bar.one("group", "Group by", {each.label: each for each in GroupBy}, GroupBy.STAGE.label)
-    order = bar.one("order", "Cards", {each.label: each for each in CardOrder}, CardOrder.URGENCY.label)
+    group_by = bar.one("group", "Group by", {each: each.label for each in GroupBy}, GroupBy.STAGE)
+    order = bar.one("order", "Cards", {each: each.label for each in CardOrder}, CardOrder.URGENCY)
     arrangement.arrange_button("Card", "cards", pipeline_board.PARTS, parts)
 bar.show_chips()
 

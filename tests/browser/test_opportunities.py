@@ -226,7 +226,7 @@ def move_two_and_take_it_back(page: Page, database: Database, shown: list[str]) 
 
 def test_a_row_opens_and_saves_its_own_deal_though_the_list_has_changed(look, address, database, deals):
     seen = look(address)
-    seen.open("opportunities?deals_sort=Name%2C+A+to+Z")
+    seen.open("opportunities?deals_sort=name")
 
     open_a_row_that_has_moved(seen, database, deals)
     open_a_row_that_is_gone(seen.page, database, deals)

@@ -193,7 +193,7 @@ def a_target_is_deleted(seen, database) -> None:
 
 
 def the_dashboard_says(seen, sentence: str) -> None:
-    go(seen, "?dashboard_period=This+quarter", "Dashboard")
+    go(seen, "?dashboard_period=this_quarter", "Dashboard")
     won = seen.page.get_by_text(sentence)
     expect(won).to_be_visible()
     won.scroll_into_view_if_needed()

@@ -85,7 +85,7 @@ def test_from_a_file_to_a_won_deal(look, address, database, tmp_path):
     assert [deal.name for deal in deals(database)] == ["Solar roof", "Heat pump", "Wind park"]
     write_down_a_lead(seen)
     convert(seen)
-    manager.open("?dashboard_period=All+time")
+    manager.open("?dashboard_period=all_time")
     before = figures(manager.page)
 
     go(seen, "pipeline", "Pipeline")
@@ -136,7 +136,7 @@ def assert_the_same_everywhere(seen, manager, address, database, folder, before)
     assert now == {"Won in the period": won, "Total pipeline value": opened}
     assert now["Won in the period"] - before["Won in the period"] == Decimal("2500.55")
 
-    go(seen, "opportunities?deals_stage=Closed+won", "Opportunities")
+    go(seen, "opportunities?deals_stage=closed_won", "Opportunities")
     expect(seen.page.get_by_text("$3,700.65").first).to_be_visible()
     rows = exported(seen.page, "CSV", folder)
     assert sum(Decimal(str(value)) for _, value in rows) == won

@@ -51,9 +51,9 @@ def test_filters_from_the_address(open_page, given):
         make.contact("Bob", owner_id=rita)
 
     assert tables.names(open_page(CONTACTS, contacts_search="SUN.example")) == ["Ada"]
-    assert tables.names(open_page(CONTACTS, contacts_company=[f"whatever #{sun}"])) == ["Ada"]
-    assert tables.names(open_page(CONTACTS, contacts_owner=["Rita"])) == ["Bob"]
-    assert "**1 contact**" in said(open_page(CONTACTS, contacts_owner=["Rita"]))
+    assert tables.names(open_page(CONTACTS, contacts_company=[str(sun)])) == ["Ada"]
+    assert tables.names(open_page(CONTACTS, contacts_owner=[str(rita)])) == ["Bob"]
+    assert "**1 contact**" in said(open_page(CONTACTS, contacts_owner=[str(rita)]))
 
 
 def test_phone_numbers_can_not_be_sorted_by(open_page, given):

@@ -12,6 +12,7 @@ from crm_core.services import settings_service
 from tests.builders import Make
 from tests.conftest import NOW
 from tests.pages import tables
+from ui.listing.addressed import NOBODY
 
 OPPORTUNITIES = "pages/sales/opportunities.py"
 PROPOSAL, WON, LOST = OpportunityStage.PROPOSAL, OpportunityStage.CLOSED_WON, OpportunityStage.CLOSED_LOST
@@ -96,11 +97,18 @@ def test_the_address_of_a_filter_means_the_filter(people, database, asked):
 
 @pytest.mark.parametrize(
     "asked",
-    [{"contacts": {1}}, {"owners": {99}}, {"outcomes": {Outcome.WON}, "stages": {LOST}}],
+    [{"contacts": {1}}, {"outcomes": {Outcome.WON}, "stages": {LOST}}],
     ids=lambda asked: " ".join(asked),
 )
 def test_what_the_list_can_not_say_has_no_address(people, asked):
     assert addressed(OpportunityFilter.model_validate(asked)).exception
+
+
+def test_an_id_that_nobody_has_matches_nothing(people):
+    page = addressed(OpportunityFilter.model_validate({"teams": {99}}))
+
+    found = OpportunityFilter.model_validate_json(page.text[-1].value)
+    assert found == OpportunityFilter(owners=NOBODY)
 
 
 def test_outcomes_are_stages_there(people):
@@ -116,12 +124,12 @@ def test_an_exact_address_takes_everything_else_away(open_page, given):
             make.opportunity(name=f"Roof {number}", stage=PROPOSAL)
         make.opportunity(name="Wind", stage=PROPOSAL)
         make.won(1, name="Roof won")
-    page = open_page(OPPORTUNITIES, deals_search="Roof", deals_state="Open")
+    page = open_page(OPPORTUNITIES, deals_search="Roof", deals_state="open")
     assert len(tables.names(page)) == 3
 
     for name in list(page.query_params):
         del page.query_params[name]
-    page.query_params["deals_stage"] = "Proposal"
+    page.query_params["deals_stage"] = "proposal"
     page.query_params["exactly"] = "deals"
     page.run()
 

@@ -4,13 +4,24 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from crm_core import clock
-from crm_core.models import Opportunity, OpportunityStage, Outcome, Settings
+from crm_core.models import (
+    CloseReason,
+    Company,
+    Opportunity,
+    OpportunityStage,
+    Outcome,
+    SavedView,
+    Settings,
+    Team,
+    User,
+)
 from crm_core.schemas.opportunity import OpportunityUpdate
 from crm_core.schemas.settings import SettingsUpdate
 from crm_core.services import opportunity_service, settings_service
+from tests.builders import reason_id
 from tests.pages import tables
 
 OPPORTUNITIES = "pages/sales/opportunities.py"
@@ -48,7 +59,7 @@ def test_shows_each_deal_with_what_a_rep_needs(open_page, given):
         make.opportunity(
             name="Solar roof",
             company_id=make.company("Sun & Sons").id,
-            owner_id=make.user("Ada").id,
+            owner_id=make.user("Ada", id=42).id,
             expected_value=Decimal("1234.50"),
             stage=OpportunityStage.NEGOTIATION,
             expected_close_date=date(2036, 3, 18),
@@ -82,7 +93,7 @@ def test_an_overdue_deal_is_marked_in_words_and_colour(open_page, given):
         make.opportunity(expected_close_date=date(2020, 1, 2))
         make.opportunity(stage=OpportunityStage.CLOSED_WON, expected_close_date=date(2020, 1, 2))
 
-    page = open_page(OPPORTUNITIES, deals_sort="Stage, first to last")
+    page = open_page(OPPORTUNITIES, deals_sort="stage")
 
     cells = [row["cells"]["expected_close"] for row in tables.data(page)["rows"]]
     assert cells[0]["text"] == "Jan 2, 2020 · overdue"
@@ -130,7 +141,7 @@ def assorted(given):
         make.opportunity(name="plain", **common)
         make.opportunity(name="late stage", stage=OpportunityStage.PROPOSAL, **common)
         make.opportunity(name="closed", stage=OpportunityStage.CLOSED_WON, **common)
-        make.opportunity(name="Ada's", owner_id=make.user("Ada").id, **common)
+        make.opportunity(name="Ada's", owner_id=make.user("Ada", id=42).id, **common)
         make.opportunity(name="mine", owner_id=1, **common)
         make.opportunity(name="of Acme", company_id=make.company("Acme", id=77).id, **common)
         make.opportunity(name="from a fair", source="Fair", **common)
@@ -143,26 +154,31 @@ def assorted(given):
 @pytest.mark.parametrize(
     ("query", "found"),
     [
-        ({"deals_stage": ["Proposal"]}, {"late stage"}),
-        ({"deals_state": ["Closed"]}, {"closed"}),
-        ({"deals_owner": ["Ada"]}, {"Ada's"}),
-        ({"deals_only": ["Mine"]}, {"mine"}),
-        ({"deals_only": ["Mine"], "deals_owner": ["Ada"]}, set()),
-        ({"deals_company": ["Whatever it is called now #77"]}, {"of Acme"}),
+        ({"deals_stage": ["proposal"]}, {"late stage"}),
+        ({"deals_state": ["closed"]}, {"closed"}),
+        ({"deals_owner": ["42"]}, {"Ada's"}),
+        ({"deals_only": ["mine"]}, {"mine"}),
+        ({"deals_only": ["mine"], "deals_owner": ["42"]}, set()),
+        ({"deals_company": ["77"]}, {"of Acme"}),
         ({"deals_company": ["no number"]}, set()),
+        ({"deals_company": ["76"]}, set()),
+        ({"deals_company": ["077"]}, set()),
         ({"deals_source": ["Fair"]}, {"from a fair"}),
         ({"deals_source": ["Nowhere"]}, set()),
         ({"deals_value_from": "1000"}, {"big"}),
-        ({"deals_stage": ["Nope"]}, set()),
-        ({"deals_owner": ["Somebody who was renamed"]}, set()),
+        ({"deals_stage": ["Proposal"]}, set()),
+        ({"deals_stage": ["proposal", "nope"]}, set()),
+        ({"deals_owner": ["Ada"]}, set()),
+        ({"deals_owner": ["41"]}, set()),
+        ({"deals_owner": ["~42"]}, set()),
         ({"deals_expected": "Whenever"}, set()),
         ({"deals_expected_from": "2026-99-99"}, set()),
         ({"deals_value_from": "a lot"}, set()),
-        ({"deals_company": ["too large #9999999999"]}, set()),
+        ({"deals_company": ["9999999999"]}, set()),
         ({"deals_source": ["\x00"]}, set()),
-        ({"deals_only": ["No value"]}, {"without value"}),
-        ({"deals_only": ["No date"]}, {"without date"}),
-        ({"deals_only": ["Overdue"]}, {"overdue"}),
+        ({"deals_only": ["without_value"]}, {"without value"}),
+        ({"deals_only": ["without_date"]}, {"without date"}),
+        ({"deals_only": ["overdue"]}, {"overdue"}),
         ({"deals_expected_to": "2020-01-01"}, set()),
     ],
 )
@@ -178,7 +194,7 @@ def test_this_month_means_this_month(open_page, given):
         make.opportunity(name="now", expected_close_date=today)
         make.opportunity(name="long ago", expected_close_date=today - timedelta(days=62))
 
-    assert tables.names(open_page(OPPORTUNITIES, deals_expected="This month")) == ["now"]
+    assert tables.names(open_page(OPPORTUNITIES, deals_expected="this_month")) == ["now"]
 
 
 def test_what_the_address_asks_for_and_nobody_knows_is_told_and_matches_nothing(open_page, assorted):
@@ -199,7 +215,7 @@ def test_what_the_address_asks_for_and_nobody_knows_is_told_and_matches_nothing(
 
 
 def test_chips_tell_what_is_set_and_one_button_clears_it(open_page, assorted):
-    page = open_page(OPPORTUNITIES, deals_only=["Overdue", "Stale"], deals_search="o", deals_value_from="100")
+    page = open_page(OPPORTUNITIES, deals_only=["overdue", "stale"], deals_search="o", deals_value_from="100")
 
     chips = [each.label.replace("\\", "") for each in page.button if "chip" in (each.key or "")]
     assert chips == ["“o”", "Overdue", "Stale", "≥ $100"]
@@ -542,7 +558,7 @@ def test_hostile_names_are_shown_as_typed(open_page, given):
             next_step=HOSTILE,
         )
 
-    page = open_page(OPPORTUNITIES, opportunity=str(it.id), deals_owner=[HOSTILE])
+    page = open_page(OPPORTUNITIES, opportunity=str(it.id), deals_owner=[str(it.owner_id)])
 
     row = tables.rows(page)[0]
     assert {row[name] for name in ("Name", "Company", "Owner", "Next step")} == {HOSTILE}
@@ -658,6 +674,18 @@ def test_a_cell_that_somebody_else_changed_is_refused(open_page, given, database
 # ------------------------------------------------------------------------------------------------ views
 
 
+def chips(page) -> list[str]:
+    return [plain(each.label) for each in page.button if "chip" in (each.key or "")]
+
+
+def plain(text: str) -> str:
+    return text.replace("\\", "").replace("\u2060", "")
+
+
+def plain_captions(page) -> list[str]:
+    return [plain(each.value) for each in page.caption]
+
+
 def save_view(page, name: str, *, begin: bool = False) -> None:
     page.text_input(key="deals save view name").set_value(name)
     if begin:
@@ -670,21 +698,115 @@ def test_a_saved_view_brings_back_filters_and_order(open_page, given):
         make.opportunity(name="Early")
         make.opportunity(name="Late", stage=OpportunityStage.PROPOSAL)
 
-    page = open_page(OPPORTUNITIES, deals_stage=["Proposal"], deals_sort="Name, Z to A")
+    page = open_page(OPPORTUNITIES, deals_stage=["proposal"], deals_sort="-name")
     save_view(page, "Proposals")
     button(page, "Clear all").click().run()
     assert len(tables.names(page)) == 2
 
     button(page, "Proposals").click().run()
     assert tables.names(page) == ["Late"]
-    assert page.selectbox(key="deals_sort").value == "Name, Z to A"
+    assert page.selectbox(key="deals_sort").value == "-name"
+
+
+def test_a_view_and_a_link_mean_the_same_after_new_names(open_page, given, database):
+    with given() as make:
+        north, ann, acme = make.team("North"), make.user("Ann"), make.company("Acme")
+        ann.team_id = north.id
+        reason = make.session.get_one(CloseReason, reason_id(make.session, "Price"))
+        make.opportunity(
+            name="Ann's",
+            stage=OpportunityStage.CLOSED_LOST,
+            owner_id=ann.id,
+            company_id=acme.id,
+            close_reason_id=reason.id,
+        )
+        make.opportunity(name="Other")
+    query = {
+        "deals_owner": [str(ann.id)],
+        "deals_team": [str(north.id)],
+        "deals_company": [str(acme.id)],
+        "deals_reason": [str(reason.id)],
+    }
+    page = open_page(OPPORTUNITIES, **query)
+    before = chips(page)
+    save_view(page, "Losses of Ann")
+
+    with database.write() as session:
+        for model, named, key in (User, "name", ann), (Team, "name", north), (Company, "name", acme):
+            setattr(session.get_one(model, key.id), named, f"New {key.name}")
+        session.get_one(CloseReason, reason.id).label = "Too dear"
+
+    again = open_page(OPPORTUNITIES, **query)
+    assert tables.names(again) == ["Ann's"]
+    assert (before, chips(again)) == (
+        ["North", f"Acme #{acme.id}", "Lost: Price", "Ann"],
+        ["New North", f"New Acme #{acme.id}", "Lost: Too dear", "New Ann"],
+    )
+    button(again, "Clear all").click().run()
+    assert len(tables.names(again)) == 2
+    button(again, "Losses of Ann").click().run()
+    assert tables.names(again) == ["Ann's"]
+    assert {name: [again.query_params[name]] for name in query} == query
+
+
+def test_a_view_says_what_is_not_known_in_it(open_page, given, database):
+    with given() as make:
+        team = make.team("North")
+        deal = make.opportunity(owner_id=make.user("Ann", team_id=team.id).id)
+        definition = {"query": {"deals_owner": ["~Bob"], "deals_team": [str(team.id)]}, "columns": None}
+        make.session.add(SavedView(user_id=1, screen="deals", name="Old", definition=definition))
+    with database.write() as session:
+        session.get_one(User, deal.owner_id).team_id = None
+        session.delete(session.get_one(Team, team.id))
+
+    page = open_page(OPPORTUNITIES)
+    unknown = ["Owner: Bob is not known", f"Team: {team.id} is not known"]
+    assert " · ".join(unknown) in plain_captions(page)
+    assert tables.names(page) == ["Solar roof"]
+
+    button(page, "Old").click().run()
+    assert tables.names(page) == []
+    assert sorted(chips(page)) == unknown
+    assert page.query_params["deals_owner"] == "~Bob"
+
+    save_view(page, "As it is")
+    with database.read() as session:
+        chosen = select(SavedView.definition).where(SavedView.name == "As it is")
+        assert session.scalars(chosen).one()["query"] == definition["query"]
+
+
+def test_what_is_deleted_while_it_is_chosen_matches_nothing(open_page, given, database):
+    with given() as make:
+        team = make.team("North")
+        make.opportunity(owner_id=make.user("Ann", team_id=team.id).id)
+    page = open_page(OPPORTUNITIES, deals_team=[str(team.id)])
+    assert (tables.names(page), chips(page)) == (["Solar roof"], ["North"])
+
+    with database.write() as session:
+        session.execute(update(User).values(team_id=None))
+        session.delete(session.get_one(Team, team.id))
+    page.run()
+
+    assert (tables.names(page), chips(page)) == ([], [f"Team: {team.id} is not known"])
+
+
+def test_each_unknown_value_is_taken_away_by_its_own_chip(open_page, given):
+    with given() as make:
+        make.opportunity()
+    page = open_page(OPPORTUNITIES, deals_owner=["98", "99"])
+
+    for left in (["Owner: 99 is not known"], []):
+        next(each for each in page.button if "chip" in (each.key or "")).click().run()
+        assert chips(page) == left
+
+    assert tables.names(page) == ["Solar roof"]
 
 
 def test_the_list_begins_with_the_default_view(open_page, given):
     with given() as make:
         make.opportunity(name="Early")
         make.opportunity(name="Late", stage=OpportunityStage.PROPOSAL)
-    save_view(open_page(OPPORTUNITIES, deals_stage=["Proposal"]), "Proposals", begin=True)
+    save_view(open_page(OPPORTUNITIES, deals_stage=["proposal"]), "Proposals", begin=True)
 
     assert tables.names(open_page(OPPORTUNITIES)) == ["Late"]
     assert len(tables.names(open_page(OPPORTUNITIES, deals_search="a"))) == 2

@@ -76,7 +76,7 @@ def test_shows_only_what_the_filter_lets_through(open_page, given):
         make.opportunity(name="Early")
         make.opportunity(name="Late", stage=OpportunityStage.PROPOSAL)
 
-    page = open_page(PIPELINE, board_stage=["Proposal"])
+    page = open_page(PIPELINE, board_stage=["proposal"])
     assert boards.names(page, "proposal") == ["Late"]
     assert "qualification" not in boards.columns(page)
 
@@ -255,8 +255,8 @@ def test_cards_are_ordered_by_hand_from_the_first_time_one_is_put_between_others
     boards.drop(page, "C", "qualification", at=0)
 
     assert boards.names(page, "qualification") == ["C", "A", "B"]
-    assert page.selectbox(key="board_order").value == "By hand"
-    assert boards.names(open_page(PIPELINE, board_order="By hand"), "qualification") == ["C", "A", "B"]
+    assert page.selectbox(key="board_order").value == "by_hand"
+    assert boards.names(open_page(PIPELINE, board_order="by_hand"), "qualification") == ["C", "A", "B"]
 
 
 def test_grouped_by_month_a_drop_reschedules(open_page, given, database):
@@ -265,7 +265,7 @@ def test_grouped_by_month_a_drop_reschedules(open_page, given, database):
         it = make.opportunity(name="Roof", expected_close_date=today)
         make.opportunity(name="Next year", expected_close_date=today + timedelta(days=62))
 
-    page = open_page(PIPELINE, board_group="Expected close")
+    page = open_page(PIPELINE, board_group="close_month")
     months = [key for key in boards.columns(page) if key[:2] == "20"]
     boards.drop(page, "Roof", months[-1])
 
@@ -280,7 +280,7 @@ def test_grouped_by_owner_a_drop_assigns(open_page, given, database):
         it = make.opportunity(name="Roof", owner_id=ada.id)
         make.opportunity(name="Other", owner_id=bob.id)
 
-    page = open_page(PIPELINE, board_group="Owner")
+    page = open_page(PIPELINE, board_group="owner")
     boards.drop(page, "Roof", str(bob.id))
 
     assert deal(database, it.id).owner_id == bob.id
@@ -302,7 +302,7 @@ def test_names_are_shown_as_typed(open_page, given):
     with given() as make:
         make.opportunity(name=HOSTILE, company_id=make.company(HOSTILE).id, owner_id=make.user(HOSTILE).id)
 
-    page = open_page(PIPELINE, board_group="Owner")
+    page = open_page(PIPELINE, board_group="owner")
 
     assert boards.card(page, HOSTILE)["owner"] == HOSTILE
     assert boards.lines(page, HOSTILE)[0] == HOSTILE

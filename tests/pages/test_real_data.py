@@ -29,7 +29,7 @@ def test_the_dashboard_of_a_real_company(open_page, database, shared_data, file)
     path = shared_data / file
     importing.import_opportunities(database, path, importing.find_mapping(None, path), at=datetime.now(UTC))
 
-    page = open_page("pages/insight/dashboard.py", dashboard_period="All time")
+    page = open_page("pages/insight/dashboard.py", dashboard_period="all_time")
 
     shown = figures(page)
     assert {name: shown[name] for name in FILES[file]} == FILES[file]

@@ -114,7 +114,7 @@ def test_a_fiscal_year_is_named_in_the_address(open_page, database, rita, fiscal
     set_elsewhere(database, 777, rita, date(2019, 5, 1))
     set_elsewhere(database, 100, rita, date(began, 5, 1))
 
-    page = open_page(TARGETS, targets_year="FY20")
+    page = open_page(TARGETS, targets_year="2020")
 
     assert ":gray[Q2] $777" in labels(page)
     assert ":gray[Q2] $100" not in labels(page)
@@ -362,7 +362,7 @@ def test_the_dashboard_follows_a_target_at_once(open_page, database, given, rita
         make.lost(5_000, owner_id=rita)
 
     def told() -> str:
-        page = open_page(DASHBOARD, dashboard_period="This quarter")
+        page = open_page(DASHBOARD, dashboard_period="this_quarter")
         return next((plain(text.value) for text in page.caption if "of the target" in text.value), "")
 
     assert told() == ""

@@ -1,6 +1,9 @@
-"""What filter bars are set to lives in the address, so a view can be shared and gone back to."""
+"""What filter bars are set to lives in the address, so a view can be shared and gone back to.
 
-from collections.abc import Callable, Mapping, Sequence
+What can be called otherwise tomorrow is there by its id or its code.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
@@ -8,15 +11,21 @@ import streamlit as st
 
 from crm_core.filters import RecordFilter
 from crm_core.schemas.fields import LARGEST_ID
-from ui import words
+from ui import visit, words
 
 F = TypeVar("F", bound=RecordFilter[Any])
 
 EXACTLY = "exactly"
 """A link that names a bar by this means what it says and nothing that was set before."""
 
+NOT_UNDERSTOOD = "~"
+"""Stands before what was never an id or a code, so that it is not taken for one: a name in an old view."""
+
 NOBODY = frozenset({LARGEST_ID})
 """An id that no record has: contradictory filters match nothing."""
+
+LabelOf = Callable[[str], str | None]
+"""What an id or a code is called; None if nothing has it."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +41,32 @@ class Chip:
     known: bool = True
 
 
-class Addressed:
-    """Fields, each bound to the query parameter `prefix_name`: what is set, to tell and to clear it.
+@dataclass(frozen=True)
+class Field:
+    """How a field is filled from what the address says, and which of that it understands."""
 
-    What the address says is read by this module first, as a link may name what there is no longer.
+    label: str
+    value_of: Callable[[list[str]], Any]
+    knows: Callable[[str], bool]
+
+    def complaint(self, value: str) -> str:
+        """What a chip says of a value that is not known."""
+        return f"{self.label}: {words.one_line(value.removeprefix(NOT_UNDERSTOOD), limit=40)} is not known"
+
+
+class Addressed:
+    """Fields, each with the query parameter `prefix_name`: what is set, to tell and to clear it.
+
+    Texts, numbers and days are bound to their parameters by Streamlit. Of choices it would write the labels,
+    so theirs are read and written here, by codes.
     """
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self._chips: list[Chip] = []
-        self._readers: dict[str, Callable[[list[str]], Any]] = {}
+        self._fields: dict[str, Field] = {}
+        self._codes: dict[str, list[str]] = {}
         self._first: Mapping[str, list[str]] = {}
-        self._checked: set[str] = set()
         self.is_exact = st.query_params.get(EXACTLY) == prefix
         if self.is_exact:
             del st.query_params[EXACTLY]
@@ -62,12 +85,16 @@ class Addressed:
         """Let the fields, which are yet to be drawn, be as the query says."""
         self._first = query
 
-    def choose(self, name: str, label: str) -> None:
+    def choose(self, name: str, code: str) -> None:
         """Set a field that has one value; for a callback."""
-        st.session_state[f"{self.prefix}_{name}"] = label
+        st.session_state[f"{self.prefix}_{name}"] = code
 
     def show_chips(self) -> None:
-        """Everything that is set, each to be taken away by a click, and a button that clears it all."""
+        """Everything that is set, each to be taken away by a click, and a button that clears it all.
+
+        Stands after all fields.
+        """
+        self.write_address()
         if not self._chips:
             return
         with st.container(horizontal=True, gap="xsmall", vertical_alignment="center"):
@@ -78,8 +105,8 @@ class Addressed:
                     icon=":material/close:",
                     icon_position="right",
                     help="Take this filter away",
-                    on_click=_set if chip.known else _forget_unknown,
-                    args=(chip.key, chip.without) if chip.known else (chip.key,),
+                    on_click=_set if chip.known else _set_unknown,
+                    args=(chip.key, chip.without),
                 )
             st.button(
                 "Clear all",
@@ -89,52 +116,140 @@ class Addressed:
                 on_click=self.clear,
             )
 
+    def write_address(self) -> None:
+        """Let the address say what was chosen; stands after all fields.
+
+        A run that this one replaced may yet have written what it began with, so that counts as well.
+        """
+        key = f"{self.prefix} address"
+        written = st.session_state.get(key, {})
+        changed = {
+            name: codes
+            for name, codes in self._codes.items()
+            if codes != st.query_params.get_all(name) or codes != written.get(name, [])
+        }
+        if changed:
+            st.query_params.update(changed)
+        st.session_state[key] = self._codes
+
     def clear(self) -> None:
         """Let every field be as it is at first; for a callback."""
         self.set({})
 
     def query(self) -> dict[str, list[str]]:
-        """What the address says about these filters and the order."""
-        return {key: st.query_params.get_all(key) for key in self._readers if key in st.query_params}
+        """What the filters and the order are set to, as the address says it."""
+        bound = {
+            key: [*st.query_params.get_all(key), *_unknown_of(key)]
+            for key in self._fields
+            if key not in self._codes
+        }
+        return {key: values for key, values in (bound | self._codes).items() if values}
 
     def set(self, query: Mapping[str, list[str]]) -> None:
         """Let the fields be as the query says, and the others as at first; for a callback."""
-        for key, read in self._readers.items():
-            told = list(query.get(key, []))
-            st.session_state[key] = read(told)
-            _forget_unknown(key)
-            if key.removeprefix(f"{self.prefix}_") in self._checked:
-                self._note_unknown(key, told, read)
+        for key, field in self._fields.items():
+            said = list(query.get(key, []))
+            st.session_state[key] = field.value_of(said)
+            self._note_unknown(key, said)
 
-    def _key(self, name: str, read: Callable[[list[str]], Any], label: str = "") -> str:
-        """The key of a field that `read` fills from what the address says.
+    def complaints(self, query: Mapping[str, list[str]]) -> list[str]:
+        """What of the query is not known, in the words of the chips."""
+        asked = ((self._fields[key], value) for key in query if key in self._fields for value in query[key])
+        return [field.complaint(value) for field, value in asked if not field.knows(value)]
 
-        With a label, what it can't read stays as a chip that matches nothing: a filter that nobody
-        understands must not let everything through.
+    def _bound_key(
+        self, name: str, read: Callable[[list[str]], Any], label: str = "", *, takes_all: bool = False
+    ) -> str:
+        """The key of a field that Streamlit binds to its parameter, and `read` fills from what it says.
+
+        Unless it takes everything, what it can't read stays as a chip that matches nothing: a filter that
+        nobody understands must not let everything through.
         """
         key = f"{self.prefix}_{name}"
-        self._readers[key] = read
-        if key in self._first or self.is_exact:
-            st.session_state[key] = read(list(self._first.get(key, [])))
-            _forget_unknown(key)
-        if label:
-            self._checked.add(name)
-            told = list(self._first.get(key, st.query_params.get_all(key)))
-            self._note_unknown(key, told, read)
-            for text in st.session_state.get(_unknown(key), []):
-                said = f"{label}: {words.one_line(text, limit=40)} is not known"
-                self._chips.append(Chip(said, key, None, known=False))
+        self._fields[key] = Field(label, read, lambda value: takes_all or read([value]) is not None)
+        said = self._newly_said(key)
+        if said is not None:
+            self._note_unknown(key, said)
+            if self.is_exact or key in self._first:
+                st.session_state[key] = read(said)
+        self._complain(key)
         return key
 
-    def _note_unknown(self, key: str, told: list[str], read: Callable[[list[str]], Any]) -> None:
-        unknown = [each for each in told if read([each]) in (None, [], "")]
-        if unknown:
-            st.session_state[_unknown(key)] = unknown
+    def _several_key(self, name: str, label: str, label_of: LabelOf) -> str:
+        """The key of a field with the codes of any number of choices; unknown ones stay as chips as well."""
+        return self._chosen_key(
+            name,
+            Field(
+                label,
+                lambda said: [code for code in dict.fromkeys(said) if label_of(code) is not None],
+                lambda code: label_of(code) is not None,
+            ),
+            label_of,
+        )
 
-    def _chip_each(self, key: str, chosen: Sequence[str], pattern: str) -> None:
-        for each in chosen:
-            rest = [other for other in chosen if other != each]
-            self._chips.append(Chip(pattern.format(words.one_line(each, limit=40)), key, rest))
+    def _one_key(
+        self, name: str, label: str, label_of: LabelOf, first: str | None, *, takes_all: bool = False
+    ) -> str:
+        """The key of a field with one choice's code, the first one to begin with.
+
+        Where it takes everything, an unknown code means the first one.
+        """
+        return self._chosen_key(
+            name,
+            Field(
+                label,
+                lambda said: next((code for code in said if label_of(code) is not None), first),
+                lambda code: takes_all or label_of(code) is not None,
+            ),
+            label_of,
+        )
+
+    def _chosen_key(self, name: str, field: Field, label_of: LabelOf) -> str:
+        """Streamlit knows a choice by its label: with another one, the choice is made anew."""
+        key = f"{self.prefix}_{name}"
+        self._fields[key] = field
+        said = self._newly_said(key)
+        if said is None:
+            said = [*_listed(st.session_state.get(key)), *_unknown_of(key)]
+        chosen = field.value_of(said)
+        labels = {code: label_of(code) for code in _listed(chosen)}
+        before = st.session_state.get(f"{key} labels", {})
+        is_renamed = any(before.get(code, label) != label for code, label in labels.items())
+        if key not in st.session_state or st.session_state[key] != chosen or is_renamed:
+            st.session_state[key] = chosen
+        st.session_state[f"{key} labels"] = labels
+        self._note_unknown(key, said)
+        self._complain(key)
+        return key
+
+    def _say(self, key: str, codes: list[str]) -> None:
+        """What the address is to say of a choice: nothing of what is there at first."""
+        self._codes[key] = [*codes, *_unknown_of(key)]
+
+    def _newly_said(self, key: str) -> list[str] | None:
+        """What the address, or else a view to begin with, sets a field to; None leaves it as it is."""
+        in_address = st.query_params.get_all(key)
+        if visit.is_by_history() and not self.is_exact:
+            return in_address
+        if self.is_exact or key in self._first:
+            return list(self._first.get(key, []))
+        has_come = key not in st.session_state or visit.has_just_come()
+        return in_address if in_address and has_come else None
+
+    def _note_unknown(self, key: str, said: list[str]) -> None:
+        knows = self._fields[key].knows
+        st.session_state[_unknown(key)] = [each for each in dict.fromkeys(said) if not knows(each)]
+
+    def _complain(self, key: str) -> None:
+        unknown = _unknown_of(key)
+        for each in unknown:
+            rest = [other for other in unknown if other != each]
+            self._chips.append(Chip(self._fields[key].complaint(each), key, rest, known=False))
+
+    def _chip_each(self, key: str, chosen: Mapping[str, str], pattern: str = "{}") -> None:
+        for code, text in chosen.items():
+            rest = [other for other in chosen if other != code]
+            self._chips.append(Chip(pattern.format(words.one_line(text, limit=40)), key, rest))
 
 
 def exact_link(
@@ -157,9 +272,21 @@ def _set(key: str, value: Any) -> None:
     st.session_state[key] = value
 
 
+def _listed(chosen: Any) -> list[str]:
+    """The codes that a field holds, which has several, one or none."""
+    if chosen is None:
+        return []
+    return list(chosen) if isinstance(chosen, list) else [chosen]
+
+
 def _unknown(key: str) -> str:
     return f"{key} unknown"
 
 
-def _forget_unknown(key: str) -> None:
-    st.session_state.pop(_unknown(key), None)
+def _unknown_of(key: str) -> list[str]:
+    unknown: list[str] = st.session_state.get(_unknown(key), [])
+    return unknown
+
+
+def _set_unknown(key: str, values: list[str]) -> None:
+    st.session_state[_unknown(key)] = values

@@ -1,22 +1,22 @@
 """Filter bars: every kind of field that a screen narrows its list by."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Literal, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import streamlit as st
 
 from crm_core.columns import LARGEST_AMOUNT, SMALLEST_AMOUNT
 from crm_core.currency import Currency
+from crm_core.errors import NotFound
 from crm_core.filters import CompanyFilter
-from crm_core.periods import ONE_DAY, Days, Period, PeriodChoice
-from crm_core.schemas.fields import LARGEST_ID
+from crm_core.periods import ONE_DAY, Days, Period, PeriodChoice, PeriodKind
 from crm_core.services import company_service, user_service
 from crm_core.sorting import Sort
 from ui import words
 from ui.data import actor, load, today, workspace
+from ui.drawer import choices as records
 from ui.listing.addressed import NOBODY, Addressed, Chip
 
 T = TypeVar("T")
@@ -28,7 +28,9 @@ FIELD_WIDTH = 171
 AMOUNT_STEP = 1000.0
 """What a click on the field of an amount adds."""
 
-NUMBERED = re.compile(r" #(\d{1,10})$")
+LONGEST_ID = 10
+"""Digits."""
+
 COMPANIES_OFFERED = 50
 
 FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
@@ -36,12 +38,31 @@ FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
 OWN_DAYS = "Days of your own"
 
 
+class Offer(Generic[T]):
+    """Values to choose from, each with the label that a field shows and the code that the address has."""
+
+    def __init__(self, labels: Mapping[T, str]) -> None:
+        self.values = {str(value): value for value in labels}
+        self._labels = {str(value): label for value, label in labels.items()}
+
+    @property
+    def codes(self) -> list[str]:
+        return list(self.values)
+
+    def label_of(self, code: str) -> str | None:
+        return self._labels.get(code)
+
+    def text(self, code: str) -> str:
+        """Its label; Streamlit asks for those of codes that are gone as well."""
+        return self._labels.get(code, code)
+
+
 class FilterBar(Addressed):
     """The filters of one screen, drawn where they are asked for."""
 
     def search(self, placeholder: str) -> str:
         """Words to look for in names, answered while typing."""
-        key = self._key("search", lambda told: told[0] if told else "")
+        key = self._bound_key("search", lambda said: said[0] if said else "")
         typed = st.text_input(
             "Search",
             key=key,
@@ -58,25 +79,40 @@ class FilterBar(Addressed):
         return text
 
     def several(
-        self, name: str, label: str, by_label: Mapping[str, T], everything: str, *, told: str = "{}"
+        self, name: str, label: str, choices: Mapping[T, str], everything: str, *, chip: str = "{}"
     ) -> frozenset[T]:
-        """Several of the labelled values to choose, none at first, which means `everything`.
+        """Several of the values to choose by their labels, none at first, which means `everything`.
 
-        `told` is what a chip says of each.
+        `chip` is what a chip says of each.
         """
-        key = self._key(name, lambda told: [each for each in told if each in by_label], label)
+        offer = Offer(choices)
+        key = self._several_key(name, label, offer.label_of)
         chosen = st.multiselect(
             label,
-            list(by_label),
+            offer.codes,
+            format_func=offer.text,
             key=key,
-            bind="query-params",
+            persist_state="session",
             placeholder=everything,
             filter_mode="contains",
             select_all=False,
             width=FIELD_WIDTH,
         )
-        self._chip_each(key, chosen, told)
-        return frozenset(by_label[found] for found in chosen if found in by_label)
+        return self._taken(key, offer, chosen, chip)
+
+    def flags(self, name: str, label: str, choices: Mapping[T, str]) -> frozenset[T]:
+        """Conditions to switch on."""
+        offer = Offer(choices)
+        key = self._several_key(name, label, offer.label_of)
+        chosen = st.pills(
+            label,
+            offer.codes,
+            format_func=offer.text,
+            key=key,
+            persist_state="session",
+            selection_mode="multi",
+        )
+        return self._taken(key, offer, chosen)
 
     def words(
         self,
@@ -88,7 +124,7 @@ class FilterBar(Addressed):
         width: int | Literal["stretch"] = "stretch",
     ) -> frozenset[str]:
         """Several texts to choose or to write, none at first."""
-        key = self._key(name, list)
+        key = self._bound_key(name, list, takes_all=True)
         chosen = st.multiselect(
             label,
             known,
@@ -100,15 +136,8 @@ class FilterBar(Addressed):
             accept_new_options=True,
             width=width,
         )
-        self._chip_each(key, chosen, label + ": {}")
+        self._chip_each(key, {text: text for text in chosen}, label + ": {}")
         return frozenset(_storable(text)[:100] for text in chosen)
-
-    def flags(self, name: str, label: str, choices: Sequence[str]) -> frozenset[str]:
-        """Conditions to switch on."""
-        key = self._key(name, lambda told: [each for each in told if each in choices], label)
-        chosen = st.pills(label, choices, key=key, bind="query-params", selection_mode="multi")
-        self._chip_each(key, chosen, "{}")
-        return frozenset(chosen)
 
     def amounts(self, name: str, label: str) -> tuple[Decimal | None, Decimal | None]:
         """The least and the most that something is worth."""
@@ -119,20 +148,27 @@ class FilterBar(Addressed):
 
     def days(self, name: str, label: str) -> tuple[date | None, date | None]:
         """The first and the last day of a span around today, or of two days' choice."""
-        by_label = {each.label: each for each in Days}
-        key = self._key(name, lambda told: told[0] if told and told[0] in by_label else None, label)
+        offer = Offer({each: each.label for each in Days})
+        key = self._one_key(name, label, offer.label_of, None)
         with st.container(horizontal=True):
             chosen = st.selectbox(
-                label, list(by_label), index=None, key=key, bind="query-params", placeholder="Any day"
+                label,
+                offer.codes,
+                index=None,
+                format_func=offer.text,
+                key=key,
+                persist_state="session",
+                placeholder="Any day",
             )
             first = self._day(f"{name}_from", f"{label} from", "from")
             last = self._day(f"{name}_to", f"{label} until", "until")
+        self._say(key, [chosen] if chosen else [])
         if chosen is None:
             return first, last
         calendar = workspace().calendar
-        span: Period = calendar.around(by_label[chosen], today())
+        span: Period = calendar.around(offer.values[chosen], today())
         called = calendar.label(span)
-        said = f"{label}: {chosen.lower()}"
+        said = f"{label}: {offer.text(chosen).lower()}"
         self._chips.append(Chip(f"{said} ({called})" if called else said, key, None))
         return max(first or span.start, span.start), min(last or span.last_day, span.last_day)
 
@@ -142,9 +178,10 @@ class FilterBar(Addressed):
 
     def period(self) -> PeriodChoice | Period:
         """A period to choose, this quarter at first, or two days of one's own."""
-        by_label: dict[str, PeriodChoice | None] = {choice.label: choice for choice in PeriodChoice}
-        chosen = self.one("period", "Period", by_label | {OWN_DAYS: None}, PeriodChoice.THIS_QUARTER.label)
-        if chosen is not None:
+        choices: dict[PeriodChoice | PeriodKind, str] = {choice: choice.label for choice in PeriodChoice}
+        choices[PeriodKind.CUSTOM] = OWN_DAYS
+        chosen = self.one("period", "Period", choices, PeriodChoice.THIS_QUARTER, must_be_known=True)
+        if isinstance(chosen, PeriodChoice):
             return chosen
         first, last = self._day("from", "From", "from"), self._day("to", "Until", "until")
         today_ = today()
@@ -162,55 +199,84 @@ class FilterBar(Addressed):
 
     def companies(self) -> frozenset[int]:
         """Companies to choose among those that a search finds."""
-        key = self._key("company", list)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             looked_for = st.text_input(
-                "Find a company", key=f"{key}_find", live=True, max_chars=200, width=FIELD_WIDTH
+                "Find a company",
+                key=f"{self.prefix}_company_find",
+                live=True,
+                max_chars=200,
+                width=FIELD_WIDTH,
             )
-            found = load(
+            rows = load(
                 company_service.get_rows, CompanyFilter(text=looked_for or ""), limit=COMPANIES_OFFERED
             )
+            found = {str(row.id): company_label(row.id, row.name) for row in rows}
+            key = self._several_key(
+                "company", "Company", lambda code: found.get(code) or _company_called(code)
+            )
+            labels = found | {code: _company_called(code) or code for code in st.session_state[key]}
             chosen = st.multiselect(
                 "Company",
-                [company_label(row.id, row.name) for row in found],
+                list(labels),
+                format_func=lambda code: labels.get(code, code),
                 key=key,
-                bind="query-params",
+                persist_state="session",
                 placeholder="Every company",
                 select_all=False,
-                accept_new_options=True,  # the address may name others than were found
                 filter_mode="contains",
             )
-        self._chip_each(key, chosen, "{}")
-        if not chosen:
-            return frozenset()
-        numbers = [NUMBERED.search(each) for each in chosen]
-        return (
-            frozenset(int(number[1]) for number in numbers if number and 0 < int(number[1]) <= LARGEST_ID)
-            or NOBODY
-        )
+        self._say(key, chosen)
+        self._chip_each(key, {code: labels[code] for code in chosen})
+        return frozenset(map(int, chosen))
 
     def sort(self, orders: type[S], first: S) -> S:
         """An order to choose; a click on a column's head does the same."""
-        return self.one("sort", "Sort by", {order.label: order for order in orders}, first.label)
+        return self.one("sort", "Sort by", {order: order.label for order in orders}, first)
 
     def sort_by(self, order: Sort) -> None:
         """Set the order; for a callback."""
-        self.choose("sort", order.label)
+        self.choose("sort", order.value)
 
-    def one(self, name: str, label: str, by_label: Mapping[str, T], first: str) -> T:
-        """One of the labelled values, always."""
-        labels = list(by_label)
-        key = self._key(name, lambda told: told[0] if told and told[0] in by_label else first)
+    def one(
+        self, name: str, label: str, choices: Mapping[T, str], first: T, *, must_be_known: bool = False
+    ) -> T:
+        """One of the labelled values, always; the first instead of an unknown one that need not be known."""
+        offer = Offer(choices)
+        key = self._one_key(name, label, offer.label_of, str(first), takes_all=not must_be_known)
         chosen = st.selectbox(
-            label, labels, index=labels.index(first), key=key, bind="query-params", width=FIELD_WIDTH
+            label,
+            offer.codes,
+            format_func=offer.text,
+            key=key,
+            persist_state="session",
+            width=FIELD_WIDTH,
         )
-        return by_label[chosen]
+        return self._taken_one(key, offer, chosen, first)
+
+    def segment(self, name: str, label: str, choices: Mapping[T, str], first: T) -> T:
+        """One of a few labelled values, always, all in sight."""
+        offer = Offer(choices)
+        key = self._one_key(name, label, offer.label_of, str(first), takes_all=True)
+        chosen = st.segmented_control(
+            label, offer.codes, format_func=offer.text, required=True, key=key, persist_state="session"
+        )
+        return self._taken_one(key, offer, chosen, first)
+
+    def _taken(self, key: str, offer: "Offer[T]", chosen: list[str], chip: str = "{}") -> frozenset[T]:
+        self._say(key, chosen)
+        self._chip_each(key, {code: offer.text(code) for code in chosen}, chip)
+        return frozenset(offer.values[code] for code in chosen)
+
+    def _taken_one(self, key: str, offer: "Offer[T]", chosen: str | None, first: T) -> T:
+        taken = first if chosen is None else offer.values[chosen]
+        self._say(key, [] if taken == first else [str(taken)])
+        return taken
 
     def _amount(self, name: str, label: str, sign: str) -> Decimal | None:
         """In the address it is a plain number, which means the same in every locale."""
-        key = self._key(name, _amount_told, label)
+        key = self._bound_key(name, _amount_said, label)
         currency = Currency(workspace().currency)
-        begins = st.session_state.get(key) or _amount_told(st.query_params.get_all(key))
+        begins = st.session_state.get(key) or _amount_said(st.query_params.get_all(key))
         typed = st.number_input(
             label,
             min_value=0.0,
@@ -229,7 +295,7 @@ class FilterBar(Addressed):
         return found
 
     def _day(self, name: str, label: str, word: str) -> date | None:
-        key = self._key(name, _day_told, label)
+        key = self._bound_key(name, _day_said, label)
         space = workspace()
         chosen: date | None = st.date_input(
             label,
@@ -247,26 +313,33 @@ class FilterBar(Addressed):
 
 
 def company_label(company_id: int, name: str) -> str:
-    """How the address names a company; the number is what counts."""
+    """What a company is called where there may be others of that name."""
     return f"{words.one_line(name)} #{company_id}"
 
 
-def owner_labels() -> dict[str, int]:
-    """A label for each owner. Later namesakes get their number, so that an older address stays true."""
-    labels: dict[str, int] = {}
-    for person in sorted(load(user_service.get_owners), key=lambda person: person.id):
-        name = words.one_line(person.name)
-        labels[f"{name} ({person.id})" if name in labels else name] = person.id
-    return dict(sorted(labels.items(), key=lambda label: label[0].lower()))
+def owner_labels() -> dict[int, str]:
+    """What each owner is called, by name; namesakes get their number."""
+    labels = words.told_apart({person.id: person.name for person in load(user_service.get_owners)})
+    return dict(sorted(labels.items(), key=lambda label: label[1].lower()))
+
+
+def _company_called(code: str) -> str | None:
+    """The label of a company, deleted or not; None if there is none with that id."""
+    if not (code.isascii() and code.isdecimal() and len(code) <= LONGEST_ID and code[0] != "0"):
+        return None
+    try:
+        return company_label(int(code), load(records.name_of, "company_id", int(code)))
+    except NotFound:
+        return None
 
 
 def _storable(text: str) -> str:
     return text.encode("utf-8", "ignore").decode().replace("\x00", "")
 
 
-def _day_told(told: list[str]) -> date | None:
+def _day_said(said: list[str]) -> date | None:
     try:
-        found = date.fromisoformat(told[0]) if told else None
+        found = date.fromisoformat(said[0]) if said else None
     except ValueError:
         return None
     return found if found is not None and FIRST_DAY <= found <= LAST_DAY else None
@@ -277,9 +350,9 @@ def _amount(number: float) -> Decimal:
     return Decimal(str(number)).quantize(SMALLEST_AMOUNT)
 
 
-def _amount_told(told: list[str]) -> float | None:
+def _amount_said(said: list[str]) -> float | None:
     try:
-        found = float(told[0]) if told else None
+        found = float(said[0]) if said else None
     except ValueError:
         return None
     return found if found is not None and 0 <= found <= LARGEST_AMOUNT else None

@@ -18,7 +18,7 @@ def begin(bar: FilterBar) -> None:
     Stands before the bar's fields are drawn, so that they begin with it.
     """
     is_filtered = bar.is_exact or any(name.startswith(f"{bar.prefix}_") for name in st.query_params)
-    if is_filtered or not visit.has_just_come():
+    if is_filtered or visit.is_by_history() or not visit.has_just_come():
         return
     default = load(saved_view_service.find_default, bar.prefix)
     if default is not None:
@@ -32,6 +32,8 @@ def menu(bar: FilterBar, shown: Sequence[str]) -> None:
         views = load(saved_view_service.get_views, bar.prefix)
         for view in views:
             _entry(bar, view)
+            if complaints := bar.complaints(view.definition.query):
+                st.caption(words.literal(" · ".join(complaints), limit=200))
         if not views:
             st.caption("None yet. Set filters, an order and columns, then give them a name here.")
         _save(bar, shown)

@@ -18,12 +18,13 @@ from crm_core.services.settings_service import Workspace
 from crm_core.services.target_service import Holder, TargetRow
 from ui import words
 from ui.data import load, today, workspace
+from ui.listing.filter_bar import FilterBar
 from ui.settings import choices, form, paging
 from ui.settings.form import ChangedWhileOpen, Field, Form
 
 NEW, CHANGED, DELETED = "new_target", "target", "deleted_target"
 SCREEN = "pages/settings/targets.py"
-YEAR = "targets_year"
+PREFIX, YEAR = "targets", "year"
 
 CELL_WIDTH = 140
 AMOUNT_LIMIT = 30
@@ -84,7 +85,7 @@ def link(team_id: int | None) -> None:
             SCREEN,
             label="Its targets",
             icon=":material/flag:",
-            query_params={YEAR: calendar.fiscal_year_label(max(years))},
+            query_params={f"{PREFIX}_{YEAR}": str(max(years))},
         )
 
 
@@ -92,16 +93,11 @@ def _chosen_year() -> int:
     calendar = workspace().calendar
     this = calendar.fiscal_year_of(today())
     years = {calendar.fiscal_year_of(target.starts_on) for target in load(target_service.get_targets)}
-    chosen: int | None = st.segmented_control(
-        "Year",
-        sorted(years | {this - 1, this, this + 1}),
-        default=this,
-        format_func=calendar.fiscal_year_label,
-        required=True,
-        key=YEAR,
-        bind="query-params",
-    )
-    return chosen or this
+    offered = sorted(years | {this - 1, this, this + 1})
+    bar = FilterBar(PREFIX)
+    chosen = bar.segment(YEAR, "Year", {year: calendar.fiscal_year_label(year) for year in offered}, this)
+    bar.write_address()
+    return chosen
 
 
 def _tell_nothing_is_set(year: int, *, may_set: bool) -> None:
