@@ -55,16 +55,22 @@ __all__ = [
 ]
 
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:^\"'&=@/])")
-REWRITTEN_AFTERWARDS = re.compile(r"(:|@|www(?=\.)|-(?=[->])|<(?=-))", re.IGNORECASE)
-WORD_JOINER = "\u2060"
+READ_TOGETHER = re.compile(
+    r"(?<=:)(?=[\w+-]+:|//)|(?<=@)(?=[\w-])|(?<=www)(?=\.)|(?<=-)(?=[->])|(?<=<)(?=-)|(?<=[<>~])(?==)",
+    re.IGNORECASE,
+)
+"""Where Streamlit finds emoji, icons, addresses and arrows, although Markdown's own signs are escaped."""
+
+NOTHING = ":color[]"
+"""Markdown of an element without text, style or width: what stands around it is not read together."""
 
 
 def literal(text: str | None, *, limit: int = 200) -> str:
-    """Somebody's text for an element that renders Markdown: shown as typed, on one line."""
+    """Somebody's text for an element that renders Markdown: shown and copied as typed, on one line."""
     if not text:
         return NONE
-    clean = one_line(text, limit=limit)
-    return MARKDOWN.sub(r"\\\1", REWRITTEN_AFTERWARDS.sub(r"\1" + WORD_JOINER, clean)) or NONE
+    parts = READ_TOGETHER.split(one_line(text, limit=limit))
+    return NOTHING.join(MARKDOWN.sub(r"\\\1", part) for part in parts) or NONE
 
 
 def day_format(workspace: Workspace) -> str:

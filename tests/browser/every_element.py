@@ -10,7 +10,8 @@ import pandas as pd
 import streamlit as st
 
 from crm_core.errors import NotFound
-from ui import data, messages, navigation
+from tests.browser.typed import TYPED
+from ui import data, messages, navigation, words
 
 SECRET = "Zanzibar"  # must not reach a browser
 
@@ -114,6 +115,23 @@ def answered() -> None:
         dialog()
 
 
+def quoted() -> None:
+    for number, text in enumerate(TYPED):
+        shown = words.literal(text)
+        st.markdown(f"**{shown}** :gray[:small[{shown}]]", help=shown)
+        st.caption(shown)
+        st.error(shown)
+        st.button(shown, key=f"button {number}")
+        st.link_button(shown, "#", key=f"link {number}")
+        st.expander(shown, key=f"expander {number}")
+        st.popover(shown, key=f"popover {number}")
+    st.tabs([words.literal(text) for text in TYPED])
+    st.table([{"What": words.literal(text)} for text in TYPED], hide_index=True)
+    st.toast(words.literal(" ".join(TYPED), limit=1000), duration="infinite")
+    if st.button("Ask"):
+        st.dialog(words.literal(" ".join(TYPED), limit=1000))(lambda: None)()
+
+
 def components() -> None:
     board = st.components.v2.component(
         "board",
@@ -129,7 +147,7 @@ def components() -> None:
 
 
 if __name__ == "__main__":
-    chosen = {page.__name__: st.Page(page) for page in (wrong, drawn, answered, components)}
+    chosen = {page.__name__: st.Page(page) for page in (wrong, drawn, answered, quoted, components)}
     st.set_page_config(layout="wide")
     shown = st.navigation(list(chosen.values()))
     messages.show(data.undo)

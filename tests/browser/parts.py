@@ -69,11 +69,6 @@ def click_thrice(button: Locator) -> None:
     button.click(click_count=3, delay=15)
 
 
-def plain(text: str) -> str:
-    """A text without what keeps Markdown from reading it."""
-    return text.replace("\u2060", "")
-
-
 def unnamed_controls(page: Page) -> list[str]:
     """Everything to press or to fill that a screen reader has no name for, as the browser computes them."""
     session = page.context.new_cdp_session(page)

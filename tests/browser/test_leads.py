@@ -11,7 +11,7 @@ from crm_core.database import Database
 from crm_core.models import Lead, LeadStatus, Opportunity
 from tests import forms
 from tests.browser.conftest import Look
-from tests.browser.parts import close_drawer, drawer, plain, popover, row
+from tests.browser.parts import close_drawer, drawer, popover, row
 from tests.builders import Make
 
 HOSTILE = (
@@ -204,17 +204,17 @@ def test_hostile_names_are_only_text(look, address, database):
         assert name in page.locator("tbody").inner_text()
 
     for lead in leads(database):
-        assert plain(drawer(page).get_by_role("heading").first.inner_text())[:70] == lead.name[:70]
+        assert drawer(page).get_by_role("heading").first.inner_text()[:70] == lead.name[:70]
         drawer(page).get_by_role("radio", name="Qualified", exact=True).click()
         drawer(page).get_by_role("button", name="Convert").wait_for()
         seen.settle()
         drawer(page).get_by_role("button", name="Convert").click()
         page.get_by_role("button", name="Convert to a deal").wait_for()
-        assert f"Contact: {lead.name[:70]}" in plain(popover(page).inner_text())
+        assert f"Contact: {lead.name[:70]}" in popover(page).inner_text()
         page.keyboard.press("Escape")
         page.keyboard.press("Escape")
         seen.settle()
-        assert f"“{lead.name[:50]}" in plain(page.get_by_text("is qualified").inner_text())
+        assert f"“{lead.name[:50]}" in page.get_by_text("is qualified").inner_text()
         if lead.id < len(HOSTILE):
             row(page, HOSTILE[lead.id]).click()
             page.wait_for_url(f"**lead={lead.id + 1}")
@@ -225,7 +225,7 @@ def test_hostile_names_are_only_text(look, address, database):
     fill(page, E_mail="x@x.example")
     expect(drawer(page).get_by_text("You may know")).to_be_visible()
     seen.settle()
-    shown = plain(drawer(page).inner_text())
+    shown = drawer(page).inner_text()
     for name in HOSTILE[:4]:
         assert name[:40] in shown
     assert page.get_by_test_id("stException").count() == 0

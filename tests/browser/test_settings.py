@@ -12,7 +12,7 @@ from crm_core.schemas.opportunity import OpportunityCreate
 from crm_core.services import opportunity_service, settings_service
 from tests import forms
 from tests.browser.conftest import PHONE
-from tests.browser.parts import click_thrice, go, plain
+from tests.browser.parts import click_thrice, go
 from tests.builders import Make
 
 TRIES = forms.either(3, 20)
@@ -263,7 +263,7 @@ def test_hostile_names_are_only_text(look, address, database):
         ("targets", "Targets", HOSTILE, "Set Q1"),
     ):
         go(seen, screen, title)
-        assert name in plain(seen.page.get_by_test_id("stMain").inner_text())
+        assert name in seen.page.get_by_test_id("stMain").inner_text()
         assert seen.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
         seen.page.get_by_role("button", name=opener).first.click()
         dialog(seen).wait_for()

@@ -5,10 +5,12 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.element_tree import Button, Selectbox
 
+from ui.words import NOTHING
+
 
 def plain(markdown: str) -> str:
     """What is to be read, where somebody's text was made literal."""
-    return markdown.replace("\\", "").replace("\u2060", "").replace("\xa0", " ")
+    return markdown.replace("\\", "").replace(NOTHING, "").replace("\xa0", " ")
 
 
 def boxes(page: AppTest) -> dict[str, Selectbox]:

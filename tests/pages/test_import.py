@@ -7,6 +7,7 @@ from crm_core.services import workspace_service
 from crm_core.services.opportunity_service import count_opportunities
 from crm_core.services.settings_service import get_close_reasons, get_settings
 from tests.builders import Make
+from ui.words import NOTHING
 
 IMPORT = "pages/data/import.py"
 
@@ -22,7 +23,7 @@ def upload(page, content: bytes):
 
 def warning(page) -> str:
     """The first one as it is read, without what keeps Markdown from reading it."""
-    return page.warning[0].value.replace("\\", "").replace("\u2060", "")
+    return page.warning[0].value.replace("\\", "").replace(NOTHING, "")
 
 
 def stored(database) -> int:

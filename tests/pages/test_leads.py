@@ -11,6 +11,7 @@ from crm_core.models import LOCAL_USER_ID, Lead, LeadStatus, Opportunity, Opport
 from crm_core.schemas.lead import LeadUpdate
 from crm_core.services import lead_service, opportunity_service
 from tests.pages import tables
+from ui.words import NOTHING
 
 LEADS = "pages/sales/leads.py"
 
@@ -34,7 +35,7 @@ def texts(page) -> str:
 
 def plain(text: str) -> str:
     """A label as it is read: without what makes it literal or grey."""
-    return re.sub(r":gray\[(.*)(?<!\\)\]$", r"\1", text).replace("\\", "").replace("\u2060", "")
+    return re.sub(r":gray\[(.*)(?<!\\)\]$", r"\1", text).replace("\\", "").replace(NOTHING, "")
 
 
 def known(page) -> list[str]:

@@ -23,6 +23,7 @@ from crm_core.schemas.settings import SettingsUpdate
 from crm_core.services import opportunity_service, settings_service
 from tests.builders import reason_id
 from tests.pages import tables
+from ui.words import NOTHING
 
 OPPORTUNITIES = "pages/sales/opportunities.py"
 HOSTILE = "**x** :red[y] <img src=x onerror=alert(1)> [a](javascript:alert(2))"
@@ -200,7 +201,7 @@ def test_this_month_means_this_month(open_page, given):
 def test_what_the_address_asks_for_and_nobody_knows_is_told_and_matches_nothing(open_page, assorted):
     page = open_page(OPPORTUNITIES, deals_owner=["Anna"], deals_value_from="a lot")
     chips = {
-        each.label.replace("\\", "").replace("\u2060", "")
+        each.label.replace("\\", "").replace(NOTHING, "")
         for each in page.button
         if "chip" in (each.key or "")
     }
