@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement
 from crm_core.filters.base import WORDS, RecordFilter, Text
 from crm_core.models import Company
 from crm_core.moment import Moment
-from crm_core.schemas.fields import Label
+from crm_core.schemas.fields import StoredLabel
 
 
 class CompanyFilter(RecordFilter[Company]):
@@ -18,8 +18,8 @@ class CompanyFilter(RecordFilter[Company]):
     searched = {"id": (Company, ("folded_name", "folded_domain"))}
 
     text: Text = Field(default="", description=WORDS.format("name or domain"))
-    industries: frozenset[Label] = frozenset()
-    countries: frozenset[Label] = frozenset()
+    industries: frozenset[StoredLabel] = frozenset()
+    countries: frozenset[StoredLabel] = frozenset()
 
     def _on_more(self, row: type[Company], moment: Moment) -> Sequence[ColumnElement[bool]]:
         found = []

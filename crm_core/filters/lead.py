@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement
 from crm_core.filters.base import WORDS, RecordFilter, Text
 from crm_core.models import Lead, LeadStatus
 from crm_core.moment import Moment
-from crm_core.schemas.fields import Label
+from crm_core.schemas.fields import StoredLabel
 
 
 class LeadFilter(RecordFilter[Lead]):
@@ -26,7 +26,7 @@ class LeadFilter(RecordFilter[Lead]):
         description=WORDS.format("name, company's name or e-mail address") + " Or it is the phone number.",
     )
     statuses: frozenset[LeadStatus] = frozenset()
-    sources: frozenset[Label] = frozenset()
+    sources: frozenset[StoredLabel] = frozenset()
 
     def _on_more(self, row: type[Lead], moment: Moment) -> Sequence[ColumnElement[bool]]:
         found = []

@@ -20,7 +20,7 @@ from crm_core.models import (
     valid_until,
 )
 from crm_core.moment import Moment
-from crm_core.schemas.fields import Day, Id, Label, LeastAmount, MostAmount
+from crm_core.schemas.fields import Day, Id, LeastAmount, MostAmount, StoredLabel
 from crm_core.stays import STATE, STATES, owner_at_the_end, stays
 
 STEPS = {stage: step for step, stage in enumerate(OPEN_STAGES)} | {
@@ -109,7 +109,7 @@ class OpportunityFilter(RecordFilter[Opportunity]):
     )
     companies: frozenset[Id] = Field(default=frozenset(), description="Ids of companies.")
     contacts: frozenset[Id] = Field(default=frozenset(), description="Ids of contacts.")
-    sources: frozenset[Label] = frozenset()
+    sources: frozenset[StoredLabel] = frozenset()
     close_reasons: frozenset[Id] = Field(default=frozenset(), description="Ids of reasons to close.")
     without_reason: bool = Field(default=False, description="Only closed ones without a reason.")
     counted: bool = Field(

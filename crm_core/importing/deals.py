@@ -213,7 +213,7 @@ def _key(answers: Answers, row_of_key: dict[str, int]) -> str | None:
         return None
     key = answers.required(
         DealField.EXTERNAL_ID,
-        lambda text: NAME.validate_python(text.strip()),
+        NAME.validate_python,
         "Every row needs its own key, so that it is not imported twice.",
     )
     if key is not None and row_of_key.setdefault(key, answers.row) != answers.row:

@@ -91,7 +91,7 @@ def _create_close_reasons(session: Session, plan: Plan) -> None:
 
 def _write_owners(session: Session, owners: Iterable[Newcomer]) -> None:
     for owner in owners:
-        email = owner.name.strip() if EMAIL.fullmatch(owner.name.strip()) else None
+        email = owner.name if EMAIL.fullmatch(owner.name) else None
         session.add(User(id=owner.id, name=owner.name, email=email))
     session.flush()  # deals refer to them
     history.catch_up_sequence(session, User.__table__)

@@ -17,6 +17,7 @@ from crm_core.importing.cells import numbered
 from crm_core.importing.deals import ROWS_NAMED, ImportedDeal, Reading, Since
 from crm_core.importing.report import Count
 from crm_core.models import CloseReason, Company, Contact, Opportunity, OpportunityStage, Outcome, User
+from crm_core.schemas.fields import trimmed
 from crm_core.services import settings_service
 
 
@@ -108,7 +109,7 @@ class Reasons:
         if deal.close_reason is None:
             self.lost_without += outcome is Outcome.LOST
         elif key not in self._known:
-            self.unknown[outcome, self._words.setdefault(key, deal.close_reason.strip())] += 1
+            self.unknown[outcome, self._words.setdefault(key, trimmed(deal.close_reason))] += 1
 
 
 @dataclass

@@ -28,6 +28,7 @@ from crm_core.columns import (
     storable_text,
 )
 from crm_core.errors import InvalidInput
+from crm_core.folding import INVISIBLE
 
 Value = TypeVar("Value")
 
@@ -37,10 +38,8 @@ LARGEST_ID = 2**31 - 1
 LOOKS_EMPTY = {"Cc", "Cf", "Zl", "Zp", "Zs"}
 """Unicode categories of control, format and space characters."""
 
-FILLERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
-    chr(point) for point in range(0xFE00, 0xFE10)
-}
-"""Letters, marks and a Braille pattern that show nothing, although their categories say otherwise."""
+PART_OF_WHAT_STANDS_BEFORE = frozenset(map(chr, (*range(0xFE00, 0xFE10), *range(0xE0020, 0xE0080))))
+"""Without them, a red heart would be a black one, and the flag of Scotland a black flag."""
 
 WEB_ADDRESS = re.compile(r"(?ai:https?://)?(?P<host>[^\s/?#:@\\]+)(?::[0-9]{1,5})?(?:[/?#]\S*)?")
 
@@ -110,17 +109,30 @@ def shows_something(text: str | None) -> bool:
 
 def _is_blank(character: str) -> bool:
     """Whether nothing is to be seen of it; NUL is no blank, so that it is refused wherever it stands."""
-    return character != "\x00" and (unicodedata.category(character) in LOOKS_EMPTY or character in FILLERS)
+    return character != "\x00" and (
+        unicodedata.category(character) in LOOKS_EMPTY or INVISIBLE.match(character) is not None
+    )
 
 
-def _trimmed(text: str) -> str:
-    """The text without blanks at its ends, such as come along when an address is pasted."""
+def trimmed(text: str) -> str:
+    """The text without blanks and invisible characters at its ends, such as come along when it is pasted."""
     first, end = 0, len(text)
     while first < end and _is_blank(text[first]):
         first += 1
     while first < end and _is_blank(text[end - 1]):
         end -= 1
+    if first < end and not text[end - 1].isascii():
+        while end < len(text) and text[end] in PART_OF_WHAT_STANDS_BEFORE:
+            end += 1
     return text[first:end]
+
+
+def _trimmed(value: Any) -> Any:
+    return trimmed(value) if isinstance(value, str) else value
+
+
+def _named(value: Any) -> Any:
+    return visible(trimmed(value)) if isinstance(value, str) else value
 
 
 def _unknown_if_blank(value: Any) -> Any:
@@ -135,7 +147,7 @@ def _storable(text: str, limit: int | None = None) -> str:
 
 
 def _email(text: str) -> str:
-    address = _storable(_trimmed(text), LONGEST_EMAIL)
+    address = _storable(trimmed(text), LONGEST_EMAIL)
     try:
         validate_email(address, check_deliverability=False)
     except EmailNotValidError:
@@ -144,13 +156,13 @@ def _email(text: str) -> str:
 
 
 def _website(text: str) -> str:
-    address = _storable(_trimmed(text), LONGEST_WEBSITE)
+    address = _storable(trimmed(text), LONGEST_WEBSITE)
     host_of(address)
     return address
 
 
 def _domain(text: str) -> str:
-    return host_of(_storable(_trimmed(text)))
+    return host_of(_storable(trimmed(text)))
 
 
 def _currency(code: str) -> str:
@@ -216,10 +228,16 @@ Maybe = Annotated[Value | None, BeforeValidator(_unknown_if_blank)]
 StoredText = Annotated[str, AfterValidator(_storable)]
 ShortText = Annotated[str, Field(max_length=500), AfterValidator(_storable)]
 Text = Annotated[str, Field(max_length=100_000), AfterValidator(_storable)]
-Name = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_storable), AfterValidator(visible)]
-Title = Annotated[str, Field(max_length=200), AfterValidator(_storable)]
-Phone = Annotated[str, Field(max_length=50), AfterValidator(_storable)]
-Label = Annotated[str, Field(max_length=100), AfterValidator(_storable)]
+Name = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_named), AfterValidator(_storable)]
+Title = Annotated[str, Field(max_length=200), BeforeValidator(_trimmed), AfterValidator(_storable)]
+Phone = Annotated[str, Field(max_length=50), BeforeValidator(_trimmed), AfterValidator(_storable)]
+Label = Annotated[str, Field(max_length=100), BeforeValidator(_trimmed), AfterValidator(_storable)]
+NeededLabel = Annotated[
+    str, Field(min_length=1, max_length=100), BeforeValidator(_named), AfterValidator(_storable)
+]
+StoredLabel = Annotated[str, Field(max_length=100), AfterValidator(_storable)]
+"""One that is there already, to be found as it is."""
+
 RequestId = Annotated[
     str, Field(min_length=1, max_length=64), AfterValidator(_storable), AfterValidator(visible)
 ]

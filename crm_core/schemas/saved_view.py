@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import MISSING, AfterValidator, Field
 
-from crm_core.schemas.fields import Label, Schema, ShortText, StoredText, visible
+from crm_core.schemas.fields import NeededLabel, Schema, ShortText, StoredLabel, StoredText, visible
 
 LONGEST_QUERY = 20_000
 """Characters of all parameters together: more than a browser's address line takes."""
@@ -24,13 +24,12 @@ def _each_once(columns: list[str]) -> list[str]:
 
 
 Parameters = Annotated[
-    dict[Label, Annotated[list[ShortText], Field(max_length=500)]],
+    dict[StoredLabel, Annotated[list[ShortText], Field(max_length=500)]],
     Field(max_length=50),
     AfterValidator(_not_too_long),
 ]
-Columns = Annotated[list[Label], Field(max_length=100), AfterValidator(_each_once)]
+Columns = Annotated[list[StoredLabel], Field(max_length=100), AfterValidator(_each_once)]
 Screen = Annotated[StoredText, Field(min_length=1, max_length=50), AfterValidator(visible)]
-ViewName = Annotated[Label, Field(min_length=1), AfterValidator(visible)]
 
 
 class ViewDefinition(Schema):
@@ -47,7 +46,7 @@ class SavedViewCreate(Schema):
     """A new view of a screen, for oneself or for everybody."""
 
     screen: Screen
-    name: ViewName
+    name: NeededLabel
     definition: ViewDefinition
     is_shared: bool = False
     is_default: bool = False
@@ -56,7 +55,7 @@ class SavedViewCreate(Schema):
 class SavedViewUpdate(Schema):
     """Changes to a view: what is not sent stays. It stays on its screen."""
 
-    name: ViewName | MISSING = MISSING
+    name: NeededLabel | MISSING = MISSING
     definition: ViewDefinition | MISSING = MISSING
     is_shared: bool | MISSING = MISSING
     is_default: bool | MISSING = MISSING

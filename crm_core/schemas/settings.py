@@ -9,7 +9,7 @@ from pydantic import MISSING, AfterValidator, BeforeValidator, Field
 
 from crm_core.models import OpportunityStage, Outcome, Visibility
 from crm_core.phones import COUNTRIES
-from crm_core.schemas.fields import CurrencyCode, Label, Percent, Schema, number, visible
+from crm_core.schemas.fields import CurrencyCode, NeededLabel, Percent, Schema, number
 
 NO_PLACES = {"Factory", "localtime"}
 """Time zones that are another on each machine, or none."""
@@ -49,7 +49,6 @@ Country = Annotated[str, AfterValidator(_country)]
 LocaleName = Annotated[str, Field(max_length=LONGEST_LOCALE), AfterValidator(_locale)]
 Month = Annotated[int, Field(ge=1, le=12), BeforeValidator(number)]
 Days = Annotated[int, Field(ge=1, le=3650), BeforeValidator(number)]
-Reason = Annotated[Label, AfterValidator(visible)]
 
 
 class SettingsUpdate(Schema):
@@ -102,7 +101,7 @@ class CloseReasonCreate(Schema):
     """A new reason why deals are won or lost."""
 
     outcome: Outcome
-    label: Reason
+    label: NeededLabel
     needs_note: bool = False
     counts: bool = True
 
@@ -110,7 +109,7 @@ class CloseReasonCreate(Schema):
 class CloseReasonUpdate(Schema):
     """Changes to a reason: what is not sent stays. Reasons are retired, never deleted; outcomes stay."""
 
-    label: Reason | MISSING = MISSING
+    label: NeededLabel | MISSING = MISSING
     needs_note: bool | MISSING = MISSING
     counts: bool | MISSING = MISSING
     is_active: bool | MISSING = MISSING

@@ -410,6 +410,25 @@ def test_a_cursor_survives_what_comes_and_goes(client, busy, noun):
     assert len(first["items"] + rest["items"]) == 12
 
 
+def test_a_name_and_a_search_lose_what_was_pasted_around_them(client):
+    pasted = {
+        "name": "\u200b Ada\u00a0",
+        "company_name": "\ufeffBarn & Co\u2060",
+        "description": " As it is\n",
+    }
+
+    made = client.post("/api/leads", json=pasted).json()
+
+    assert (made["name"], made["company_name"]) == ("Ada", "Barn & Co")
+    assert made["description"] == pasted["description"]
+    for text in ("\u2060ada\u200b", "barn & co\u00a0"):
+        assert [row["id"] for row in client.get("/api/leads", params={"text": text}).json()["items"]] == [
+            made["id"]
+        ]
+    blank = client.put(f"/api/leads/{made['id']}", json={"name": "\u200b\u2060"})
+    assert problem_of(blank, 422)["detail"] == "name: Write at least one visible character."
+
+
 def test_a_company_in_use_stays(client, given):
     with given() as make:
         company = make.company("Acme").id

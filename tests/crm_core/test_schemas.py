@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from crm_core.columns import Line, LongText
+from crm_core.filters import OpportunityFilter
 from crm_core.models import (
     CloseReason,
     Company,
@@ -22,8 +23,9 @@ from crm_core.models import (
     User,
     Visibility,
 )
-from crm_core.schemas import company, contact, lead, note, opportunity, settings, team, user
-from crm_core.schemas.fields import LARGEST_ID
+from crm_core.schemas import company, contact, lead, note, opportunity, saved_view, settings, team, user
+from crm_core.schemas.conversion import ConversionChoice
+from crm_core.schemas.fields import LARGEST_ID, shows_something, trimmed
 from tests.conftest import NOW
 
 NOUNS = {
@@ -54,6 +56,12 @@ INPUTS = [schema for schemas in NOUNS.values() for schema in schemas[:-1]]
 
 BLANKS = ["", " ", "\t\r\n", "\u00a0\u3000", "\u200b\ufeff", "\u202a\u202c", "\u3164"]
 """What shows nothing."""
+
+EXACT = {"description", "next_step", "request_id", "text"}
+"""Fields whose text stays as it is, blanks at its ends included."""
+
+SCOTLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f"
+"""Its flag, which ends with characters that show nothing by themselves."""
 
 HOSTILE = [
     *BLANKS,
@@ -211,8 +219,52 @@ def test_a_name_that_is_none_is_refused():
 
 
 def test_a_name_is_taken_as_it_is_typed():
-    for name in ("x" * 200, "𝄞" * 200, " Acme ", "\u200bAcme", "👩‍👩‍👧‍👦", "e\u0301"):
+    inside = ("A  cme", "A\u200bcme", "👩‍👩‍👧‍👦", "e\u0301", "Acme ❤\ufe0f", SCOTLAND)
+    for name in ("x" * 200, "𝄞" * 200, *inside):
         assert company.CompanyCreate(name=name).name == name
+
+
+@pytest.mark.parametrize("blank", [*filter(None, BLANKS), "\u200b \ufe0f", "\u2060\u00ad\u200f"])
+def test_a_name_loses_what_was_pasted_around_it(blank):
+    around = blank + "Ada\u00a0& Co" + blank
+    person = {"name": "Ada", "email": "ada@example.com"}
+
+    for schema, field, more in (
+        *((NOUNS[model][0], "name", {}) for model in (Company, Contact, Lead, Opportunity, User, Team)),
+        *((NOUNS[model][1], "name", {}) for model in (Company, Contact, Lead, Opportunity, User, Team)),
+        (contact.ContactCreate, "phone", person),
+        (contact.ContactUpdate, "job_title", {}),
+        (lead.LeadCreate, "company_name", person),
+        (opportunity.OpportunityUpdate, "source", {}),
+        (company.CompanyUpdate, "industry", {}),
+        (settings.CloseReasonCreate, "label", {"outcome": "won"}),
+        (settings.CloseReasonUpdate, "label", {}),
+        (saved_view.SavedViewUpdate, "name", {}),
+        (ConversionChoice, "name", {}),
+        (OpportunityFilter, "text", {}),
+    ):
+        assert getattr(schema(**more | {field: around}), field) == "Ada\u00a0& Co", (schema, field)
+
+
+def test_how_long_a_name_is_counts_without_what_was_pasted_around_it():
+    assert company.CompanyCreate(name="\u200b" + "x" * 200 + "  ").name == "x" * 200
+    assert refused(company.CompanyCreate, {"name": " " + "x" * 201}) == {"name"}
+    assert company.CompanyCreate.model_json_schema()["properties"]["name"] == {
+        "title": "Name",
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 200,
+    }
+
+
+def test_a_text_of_several_lines_stays_as_it_is():
+    for text in (" a\n", "\u200ba"):
+        assert note.NoteCreate(text=text).text == text
+        assert company.CompanyCreate(name="Acme", description=text).description == text
+
+
+def test_a_filter_finds_a_source_that_was_written_before_as_it_is():
+    assert OpportunityFilter(sources={" Fair "}).sources == {" Fair "}
 
 
 def test_a_text_that_must_be_there_is_not_blank():
@@ -263,7 +315,7 @@ def test_every_naughty_string_is_refused_or_comes_back_exactly(session, make, mo
 
 
 def assert_comes_back(session, make, model, texts):
-    """Store each text in every field that takes it; what is read back is what was typed."""
+    """Store each text in every field that takes it; what is read back is what was typed, names trimmed."""
     create = NOUNS[model][0]
     fields = set(texts_of(model, create))
     beside = {
@@ -272,7 +324,7 @@ def assert_comes_back(session, make, model, texts):
         Note: {"company_id": make.company().id, "created_at": NOW},
     }.get(model, {})
     records = []
-    for number, text in enumerate(dict.fromkeys(texts)):
+    for number, text in enumerate({trimmed(text) or text: text for text in texts}.values()):
         typed = dict.fromkeys(fields - refused(create, dict.fromkeys(fields, text)), text)
         missing = dict.fromkeys(fields & {"name", "label", "text"} - typed.keys(), f"Record {number}")
         given = {"outcome": "won"} if model is CloseReason else {}
@@ -291,7 +343,12 @@ def is_as_typed(name, text, kept):
     """A domain is brought into one form; what shows nothing may be unknown."""
     if kept is None:
         return text in BLANKS or not any(character.isprintable() and character != " " for character in text)
-    return kept in text.lower() if name == "domain" else kept == text
+    if name == "domain":
+        return kept in text.lower()
+    if name in EXACT:
+        return kept == text
+    before, _, after = text.partition(kept)
+    return kept in text and not shows_something(before + after) and kept == trimmed(kept)
 
 
 def test_an_e_mail_address_stays_as_it_is_typed():

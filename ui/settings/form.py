@@ -28,7 +28,6 @@ IN_DIALOG = "form_in_dialog"
 EMPTY = "nothing"
 
 WORDED = {
-    "string_too_short": "Write at least one visible character.",
     "string_type": "Choose one.",
     "int_type": "Write a number.",
 }

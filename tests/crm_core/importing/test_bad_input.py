@@ -17,6 +17,7 @@ from crm_core.importing.cells import normal
 from crm_core.importing.mapping import MissingColumns
 from crm_core.importing.table import LARGEST_FILE, UnreadableFile
 from crm_core.models import Company, User
+from crm_core.schemas.fields import trimmed
 from tests.crm_core.importing.conftest import (
     AT,
     GOOD,
@@ -225,7 +226,7 @@ def test_a_lookup_that_can_not_be_read_is_refused(embedded: Database, tmp_path: 
     assert report.warnings == ["who.csv does not know the company of rows 3: those deals have none."]
 
 
-def test_naughty_strings_are_kept_exactly_or_refused_by_row(database: Database, shared_data: Path) -> None:
+def test_naughty_strings_are_taken_as_names_or_refused_by_row(database: Database, shared_data: Path) -> None:
     naughty = json.loads((shared_data / "naughty_strings" / "blns.json").read_text("utf-8"))
     rows = {
         number: [text.encode("utf-8", "replace").decode()] * 3 for number, text in enumerate(naughty, start=2)
@@ -248,14 +249,33 @@ def test_naughty_strings_are_kept_exactly_or_refused_by_row(database: Database, 
     assert import_rows(kept).refusals == []
 
     assert {int(deal.external_id): deal.name for deal in all_deals(database)} == {
-        number: rows[number][0] for number in kept
+        number: trimmed(rows[number][0]) for number in kept
     }
     companies, owners = names_of(database, Company), names_of(database, User)
-    written = {rows[number][0] for number in kept}
+    written = {trimmed(rows[number][0]) for number in kept}
     assert set(companies.values()) <= written
     for deal in all_deals(database):
         for name in (companies[deal.company_id], owners[deal.owner_id]):
             assert normal(name) == normal(deal.name)
+
+
+def test_names_lose_what_was_pasted_around_them_and_find_their_records(
+    database: Database, import_lines: ImportLines
+) -> None:
+    reason = {"header": f"{HEADER},why", "mapping": with_columns(close_reason="why")}
+
+    report = import_lines(
+        "\u200b1\u00a0,\u2060Roof ,Acme\u200b,\ufeffRita Rep,Open,,,,",
+        "2,Boat,\u00a0Acme,Rita Rep\u00a0\u200b,Lost,,,2024-01-02,\u200bPrice\u2060",
+        **reason,
+    )
+    again = import_lines("1,Roof,Acme,Rita Rep,Open,,,,", **reason)
+
+    assert (report.refusals, report.close_reason_lines()) == ([], [])
+    assert [(deal.external_id, deal.name) for deal in all_deals(database)] == [("1", "Roof"), ("2", "Boat")]
+    assert list(names_of(database, Company).values()) == ["Acme"]
+    assert [name for name in names_of(database, User).values() if name.startswith("R")] == ["Rita Rep"]
+    assert again.already_there == 1
 
 
 def is_visible(character: str) -> bool:
