@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from crm_core.database import Database
 from crm_core.errors import InvalidInput
+from crm_core.folding import fold
 from crm_core.importing import ImportReport, find_mapping, import_opportunities
-from crm_core.importing.cells import normal
 from crm_core.importing.mapping import MissingColumns
 from crm_core.importing.table import LARGEST_FILE, UnreadableFile
 from crm_core.models import Company, User
@@ -256,7 +256,7 @@ def test_naughty_strings_are_taken_as_names_or_refused_by_row(database: Database
     assert set(companies.values()) <= written
     for deal in all_deals(database):
         for name in (companies[deal.company_id], owners[deal.owner_id]):
-            assert normal(name) == normal(deal.name)
+            assert fold(name) == fold(deal.name)
 
 
 def test_names_lose_what_was_pasted_around_them_and_find_their_records(
