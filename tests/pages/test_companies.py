@@ -397,6 +397,22 @@ def test_a_new_deal_and_a_new_contact_begin_with_the_company(open_page, given, d
     assert [row.company_id for row in of(database, Opportunity)] == [sun]
 
 
+def test_a_contact_of_another_company_is_not_chosen_for_a_deal_that_begins_here(open_page, given):
+    with given() as make:
+        sun = make.company("Sun").id
+        ada = make.contact("Ada", company_id=make.company("Moon").id).id
+    page = open_page(COMPANIES, opportunity="new")
+    field(page, "Name").set_value("Roof").run()
+    field(page, "Contact").select(ada).run()
+
+    page.query_params.pop("opportunity")
+    page.query_params["company"] = str(sun)
+    page.run()
+    press(page, "New deal")
+
+    assert [field(page, label).value for label in ("Name", "Company", "Contact")] == ["Roof", sun, None]
+
+
 def test_a_company_that_is_gone_says_so(open_page, given):
     with given() as make:
         make.company()

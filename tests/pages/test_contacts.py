@@ -163,6 +163,20 @@ def test_what_was_begun_for_another_is_not_lost_when_a_new_deal_begins_elsewhere
         assert field(page, "Contact").value == contact_id
 
 
+def test_a_company_that_only_a_search_offers_is_there_again_with_what_was_typed(open_page, given):
+    with given() as make:
+        last = [make.company(f"Company {number:02}").id for number in range(60)][-1]
+    page = open_page(CONTACTS, contact="new")
+    (search,) = [each for each in page.text_input if (each.key or "").endswith(" find company")]
+    search.set_value("Company 59").run()
+    field(page, "Company").select(last).run()
+    field(page, "Name").set_value("Ada").run()
+
+    press(page, "New contact")
+
+    assert (field(page, "Name").value, field(page, "Company").value) == ("Ada", last)
+
+
 def test_one_that_is_on_a_deal_is_not_deleted_and_says_why(open_page, given, database):
     with given() as make:
         ada = make.contact("Ada").id

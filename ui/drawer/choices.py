@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 from crm_core.filters import CompanyFilter, ContactFilter
 from crm_core.models import Company, Contact, User
 from crm_core.services import company_service, contact_service, records, user_service
+from crm_core.services.records import RecordNotFound
 from ui import words
 from ui.data import load, workspace
 from ui.drawer import timeline
@@ -21,6 +22,8 @@ NAMED: dict[str, type[Company] | type[Contact] | type[User]] = {
     "contact_id": Contact,
 }
 """What the keys stand for."""
+
+Choosable = type[Company] | type[Contact]
 
 
 def name_of(session: Session, field: str, key: int) -> str:
@@ -57,11 +60,9 @@ def company(form: Form, *, nothing: str = "None") -> int | None:
         chosen: int | None = form.choice(
             "company_id",
             "Company",
-            names | _known(form.draft, "company") | _chosen(form.draft, "company"),
+            names | _known(form.draft, "company") | _chosen(form.draft, Company),
             nothing=nothing,
         )
-    if chosen is not None and chosen in names:
-        _remember(form.draft, "company", {chosen: names[chosen]})
     return chosen
 
 
@@ -77,13 +78,12 @@ def contact(form: Form, company_id: int | None, *, nothing: str = "Nobody") -> N
         found = load(contact_service.get_rows, ContactFilter(companies=companies, text=text), limit=OFFERED)
         names = {row.id: row.name for row in found}
         if company_id == draft.base.get("company_id"):
-            names |= _known(draft, "contact") | _chosen(draft, "contact")
+            names |= _known(draft, "contact")
+        names |= _chosen(draft, Contact, at=company_id)
         slot = draft.widget("contact_id")
         if st.session_state.get(slot) not in (None, *names):
             st.session_state[slot] = None  # another company has other people
-        chosen = form.choice("contact_id", "Contact", names, nothing=nothing)
-        if chosen in names:
-            _remember(draft, "contact", {chosen: names[chosen]})
+        form.choice("contact_id", "Contact", names, nothing=nothing)
 
 
 def _search(draft: Draft, kind: str) -> str:
@@ -105,11 +105,17 @@ def _known(draft: Draft, kind: str) -> dict[int, str]:
     return {key: name or str(key)} if key is not None else {}
 
 
-def _chosen(draft: Draft, kind: str) -> dict[int, str]:
-    remembered: dict[int, str] = st.session_state.get(draft.widget(f"chosen {kind}"), {})
-    return remembered
+def _chosen(draft: Draft, model: Choosable, *, at: int | None = None) -> dict[int, str]:
+    """What stands in the field, whatever the search finds; nothing if it is gone, or not `at` the company."""
+    key = draft.typed(f"{model.__name__.lower()}_id")
+    name = None if key is None else load(_name_at, model, key, at)
+    return {} if name is None else {key: name}
 
 
-def _remember(draft: Draft, kind: str, names: dict[int, str]) -> None:
-    """What was chosen stays on offer when the search finds others."""
-    st.session_state[draft.widget(f"chosen {kind}")] = names
+def _name_at(session: Session, model: Choosable, key: int, company_id: int | None) -> str | None:
+    try:
+        record = records.get(session, model, key, deleted=True)
+    except RecordNotFound:
+        return None
+    is_elsewhere = isinstance(record, Contact) and company_id not in (None, record.company_id)
+    return None if is_elsewhere else record.name
