@@ -14,7 +14,7 @@ from crm_core.schemas.company import CompanyCreate, CompanyResponse, CompanyUpda
 from crm_core.services import company_service, contact_service
 from ui import drawer, figures, opportunity_filters, words
 from ui.data import actor, load, workspace
-from ui.drawer import choices, form, merge_form, notes, related, timeline
+from ui.drawer import choices, duplicates, form, merge_form, notes, related, timeline
 from ui.drawer.form import Form
 from ui.drawer.merge_form import Merging
 from ui.listing.addressed import exact_link
@@ -70,6 +70,7 @@ def _new() -> None:
         )
 
     _fields(Form(draft, workspace()))
+    duplicates.show(KIND, draft)
     drawer.buttons(draft, save, "Create company")
 
 
@@ -228,12 +229,16 @@ def _details(company: CompanyResponse) -> None:
 
 
 def _fields(fields: Form) -> None:
-    fields.text("name", LABELS["name"], limit=200)
+    """What it is, and where. What tells which it may be already is answered while typing it anew."""
+    live = fields.draft.is_new
+    fields.text("name", LABELS["name"], limit=200, live=live)
     left, right = st.columns(2)
     with left:
-        fields.text("website", LABELS["website"], limit=500, placeholder="https://www.example.com")
+        fields.text("website", LABELS["website"], limit=500, live=live, placeholder="https://www.example.com")
     with right:
-        fields.text("domain", LABELS["domain"], limit=253, placeholder="The website's, if left empty")
+        fields.text(
+            "domain", LABELS["domain"], limit=253, live=live, placeholder="The website's, if left empty"
+        )
     left, right = st.columns(2)
     with left:
         fields.text("industry", LABELS["industry"], limit=100)

@@ -13,7 +13,7 @@ from crm_core.schemas.contact import ContactCreate, ContactResponse, ContactUpda
 from crm_core.services import contact_service
 from ui import drawer, opportunity_list, words
 from ui.data import actor, load, workspace
-from ui.drawer import choices, form, merge_form, notes, related, timeline
+from ui.drawer import choices, duplicates, form, merge_form, notes, related, timeline
 from ui.drawer.form import Form
 from ui.drawer.merge_form import Merging
 
@@ -68,6 +68,7 @@ def _new() -> None:
         )
 
     _fields(Form(draft, workspace()))
+    duplicates.show(KIND, draft)
     drawer.buttons(draft, save, "Create contact")
 
 
@@ -165,14 +166,16 @@ def _details(contact: ContactResponse) -> None:
 
 
 def _fields(fields: Form) -> None:
-    fields.text("name", LABELS["name"], limit=200)
+    """Who it is, and where. What tells who it may be already is answered while typing it anew."""
+    live = fields.draft.is_new
+    fields.text("name", LABELS["name"], limit=200, live=live)
     choices.company(fields)
     left, right = st.columns([3, 2])
     with left:
-        fields.text("email", LABELS["email"], limit=254, kind="email")
+        fields.text("email", LABELS["email"], limit=254, kind="email", live=live)
         fields.texts("other_emails", LABELS["other_emails"])
     with right:
-        fields.text("phone", LABELS["phone"], limit=50, kind="phone")
+        fields.text("phone", LABELS["phone"], limit=50, kind="phone", live=live)
         fields.texts("other_phones", LABELS["other_phones"])
     left, right = st.columns([3, 2])
     with left:

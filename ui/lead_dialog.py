@@ -57,7 +57,7 @@ def _new() -> None:
 
     fields = Form(draft, workspace())
     _fields(fields)
-    duplicates.show(draft)
+    duplicates.show(KIND, draft)
     drawer.buttons(draft, save, "Create lead")
 
 

@@ -84,7 +84,7 @@ def find_companies(
     """Companies that the actor may read, each once, the surest first: by the domain, then by the name."""
     permissions.actor_of(session)
     found = []
-    if host := _usable(domain) or _host(_usable(website)):
+    if host := _host(_usable(domain) or _usable(website)):
         found.append(_companies(session, MatchRule.DOMAIN, Company.folded_domain == host))
     if called := _usable(name):
         found.append(_companies(session, MatchRule.COMPANY_NAME, Company.folded_name == called))
@@ -133,9 +133,9 @@ def _usable(text: str | None) -> str:
         return ""
 
 
-def _host(website: str) -> str:
-    """The domain of a website that is typed to its end."""
+def _host(address: str) -> str:
+    """The domain as it would be saved of what is typed for one, or for a website; empty for half of it."""
     try:
-        return host_of(website) if website else ""
+        return host_of(address)
     except ValueError:
         return ""

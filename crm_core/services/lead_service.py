@@ -96,7 +96,7 @@ def get_history(session: Session, lead_id: int, *, limit: int = 100, offset: int
 def find_duplicates(
     session: Session,
     *,
-    name: str = "",
+    name: str | None = None,
     email: str | None = None,
     phone: str | None = None,
     company_name: str | None = None,

@@ -48,6 +48,42 @@ def test_made_once_changed_by_two_and_deleted(look, address, database, screen):
     assert (mine.complaints, mine.foreign) == ([], [])
 
 
+@pytest.mark.parametrize("screen", KINDS)
+def test_a_new_one_shows_what_it_may_be_while_it_is_typed(look, address, database, screen):
+    """No field is left for that; a click opens what is there already, and what was typed waits."""
+    kind, _ = KINDS[screen]
+    with database.write() as session:
+        make = Make(session)
+        make.contact("Ada Lovelace", phone="(555) 010-0200")
+        make.company("Größe AG", domain="groesse.example")
+    field, text, heading, known = {
+        "contact": ("Phone", "+1 555 0100200", "You may know this person already", "Ada Lovelace"),
+        "company": ("Website", "https://www.groesse.example", "This company may be here already", "Größe AG"),
+    }[kind]
+    seen = look(address)
+    page = seen.page
+    seen.open(f"{screen}?{kind}=new")
+    assert unnamed_controls(page) == []
+
+    drawer(page).get_by_label("Name", exact=True).fill("Somebody new")
+    drawer(page).get_by_label(field, exact=True).press_sequentially(text, delay=30)
+    expect(drawer(page).get_by_text(heading)).to_be_visible()
+    expect(drawer(page).get_by_label(field, exact=True)).to_be_focused()
+    assert unnamed_controls(page) == []
+    seen.screenshot(f"{screen}-duplicate")
+    drawer(page).get_by_role("button", name=known).click()
+    page.wait_for_url(f"**{kind}=1")
+    expect(drawer(page).get_by_role("heading", name=known)).to_be_visible()
+    seen.settle()
+
+    close_drawer(page)
+    seen.press(f"New {kind}")
+    expect(drawer(page).get_by_label(field, exact=True)).to_have_value(text)
+    expect(drawer(page).get_by_label("Name", exact=True)).to_have_value("Somebody new")
+    expect(drawer(page).get_by_role("button", name=known)).to_be_visible()
+    assert (seen.complaints, seen.foreign) == ([], [])
+
+
 def make_and_change_with_three_clicks(seen: Look, database, screen: str) -> None:
     """Each of it happens once."""
     kind, model = KINDS[screen]

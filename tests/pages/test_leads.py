@@ -1,4 +1,4 @@
-"""The screen of leads: its list, its drawer, who a new one may be, and what a conversion would make."""
+"""The screen of leads: its list, its drawer, and what a conversion would make."""
 
 import re
 from datetime import UTC, datetime
@@ -36,11 +36,6 @@ def texts(page) -> str:
 def plain(text: str) -> str:
     """A label as it is read: without what makes it literal or grey."""
     return re.sub(r":gray\[(.*)(?<!\\)\]$", r"\1", text).replace("\\", "").replace(NOTHING, "")
-
-
-def known(page) -> list[str]:
-    """Who the new lead may be already, as the form says."""
-    return [plain(each.label) for each in page.button if (each.key or "").startswith("duplicate")]
 
 
 def type_in(page, label: str, text: str):
@@ -202,49 +197,6 @@ def test_a_page_of_the_list_is_not_the_list(open_page, given):
 
     assert tables.names(page)[0] == "Lead 100"
     assert "101–120 of 120 leads" in texts(page)
-
-
-def test_a_new_lead_shows_who_it_may_be_while_it_is_typed_and_is_made_all_the_same(
-    open_page, given, database
-):
-    with given() as make:
-        make.lead("Ada L.", email="ada@sun.example", company_name="Sun")
-        make.contact("Bob Byte", phone="+1 555 010 0200")
-        make.lead("Ada Lovelace", company_name="Moon")
-        make.lead("Somebody Else", email="else@sun.example")
-    page = open_page(LEADS, lead="new")
-    assert "You may know" not in texts(page)
-
-    type_in(page, "E-mail", "ADA@sun.example")
-    assert known(page) == ["Ada L. · Sun lead · same e-mail address"]
-    type_in(page, "Phone", "(555) 010-0200")
-    type_in(page, "Name", "ada lovelace")
-    type_in(page, "Company", "moon")
-    assert known(page) == [
-        "Ada L. · Sun lead · same e-mail address",
-        "Bob Byte contact · same phone number",
-        "Ada Lovelace · Moon lead · same name and company",
-    ]
-
-    button(page, "Create lead").click().run()
-
-    made = lead_of(database, 4)
-    assert (made.name, made.email, made.status) == ("ada lovelace", "ADA@sun.example", LeadStatus.NEW)
-    assert (made.owner_id, page.query_params["lead"]) == (LOCAL_USER_ID, "4")
-
-
-def test_a_click_on_who_is_known_opens_them_and_what_was_typed_waits(open_page, given):
-    with given() as make:
-        make.lead("Ada L.", email="ada@sun.example")
-    page = open_page(LEADS, lead="new")
-    type_in(page, "Name", "Ada Lovelace")
-    type_in(page, "E-mail", "ada@sun.example")
-
-    next(each for each in page.button if each.key == "duplicate lead 1").click().run()
-    assert page.query_params["lead"] == "1"
-
-    button(page, "New lead").click().run()
-    assert [field.value for field in page.text_input if field.label == "Name"] == ["Ada Lovelace"]
 
 
 def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_made(open_page, database):

@@ -1,32 +1,53 @@
-"""Who a new lead may be already, shown while it is typed. It says so, and forbids nothing."""
+"""Who or what a new record may be already, shown while it is typed. It says so, and forbids nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import streamlit as st
 
-from crm_core.services import lead_service
+from crm_core.errors import CrmError
+from crm_core.services import company_service, contact_service, lead_service
 from crm_core.services.duplicates import Duplicate
 from ui import drawer, words
 from ui.data import load
 from ui.drawer.form import Draft
 
-ICONS = {"lead": ":material/person_add:", "contact": ":material/contacts:"}
+ICONS = {"lead": ":material/person_add:", "contact": ":material/contacts:", "company": ":material/domain:"}
 
 
-def show(draft: Draft) -> None:
-    """Those with the same e-mail, phone, or name and company as stand in the form; a click opens one.
+@dataclass(frozen=True)
+class Hints:
+    """What is asked about a new record, by which fields of its form, and what stands above the answer."""
+
+    find: Callable[..., list[Duplicate]]
+    fields: tuple[str, ...]
+    heading: str
+
+
+PERSON = ":material/group: **You may know this person already:**"
+COMPANY = ":material/domain: **This company may be here already:**"
+
+HINTS = {
+    "lead": Hints(lead_service.find_duplicates, ("name", "email", "phone", "company_name"), PERSON),
+    "contact": Hints(contact_service.find_duplicates, ("name", "email", "phone", "company_id"), PERSON),
+    "company": Hints(company_service.find_duplicates, ("name", "domain", "website"), COMPANY),
+}
+
+
+def show(kind: str, draft: Draft) -> None:
+    """Records that may be the same as the one in the form; a click opens one.
 
     What was typed is there again when the form is opened the next time.
     """
-    found = load(
-        lead_service.find_duplicates,
-        name=draft.typed("name") or "",
-        email=draft.typed("email"),
-        phone=draft.typed("phone"),
-        company_name=draft.typed("company_name"),
-    )
+    hints = HINTS[kind]
+    try:
+        found = load(hints.find, **{name: draft.typed(name) for name in hints.fields})
+    except CrmError:
+        return  # the company that was chosen is gone, as saving says
     if not found:
         return
     with st.container(border=True, gap="xsmall", key="duplicates"):
-        st.markdown(":material/group: **You may know this person already:**")
+        st.markdown(hints.heading)
         for duplicate in found:
             _link(duplicate)
 

@@ -176,7 +176,8 @@ def test_a_company_is_hinted_by_its_domain_and_its_name(session, make):
     def found(**typed):
         return company_service.find_duplicates(session, **typed)
 
-    assert found(domain="ACME.example") == found(website="https://www.acme.example/about") == [by_domain]
+    for typed in ("ACME.example", "www.acme.example", "https://www.acme.example/about"):
+        assert found(domain=typed) == found(website=typed) == [by_domain], typed
     assert ids(found(name="GRÖSSE & SÖHNE")) == [("company", acme), ("company", namesake)]
     assert ids(found(name="größe & söhne", domain="acme.example", but=acme)) == [("company", namesake)]
     for half in ({}, {"name": "Größe"}, {"website": "https://"}, {"website": "acme"}, {"domain": "example"}):
