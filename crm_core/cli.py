@@ -45,7 +45,7 @@ def migrate_command() -> None:
 def check_command(
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Make the search index and the instants of days anew first."),
+        typer.Option("--repair", help="Make folded texts, the search index and instants of days anew first."),
     ] = False,
 ) -> None:
     """Prove that the history adds up to the live tables; list what does not, and exit with 1."""
