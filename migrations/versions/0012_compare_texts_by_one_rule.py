@@ -6,10 +6,10 @@ after the migration, see `crm_core.compared_texts`; so is the index that SQLite 
 The country is where phone numbers without a country's code belong; it begins with the locale's.
 """
 
+import re
+
 import sqlalchemy as sa
 from alembic import op
-from babel import Locale
-from babel.core import get_global
 
 revision = "0012"
 down_revision = "0011"
@@ -112,11 +112,9 @@ def downgrade() -> None:
 
 
 def country_of(locale: str) -> str:
-    """Where most people who write like this are."""
-    known = Locale.parse(locale)
-    likely = get_global("likely_subtags").get(known.language)
-    found = known.territory or (likely and Locale.parse(likely).territory) or ""
-    return found if len(found) == 2 else "US"
+    """The region that a locale such as de_CH or zh_Hans_CN names."""
+    region = re.search(r"_([A-Z]{2})(?:_|$)", locale)
+    return region[1] if region else "US"
 
 
 def is_embedded() -> bool:
