@@ -14,7 +14,7 @@ ONLY = {MINE: "Mine"}
 
 def show(bar: FilterBar) -> LeadFilter:
     """The fields in a row, the rarer ones behind a button; returns which leads they mean."""
-    text = bar.search("Name, company, e-mail or phone")
+    text = bar.search("Name, e-mail or phone")
     statuses = bar.several("status", "Status", {status: status.label for status in LeadStatus}, "Any status")
     owner_place = st.container(width="content")
     with st.popover("More filters", icon=":material/tune:", key=f"{bar.prefix} more filters"):
