@@ -35,15 +35,15 @@ TOTALS = """
     FROM opportunities WHERE deleted_at IS NULL
 """
 CALLED = """
-    AND (lower(o.name) LIKE '%portal%' OR lower(company.name) LIKE '%portal%'
-        OR lower(contact.name) LIKE '%portal%')
+    AND (o.folded_name LIKE '%portal%' OR company.folded_name LIKE '%portal%'
+        OR contact.folded_name LIKE '%portal%')
 """
 FOUND = ROWS.format(and_that=CALLED, limit=51)
 FOUND_IN_STAGE = ROWS.format(and_that=f"{CALLED} AND o.stage = 'proposal'", limit=51)
 RARE = "amber hotels"
 LOOKED_UP = {
-    "sqlite": f"SELECT rowid FROM {{kind}}_search WHERE {{kind}}_search MATCH 'name : \"{RARE}\"'",
-    "postgresql": f"SELECT id FROM {{table}} WHERE lower(name COLLATE \"und-x-icu\") LIKE '%{RARE}%'",
+    "sqlite": "SELECT rowid FROM {kind}_search WHERE {kind}_search MATCH 'folded_name : \"{word}\"'",
+    "postgresql": "SELECT id FROM {table} WHERE folded_name LIKE '%{word}%'",
 }
 FEW = """
     AND o.id IN ({deals} UNION SELECT id FROM opportunities WHERE company_id IN ({companies})
@@ -181,11 +181,15 @@ class Raw:
         self.read(BY_STAGE, NOT_COUNTED, VALUES, days)
 
     def look_up(self) -> None:
-        """The deals with a text that few have, by the index of names."""
+        """The deals with two words that few have both, by the index of names."""
         kinds = {"opportunities": "opportunity", "companies": "company", "contacts": "contact"}
-        found = [LOOKED_UP[self.kind].format(table=table, kind=kind) for table, kind in kinds.items()]
-        deals, companies, contacts = found
-        few = FEW.format(deals=deals, companies=companies, contacts=contacts)
+        few = ""
+        for word in RARE.split():
+            deals, companies, contacts = (
+                LOOKED_UP[self.kind].format(table=table, kind=kind, word=word)
+                for table, kind in kinds.items()
+            )
+            few += FEW.format(deals=deals, companies=companies, contacts=contacts)
         self.read(ROWS.format(and_that=few, limit=51))
 
     def create(self) -> None:
