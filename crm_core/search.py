@@ -42,7 +42,7 @@ SHORTEST = 3
 """Letters that the index needs; for fewer every text is read."""
 
 ALIKE = "\ufffd\ufffe\uffff"
-"""What SQLite's index takes for one and the same."""
+"""What SQLite's index, and its `LIKE`, take for one and the same."""
 
 BETWEEN_WORDS = ",;"
 """What stands at the end of a word, and is no part of it: “Example, Ada”."""
@@ -92,7 +92,7 @@ def is_embedded(session: Session) -> bool:
 def ids_called(session: Session, model: type[Record], names: Sequence[str], wanted: str) -> Select[int]:
     """SQL: the live records that have the folded text in one of those columns."""
     table = SEARCHED[model]
-    if not is_embedded(session) or len(wanted) < SHORTEST or any(letter in wanted for letter in ALIKE):
+    if not is_embedded(session) or len(wanted) < SHORTEST or _has_alike(wanted):
         return select(model.id).where(is_called(session, model, names, wanted))
     phrase = '"{}"'.format(wanted.replace('"', '""'))
     found = literal_column(table.name).match(f"{{{' '.join(names)}}} : {phrase}")
@@ -102,9 +102,13 @@ def ids_called(session: Session, model: type[Record], names: Sequence[str], want
 def is_called(session: Session, row: type[Record], names: Iterable[str], wanted: str) -> ColumnElement[bool]:
     """SQL: the row has the folded text in one of those columns."""
     columns = [getattr(row, name) for name in names]
-    if is_embedded(session):  # whose LIKE takes some characters for others
+    if is_embedded(session) and _has_alike(wanted):
         return or_(*(func.instr(column, wanted) > 0 for column in columns))
     return or_(*(column.contains(wanted, autoescape=True) for column in columns))
+
+
+def _has_alike(wanted: str) -> bool:
+    return any(letter in wanted for letter in ALIKE)
 
 
 def learn_flushed(session: Session, _context: Any) -> None:
