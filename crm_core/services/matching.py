@@ -4,7 +4,6 @@ The rules, first come first served: the e-mail address, its domain unless many s
 names. Of several that match, the oldest is meant.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -77,10 +76,12 @@ def _by_phone(session: Session, lead: Lead) -> Contact | None:
     Who has another name and an e-mail address of their own is another person, whoever answers the phone; so
     is one of several with the number, or with another extension.
     """
-    found = _with_the_number(session, lead.phone)
-    namesakes = [contact for contact in found if contact.folded_name == fold(lead.name)]
-    if namesakes:
-        return namesakes[0]
+    same = has_number(session, Contact, lead.phone)
+    if same is None:
+        return None
+    if namesake := _oldest(session, Contact, same, Contact.folded_name == fold(lead.name)):
+        return namesake
+    found = session.scalars(_readable(session, Contact).where(same).limit(2)).all()
     own_line = phones.digits_of(lead.phone or "", _country(session))
     is_one_persons = len(found) == 1 and own_line in _lines_of(found[0])
     return found[0] if is_one_persons and not lead.email else None
@@ -88,15 +89,13 @@ def _by_phone(session: Session, lead: Lead) -> Contact | None:
 
 def _company_with_the_number(session: Session, lead: Lead) -> Company | None:
     """Where everybody works who has the number; a switchboard's says no more of a person than that."""
-    found = _with_the_number(session, lead.phone)
-    companies = {contact.company_id for contact in found}
-    return _company_of(session, found[0]) if len(companies) == 1 else None
-
-
-def _with_the_number(session: Session, phone: str | None) -> Sequence[Contact]:
-    """Everybody with the number, whatever the extension, the oldest first."""
-    same = has_number(session, Contact, phone)
-    return [] if same is None else session.scalars(_readable(session, Contact).where(same)).all()
+    same = has_number(session, Contact, lead.phone)
+    if same is None:
+        return None
+    everybody = Contact.deleted_at.is_(None), *permissions.readable(session, Contact)
+    companies = select(Contact.company_id).where(same, *everybody).distinct().limit(2)
+    where, *others = session.scalars(companies).all() or [None]
+    return None if where is None or others else _oldest(session, Company, Company.id == where)
 
 
 def has_email(session: Session, model: type[Person], address: str) -> ColumnElement[bool]:
