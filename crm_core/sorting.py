@@ -50,10 +50,14 @@ class Sort(StrEnum):
         return self.is_descending != (self.column == "days_in_stage")
 
     def order_by(self, columns: Sequence[Any], record_id: Any) -> list[Any]:
-        """SQL: by those columns in this direction, one after the other, then by id."""
-        if self.is_falling:
-            return [*(column.desc().nulls_last() for column in columns), record_id.desc()]
-        return [*(column.asc().nulls_last() for column in columns), record_id.asc()]
+        """SQL: by those columns in this direction, one after the other, then by id.
+
+        Unknown values come last. Every record has a name, so an index has them in this order already.
+        """
+        directed = [column.desc() if self.is_falling else column.asc() for column in columns]
+        if self.column != "name":
+            directed = [column.nulls_last() for column in directed]
+        return [*directed, record_id.desc() if self.is_falling else record_id.asc()]
 
 
 class OpportunitySort(Sort):

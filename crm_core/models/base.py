@@ -8,6 +8,7 @@ from sqlalchemy import (
     CheckConstraint,
     ColumnElement,
     ForeignKey,
+    Index,
     MetaData,
     Table,
     UniqueConstraint,
@@ -56,7 +57,7 @@ class Record(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True, sort_order=-2)
     name: Mapped[str] = mapped_column(Line(200), sort_order=-1)
-    folded_name: Mapped[str] = folded_from("name", index=True)
+    folded_name: Mapped[str] = folded_from("name")
     created_at: Mapped[datetime]
     created_on: Mapped[date] = mapped_column(nullable=True)  # no old table takes a required column
     updated_at: Mapped[datetime]
@@ -74,6 +75,7 @@ class Record(Base):
     def __table_args__(cls) -> Any:
         return (
             filled("name", 200),
+            Index(None, "folded_name", "name"),
             UniqueConstraint("external_source", "external_id"),
             CheckConstraint("version >= 1", "version_counts_from_one"),
             CheckConstraint(

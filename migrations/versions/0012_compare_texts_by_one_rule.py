@@ -33,10 +33,9 @@ VERSIONS = {
     "opportunities": "opportunity_versions",
 }
 INDEXED = {
-    "companies": ("folded_name", "folded_domain"),
-    "contacts": ("folded_name", "folded_email", "phone_digits"),
-    "leads": ("folded_name", "folded_company_name", "folded_email", "phone_digits"),
-    "opportunities": ("folded_name",),
+    "companies": ("folded_domain",),
+    "contacts": ("folded_email", "phone_digits"),
+    "leads": ("folded_company_name", "folded_email", "phone_digits"),
     "users": ("folded_name", "folded_email"),
 }
 SEARCHED = {
@@ -79,6 +78,8 @@ def upgrade() -> None:
     for table, columns in INDEXED.items():
         for column in columns:
             op.create_index(f"ix_{table}_{column}", table, [column])
+    for table in VERSIONS:
+        op.create_index(f"ix_{table}_folded_name_name", table, ["folded_name", "name"])
     op.add_column("settings", sa.Column("country", sa.String(2), nullable=True))
     locale = op.get_bind().scalar(sa.text("SELECT locale FROM settings"))
     op.execute(sa.text("UPDATE settings SET country = :country").bindparams(country=country_of(locale)))
@@ -90,6 +91,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     drop_search()
     op.drop_column("settings", "country")
+    for table in VERSIONS:
+        op.drop_index(f"ix_{table}_folded_name_name", table)
     for table, columns in INDEXED.items():
         for column in columns:
             op.drop_index(f"ix_{table}_{column}", table)

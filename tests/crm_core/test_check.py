@@ -286,7 +286,7 @@ def test_an_index_that_lies_is_found(sqlite_url, tmp_path):
 
     found = check.findings(Database(f"sqlite:///{copy}"))
 
-    assert found == ["The database file is damaged: row 1 missing from index ix_companies_folded_name."]
+    assert found == ["The database file is damaged: row 1 missing from index ix_companies_folded_name_name."]
 
 
 def overwrite(file: Path, *, at: int, size: int) -> None:
