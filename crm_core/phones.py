@@ -17,7 +17,15 @@ DIALED_ABROAD = re.compile(r"^\D*(?:00|011)[\s().-]*(?=\d)")
 WITH_A_COUNTRY = 11
 """Digits from which on a number that is none here may be one of another country, written without its plus."""
 
+REMARK = re.compile(r"(?<=\d)[^\w+]*[^\W\d_]\D*$")
+"""What people write behind a number, such as “(mobile)”; not an extension, which has digits."""
+
+UNUSUAL_BREAK = re.compile("[·‧•∙⋅_]")
+"""What also stands between digits, and `libphonenumber` does not know."""
+
 NOT_A_DIGIT = re.compile(r"[^0-9]")
+
+FOR_CALLERS_FROM_THERE = "(0)"
 
 EXTENSION = "x"
 """What stands between a number and its extension."""
@@ -60,7 +68,7 @@ def without_extension(digits: str) -> str:
 
 def pieces_of(text: str, country: str) -> frozenset[str]:
     """What the stored digits of a number contain if somebody looks for it by the text, or by a part of it."""
-    typed = NOT_A_DIGIT.sub("", fold(text))
+    typed = NOT_A_DIGIT.sub("", fold(text).replace(FOR_CALLERS_FROM_THERE, ""))
     meant = digits_of(text, country) or ""
     return frozenset({meant, DIALED_ABROAD.sub("", typed) or typed, typed.lstrip("0") or typed} - {""})
 
@@ -74,7 +82,8 @@ def _read(text: str, country: str) -> PhoneNumber | None:
 def _possible(text: str, country: str) -> Iterator[PhoneNumber]:
     digits = NOT_A_DIGIT.sub("", fold(text))
     abroad = [f"+{digits}"] if len(digits) >= WITH_A_COUNTRY else []
-    for written in dict.fromkeys((text, DIALED_ABROAD.sub("+", text), *abroad)):
+    bare = UNUSUAL_BREAK.sub(" ", REMARK.sub("", text))
+    for written in dict.fromkeys((bare, DIALED_ABROAD.sub("+", bare), text, *abroad)):
         try:
             number = phonenumbers.parse(written, country)
         except NumberParseException:

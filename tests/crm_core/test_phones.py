@@ -64,6 +64,35 @@ def test_an_extension_stands_apart(text):
     assert phones.without_extension(digits) == digits_of("044 668 18 00", "CH")
 
 
+@pytest.mark.parametrize(
+    ("text", "country"),
+    [
+        ("{} mobile", "CH"),
+        ("{} (Mobil)", "CH"),
+        ("{} home", "DE"),
+        ("{}, privat", "DE"),
+        ("{} (Büro)", "DE"),
+        ("office: {} (only in the mornings)", "US"),
+        ("{} モバイル", "JP"),
+        ("+{} – cell", "GB"),
+    ],
+)
+def test_a_remark_is_no_part_of_a_number(text, country):
+    digits, national, *_ = NUMBERS[country]
+
+    assert digits_of(text.format(digits if "+" in text else national), country) == digits
+
+
+def test_letters_for_digits_are_digits():
+    assert digits_of("1-800-FLOWERS", "US") == digits_of("1 800 356 9377", "US") == "18003569377"
+    assert digits_of("0800 REIMANN", "DE") == digits_of("0800 7346266", "DE")
+
+
+@pytest.mark.parametrize("between", "·•_")
+def test_dots_and_bars_of_every_kind_may_stand_between_digits(between):
+    assert digits_of(between.join(("079", "123", "45", "67")), "CH") == "41791234567"
+
+
 def test_digits_of_other_scripts_are_digits():
     assert digits_of("٠٧٩ ١٢٣ ٤٥ ٦٧", "CH") == digits_of("０７９ １２３ ４５ ６７", "CH") == "41791234567"
 
@@ -90,6 +119,10 @@ def test_a_number_is_found_by_each_notation_and_by_its_end(country):
 
     for text in (*national, *abroad, digits[-7:], f"0{digits[2:8]}" if country in ("CH", "GB") else digits):
         assert any(piece in digits for piece in pieces_of(text, country)), text
+
+
+def test_a_part_is_found_with_the_zero_in_parentheses():
+    assert any(piece in "41791234567" for piece in pieces_of("+41 (0)79 123", "US"))
 
 
 def test_a_country_follows_from_the_locale():
