@@ -17,6 +17,9 @@ INVISIBLE = re.compile(
 pattern and the marks of annotations.
 """
 
+DIGIT = re.compile(r"\d")
+"""A decimal digit of any script."""
+
 CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 """Control characters that are no white space."""
 
@@ -46,9 +49,9 @@ def fold(text: str) -> str:
 
     Compatibility forms become the usual ones (NFKC), letters get lower case for every script (Unicode case
     folding), and Latin and Greek ones lose their marks; those of other scripts, which make another letter of
-    one (が, й), stay. Apostrophes, quotation marks and dashes become one of each, white space one blank, and
-    none at the ends. Folding twice changes nothing more; two texts that are the same in Unicode's sense
-    (NFC, NFD) fold alike.
+    one (が, й), stay. Digits of every script are 0 to 9, apostrophes, quotation marks and dashes one of each,
+    white space is one blank, and none at the ends. Folding twice changes nothing more; two texts that
+    are the same in Unicode's sense (NFC, NFD) fold alike.
     """
     if not text.isascii():
         text = _folded_beyond_ascii(text)
@@ -61,7 +64,7 @@ def _folded_beyond_ascii(text: str) -> str:
     cased = unicodedata.normalize("NFKC", unicodedata.normalize("NFD", seen).casefold())
     cased = INVISIBLE.sub("", unicodedata.normalize("NFKC", cased.casefold())).translate(ONE_OF_MANY)
     bare = _without_marks(unicodedata.normalize("NFD", cased)).translate(WITHOUT_A_MARK)
-    return unicodedata.normalize("NFC", bare)
+    return DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), unicodedata.normalize("NFC", bare))
 
 
 def _without_marks(decomposed: str) -> str:

@@ -192,6 +192,7 @@ def test_a_person_is_found_by_the_phone_number_in_any_notation(session, make, ma
     for text in (
         *("079 123 45 67", "0791234567", "+41791234567", "0041 (0)79-123-45-67", "123 45 67"),
         *("079123", "Ada 079 123 45 67", "079/123.45.67 example", "tel 079 123 45 67"),
+        *("٠٧٩ ١٢٣ ٤٥ ٦٧", "۰۷۹ ۱۲۳", "+41 (0)79 123"),
     ):
         assert found(session, kind_of_filter(text=text)) == {ada}, text
     for text in ("079 123 45 68", "Bob 079 123 45 67", "+44 79 123 45 67"):
