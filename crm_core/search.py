@@ -44,8 +44,8 @@ SHORTEST = 3
 ALIKE = "\ufffd\ufffe\uffff"
 """What SQLite's index, and its `LIKE`, take for one and the same."""
 
-BETWEEN_WORDS = ",;"
-"""What stands at the end of a word, and is no part of it: “Example, Ada”."""
+BETWEEN_WORDS = re.compile('[,;،؛、"<>]')
+"""What is no part of a word, with or without blanks: “Example,Ada”, “Ada Example <ada@example.com>”."""
 
 PART_OF_A_NUMBER = re.compile(r"[0-9+()./-]*[0-9][0-9+()./-]*")
 NUMBER = re.compile(r"(?:tel[.:]? ?)?[0-9+()./ -]*[0-9][0-9+()./ -]*(?:(?:ext|x|#)[.:]? ?[0-9]+)?")
@@ -63,7 +63,8 @@ class Term:
 
 def terms_of(text: str, country: str) -> Sequence[Term]:
     """What somebody looks for who types the text: each word, and what may be a phone number as a whole."""
-    whole = " ".join(word.strip(BETWEEN_WORDS) or word for word in fold(text).split())
+    folded = fold(text)
+    whole = " ".join(BETWEEN_WORDS.sub(" ", folded).split()) or folded
     if whole and (digits := _digits(whole, country)):
         return (Term(_each_once(whole.split()), digits),)
     found: list[Term] = []
