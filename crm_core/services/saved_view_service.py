@@ -76,7 +76,7 @@ def update_view(session: Session, view_id: int, changes: SavedViewUpdate) -> Sav
     """
     view = _get_to_change(session, view_id)
     answers: dict[str, Any] = changes.model_dump()
-    if "name" in answers:
+    if answers.get("name", view.name) != view.name:
         _require_new_name(session, view, answers["name"])
     if answers.get("is_default"):
         if view.user_id != permissions.actor_of(session).id:

@@ -76,7 +76,7 @@ def update_team(session: Session, team_id: int, changes: TeamUpdate) -> Team:
     permissions.require_admin(session, CHANGE)
     team = get_team(session, team_id)
     answers = changes.model_dump()
-    if "name" in answers:
+    if answers.get("name", team.name) != team.name:
         _require_new_name(session, answers["name"], but=team.id)
     _require_manager(session, answers.get("manager_id"))
     for field, value in answers.items():

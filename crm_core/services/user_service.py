@@ -158,8 +158,9 @@ def update_user(session: Session, user_id: int, changes: UserUpdate) -> User:
     permissions.require_admin(session, CHANGE)
     user = get_user(session, user_id)
     answers = changes.model_dump()
-    _require_new_email(session, answers.get("email"), but=user.id)
     name, email = answers.get("name", user.name), answers.get("email", user.email)
+    if email != user.email:
+        _require_new_email(session, email, but=user.id)
     if (name, email) != (user.name, user.email):
         _require_told_apart(session, name, email, but=user.id)
     _require_team(session, answers.get("team_id"))

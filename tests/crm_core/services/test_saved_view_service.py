@@ -240,3 +240,14 @@ def test_a_view_has_bounds():
 def test_no_screen_is_called_so(database, screen):
     with pytest.raises(InvalidInput), database.read() as session:
         get_views(session, screen)
+
+
+def test_views_that_were_called_alike_before_that_was_refused_can_be_changed(database, people):
+    with database.write(actor=people.rita) as session:
+        view = create_view(session, draft("Süd"))
+        create_view(session, draft("Other")).name = "Sud"
+
+    with database.write(actor=people.rita) as session:
+        assert update_view(session, view.id, SavedViewUpdate(name="Süd", is_shared=True)).is_shared
+        with pytest.raises(ViewExists):
+            update_view(session, view.id, SavedViewUpdate(name="SÜD"))

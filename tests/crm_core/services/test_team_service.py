@@ -205,3 +205,14 @@ def test_a_team_that_does_not_exist_is_not_found(database):
             update_team(session, unknown, TeamUpdate(name="South"))
         with refusal(database, TeamNotFound, words) as session:
             delete_team(session, unknown)
+
+
+def test_teams_that_were_called_alike_before_that_was_refused_can_be_changed(session, make):
+    team, _ = make.team("Süd"), make.team("Sud")
+    manager = make.user(role=Role.MANAGER)
+
+    update_team(session, team.id, TeamUpdate(name="Süd", manager_id=manager.id))
+
+    assert team.manager_id == manager.id
+    with pytest.raises(TeamExists):
+        update_team(session, team.id, TeamUpdate(name="SÜD"))

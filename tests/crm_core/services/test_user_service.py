@@ -315,3 +315,13 @@ def test_where_nobody_alone_is_meant_everybody_is_named(session, make):
     for who, why in (("Nobody", "Nobody here"), ("Twin", "Several"), ("9" * 5_000, "Nobody")):
         with pytest.raises(NotFound, match=f"{why}.*1 Local user.*twin@example.com"):
             get_user_called(session, who)
+
+
+def test_users_whose_addresses_were_two_before_they_became_one_can_be_changed(session, make):
+    user, _ = make.user("José", email="josé@acme.example"), make.user("Jose", email="jose@acme.example")
+
+    update_user(session, user.id, UserUpdate(email="josé@acme.example", role=Role.MANAGER))
+
+    assert user.role is Role.MANAGER
+    with pytest.raises(EmailTaken):
+        update_user(session, user.id, UserUpdate(email="JOSÉ@acme.example"))
