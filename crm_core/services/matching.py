@@ -1,7 +1,7 @@
 """Which company and which contact a lead means, and why.
 
 The rules, first come first served: the e-mail address, its domain unless many share it, the phone number, the
-names. Of several that match, the oldest is meant.
+names. Of several that match, the namesake is meant, or else the oldest.
 """
 
 from dataclasses import dataclass
@@ -67,7 +67,12 @@ def find_company(session: Session, lead: Lead) -> Match | None:
 
 
 def _by_email(session: Session, lead: Lead) -> Contact | None:
-    return _oldest(session, Contact, has_email(session, Contact, fold(lead.email))) if lead.email else None
+    """Of several who share the address, the namesake, or else the oldest."""
+    if not lead.email:
+        return None
+    same = has_email(session, Contact, fold(lead.email))
+    namesake = _oldest(session, Contact, same, Contact.folded_name == fold(lead.name))
+    return namesake or _oldest(session, Contact, same)
 
 
 def _by_phone(session: Session, lead: Lead) -> Contact | None:

@@ -140,6 +140,17 @@ def test_another_name_and_another_address_are_another_person(session, make, lead
     assert found(session, nameless)[1] == (alice, MatchRule.PHONE)
 
 
+def test_of_several_with_one_address_the_namesake_is_meant(session, make, lead):
+    acme, branch = make.company("Acme").id, make.company("Branch").id
+    alice = make.contact("Alice Alt", email="info@acme.example", company_id=acme).id
+    bob = make.contact("Bob Neu", other_emails=("INFO@acme.example",), company_id=branch).id
+
+    meant = {"BOB  Neu": (branch, bob), "Alice Alt": (acme, alice), "Carl": (acme, alice)}
+    for name, expected in meant.items():
+        company, contact = found(session, lead(name=name, email="info@acme.example"))
+        assert (company[0], contact[0]) == expected, name
+
+
 def test_another_extension_is_another_telephone(session, make, lead):
     alice = make.contact("Alice", phone="+1 415 555 0123 ext. 12").id
 
