@@ -1,11 +1,10 @@
 """What a contact looks like from outside: to create one, to change one, to read one."""
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import MISSING, AfterValidator, Field
+from pydantic import MISSING, AfterValidator, BeforeValidator, Field
 
-from crm_core.folding import fold
 from crm_core.schemas.fields import (
     Email,
     Id,
@@ -16,6 +15,7 @@ from crm_core.schemas.fields import (
     RequestId,
     Schema,
     Title,
+    trimmed,
     visible,
 )
 
@@ -23,30 +23,30 @@ MOST_OTHERS = 50
 """E-mails, or phones, that a contact has beside the first one."""
 
 
-def _one_line(text: str) -> str:
-    if "\n" in text:
+def _one_email(value: Any) -> Any:
+    if isinstance(value, str) and value.count("@") > 1:
+        raise ValueError("Write each e-mail on a line of its own.")
+    return value
+
+
+def _one_phone(value: Any) -> Any:
+    if isinstance(value, str) and "\n" in trimmed(value):
         raise ValueError("Write each phone on a line of its own.")
-    return text
-
-
-def _each_once(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """The texts; refuses the same one twice."""
-    if len(set(map(fold, texts))) < len(texts):
-        raise ValueError("One of these is there twice. Write each once.")
-    return texts
+    return visible(value) if isinstance(value, str) else value
 
 
 def _or_none(texts: tuple[str, ...] | None) -> tuple[str, ...]:
     return texts or ()
 
 
-PhoneLine = Annotated[Phone, Field(min_length=1), AfterValidator(visible), AfterValidator(_one_line)]
-Emails = Annotated[tuple[Email, ...], Field(max_length=MOST_OTHERS), AfterValidator(_each_once)]
-Phones = Annotated[tuple[PhoneLine, ...], Field(max_length=MOST_OTHERS), AfterValidator(_each_once)]
+OneEmail = Annotated[Email, BeforeValidator(_one_email)]
+OnePhone = Annotated[Phone, Field(min_length=1), BeforeValidator(_one_phone)]
+Emails = Annotated[tuple[OneEmail, ...], Field(max_length=MOST_OTHERS)]
+Phones = Annotated[tuple[OnePhone, ...], Field(max_length=MOST_OTHERS)]
 
 OtherEmails = Annotated[Emails | None, AfterValidator(_or_none)]
 OtherPhones = Annotated[Phones | None, AfterValidator(_or_none)]
-"""Others, beside the one to use first, which is not among them."""
+"""Others, beside the one to use first. `contact_service` refuses the same one twice."""
 
 
 class ContactCreate(Schema):

@@ -31,11 +31,16 @@ class FirstAmongOthers(InvalidInput):
         super().__init__(f"“{text}” is the one to use first. Remove it from the other ones.")
 
 
+class TwiceAmongOthers(InvalidInput):
+    def __init__(self, text: str) -> None:
+        super().__init__(f"“{text}” is there twice. Write each once.")
+
+
 def create_contact(session: Session, draft: ContactCreate) -> Contact:
     """Create a contact. The same `request_id` again returns the first one.
 
-    Raises `FirstAmongOthers`, and `RecordNotFound` and `OwnerIsInactive` for a company or an owner that it
-    can't have.
+    Raises `FirstAmongOthers`, `TwiceAmongOthers`, and `RecordNotFound` and `OwnerIsInactive` for a company or
+    an owner that it can't have.
     """
     if first := records.find_first(session, Contact, draft):
         return first
@@ -127,7 +132,8 @@ def update_contact(
 ) -> Contact:
     """Change what was sent.
 
-    Raises `FirstAmongOthers`, and what `records.get_to_change` and `records.require_references` raise.
+    Raises `FirstAmongOthers`, `TwiceAmongOthers`, and what `records.get_to_change` and
+    `records.require_references` raise.
     """
     contact = _get_to_change(session, contact_id, expected_version)
     answers = records.sent(contact, changes)
@@ -220,14 +226,18 @@ def preview_merge(session: Session, kept_id: int, merged_id: int) -> MergePrevie
 
 
 def _require_apart(session: Session, contact: Contact, answers: Mapping[str, Any]) -> None:
-    """With the answers, the e-mail and the phone to use first are not among the other ones."""
+    """With the answers, each of its e-mails and phones is there once, in any notation."""
     country = permissions.settings_of(session).country
     for each in merging.SEVERAL[Contact]:
         if answers.keys().isdisjoint({each.main, each.others}):
             continue
         first, other = (answers.get(name, getattr(contact, name)) for name in (each.main, each.others))
-        if first and each.key(first, country) in (each.key(text, country) for text in other):
+        keys = [each.key(text, country) for text in other]
+        if first and each.key(first, country) in keys:
             raise FirstAmongOthers(first)
+        for position, text in enumerate(other):
+            if keys[position] in keys[:position]:
+                raise TwiceAmongOthers(text)
 
 
 def _get_to_change(session: Session, contact_id: int, expected_version: int | None) -> Contact:

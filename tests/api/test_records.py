@@ -243,9 +243,11 @@ def test_one_is_created_read_changed_and_deleted(client, noun, links):
     ("draft", "field", "words"),
     [
         ({"other_emails": ["grace@"]}, "other_emails.0", "not an e-mail address"),
-        ({"other_emails": ["a@a.example", "A@a.example"]}, "other_emails", "there twice"),
+        ({"other_emails": ["a@a.example, b@a.example"]}, "other_emails.0", "on a line of its own"),
+        ({"other_emails": ["a@a.example", "A@a.example"]}, None, "“A@a.example” is there twice"),
         ({"other_emails": [f"{n}@a.example" for n in range(51)]}, "other_emails", "at most 50"),
-        ({"other_phones": ["1-2", "12"]}, "other_phones", "there twice"),
+        ({"other_phones": ["1-2", "12"]}, None, "“12” is there twice"),
+        ({"other_phones": ["(415) 555-0101", "+1 415 555 0101"]}, None, "“+1 415 555 0101” is there twice"),
         ({"other_phones": ["1\n2"]}, "other_phones.0", "on a line of its own"),
         ({"other_phones": [" "]}, "other_phones.0", "visible character"),
         ({"email": "a@a.example", "other_emails": ["A@a.example"]}, None, "the one to use first"),

@@ -226,7 +226,8 @@ def test_makes_one_of_two(open_page, given, database, stays):
 
 def told_by(page):
     """What the page says, without what keeps it from being taken for Markdown."""
-    return said(page).replace("\\", "").replace(words.WORD_JOINER, "")
+    everything = " ".join([said(page), *(each.value for each in page.error)])
+    return everything.replace("\\", "").replace(words.NOTHING, "")
 
 
 def test_a_merge_adds_what_both_have_and_says_so(open_page, given, database):
@@ -269,7 +270,8 @@ def test_other_addresses_are_added_and_removed(open_page, given, database):
     ("typed", "told"),
     [
         ("nowhere", "This is not an e-mail address"),
-        ("a@sun.example\nA@sun.example", "One of these is there twice"),
+        ("a@sun.example, b@sun.example", "Write each e-mail on a line of its own"),
+        ("a@sun.example\nA@sun.example", "“A@sun.example” is there twice"),
         ("ADA@sun.example", "is the one to use first"),
     ],
 )
@@ -281,7 +283,7 @@ def test_wrong_other_addresses_are_said(open_page, given, database, typed, told)
     field(page, "Other e-mails").set_value(typed)
     press(page, "Save")
 
-    assert told in " ".join([said(page), *(each.value for each in page.error)]).replace("\\", "")
+    assert told in told_by(page)
     assert of(database, Contact)[0].other_emails == ()
     assert field(page, "Other e-mails").value == typed
 
