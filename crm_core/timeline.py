@@ -47,6 +47,14 @@ NAMES: dict[str, InstrumentedAttribute[str]] = {
 }
 """What people call that which a key stands for."""
 
+CALLED = {
+    "email": "e-mail",
+    "other_emails": "other e-mails",
+    "opportunity_id": "deal",
+    "company_name": "company",
+}
+"""Fields that people call otherwise than the columns."""
+
 
 @dataclass(frozen=True)
 class FieldChange:
@@ -61,7 +69,7 @@ class FieldChange:
     @property
     def label(self) -> str:
         """The field as people call it."""
-        return self.field.removesuffix("_id").replace("_", " ")
+        return CALLED.get(self.field) or self.field.removesuffix("_id").replace("_", " ")
 
 
 @dataclass(frozen=True)
