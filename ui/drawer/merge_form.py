@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import streamlit as st
 from sqlalchemy.orm import Session
@@ -53,7 +53,7 @@ class Merging(Generic[R]):
         """Opens the search for the other record, and with one chosen, what would happen."""
         key = f"merge {self.kind} {record.id} {record.version}"
         with st.popover("Merge", icon=":material/merge:", key=key), st.container(width=WIDTH):
-            st.markdown(f"Twice the same {self.kind}? Make one of the two.")
+            st.markdown(f"The same {self.kind} twice? Merge the two into one.")
             other_id = self._other(record)
             if other_id is None:
                 return
@@ -76,7 +76,7 @@ class Merging(Generic[R]):
         )
         found = [row for row in self.find(words.one_line(looked_for or "")) if row.id != record.id]
         if not found:
-            st.caption(f"No other {self.kind} is found. Look for another word.")
+            st.caption(f"No other {self.kind} found. Try another word.")
             return None
         told = {row.id: self._told_apart(row) for row in found}
         chosen: int | None = st.selectbox(
@@ -133,21 +133,24 @@ class Merging(Generic[R]):
         moving = [
             words.counted_as(count, space, NOUNS[table]) for table, count in preview.moves.items() if count
         ]
-        told = [f"**Moves**: {_listed(moving)}, deleted ones included." if moving else "**Moves**: nothing."]
-        told += [
-            f"**Filled in**: {self.labels[name]} {words.literal(choices.say(name, value), limit=120)}"
-            for name, value in preview.fills.items()
-        ]
-        told += [
-            f"**Added**: {self.labels[name]} {words.literal(choices.say(name, texts), limit=120)}"
-            for name, texts in preview.adds.items()
-        ]
-        told += [
-            f"**Given up**: {self.labels[name]} {words.literal(choices.say(name, value), limit=120)}"
-            for name, value in preview.losses.items()
-        ]
-        st.markdown("  \n".join(told))
-        st.caption(f"“{goes}” leaves every list, and “{stays}” stays. It can be undone.")
+        what = f"{_listed(moving)}, including any deleted ones" if moving else "nothing"
+        lines = [f"**Moves**: {what}."]
+        for heading, fields in (
+            ("Filled in", preview.fills),
+            ("Added", preview.adds),
+            ("Given up", preview.losses),
+        ):
+            if fields:
+                lines.append(f"**{heading}**: {self._said(fields)}")
+        st.markdown("  \n".join(lines))
+        st.caption(f"“{goes}” leaves every list, and “{stays}” stays. You can undo this.")
+
+    def _said(self, fields: Mapping[str, Any]) -> str:
+        """The fields by their labels, each with its value."""
+        return " · ".join(
+            f"{self.labels[name]}: {words.literal(choices.say(name, value), limit=120)}"
+            for name, value in fields.items()
+        )
 
     def _do(self, record: R, kept: R, merged: R, slot: str) -> None:
         this = (self.kind, kept.id, merged.id, merged.version)
