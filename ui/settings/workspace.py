@@ -91,18 +91,19 @@ def _writing(opened: Form, disabled: bool) -> None:
             choices.locales(),
             disabled=disabled,
         )
-    form.choice(
-        opened,
-        "country",
-        "Where phone numbers without a country code belong: in Switzerland 079 123 45 67 is the same as"
-        " +41 79 123 45 67. Numbers stay as they are written.",
-        choices.phone_countries(),
-        disabled=disabled,
-    )
     space = replace(workspace(), currency=currency, locale=locale)
     if currency != workspace().currency and not disabled:
         _relabelling(space)
     _example(space)
+    form.choice(
+        opened,
+        "country",
+        "Phone numbers without a country code are taken to be from here: with Switzerland, 079 123 45 67 is"
+        " the same as +41 79 123 45 67. Numbers stay as they are written. It changes with the region above,"
+        " unless you chose another country.",
+        choices.phone_countries(),
+        disabled=disabled,
+    )
 
 
 def _relabelling(space: Workspace) -> None:
