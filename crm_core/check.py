@@ -91,9 +91,8 @@ def findings(database: Database) -> list[str]:
                 found += _listed(session, table, *_pointers_to_nothing(table))
             if found:
                 return found
-            return _compared_texts_out_of_line(session) or _search_out_of_line(
-                session
-            )  # these follow from them
+            # what follows from the records, once these are right
+            return _compared_texts_out_of_line(session) or _search_out_of_line(session)
     except DBAPIError as error:
         return [f"The database can't be read to its end: {str(error.orig).splitlines()[0]}."]
     except DatabaseUnavailable as refusal:

@@ -1,4 +1,4 @@
-"""When two texts are the same, whoever typed them and on whatever keyboard.
+"""When two texts are the same, no matter who typed them on which keyboard.
 
 Search, duplicate hints, imports, conversions, merges and sorted lists all compare what `fold` makes of a
 text. It is stored beside the text (see `crm_core.compared_texts`), so that both databases only have to

@@ -229,7 +229,7 @@ def _details(company: CompanyResponse) -> None:
 
 
 def _fields(fields: Form) -> None:
-    """What it is, and where. What tells which it may be already is answered while typing it anew."""
+    """What it is, and where. For a new one, the fields that find duplicates are answered while typing."""
     live = fields.draft.is_new
     fields.text("name", LABELS["name"], limit=200, live=live)
     left, right = st.columns(2)

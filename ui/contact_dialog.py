@@ -166,7 +166,7 @@ def _details(contact: ContactResponse) -> None:
 
 
 def _fields(fields: Form) -> None:
-    """Who it is, and where. What tells who it may be already is answered while typing it anew."""
+    """Who it is, and where. For a new one, the fields that find duplicates are answered while typing."""
     live = fields.draft.is_new
     fields.text("name", LABELS["name"], limit=200, live=live)
     choices.company(fields)

@@ -15,7 +15,7 @@ R = TypeVar("R", bound=Record)
 
 Text = Title
 
-WORDS = "Each word occurs in its {}, whatever the order, the case and the accents."
+WORDS = "Each word occurs in its {}, in any order, without regard to case and accents."
 
 Searched = tuple[type[Record], tuple[str, ...]]
 """Some columns of a kind of record."""

@@ -14,7 +14,7 @@ from crm_core.schemas.fields import Id
 class ContactFilter(RecordFilter[Contact]):
     """Contacts; each word of `text` occurs in their name, their e-mail address or their company's name.
 
-    Or it is their phone number, or a part of it, in any notation.
+    A phone number, or a part of one, finds those who have it, in any notation.
     """
 
     model = Contact
@@ -26,7 +26,7 @@ class ContactFilter(RecordFilter[Contact]):
 
     text: Text = Field(
         default="",
-        description=WORDS.format("name, e-mail address or company's name") + " Or it is the phone number.",
+        description=WORDS.format("name, e-mail address or company's name") + " Phone numbers find it, too.",
     )
     companies: frozenset[Id] = Field(default=frozenset(), description="Ids of companies.")
 

@@ -14,7 +14,7 @@ from crm_core.schemas.fields import StoredLabel
 class LeadFilter(RecordFilter[Lead]):
     """Leads; each word of `text` occurs in their name, their company's name or their e-mail address.
 
-    Or it is their phone number, or a part of it, in any notation.
+    A phone number, or a part of one, finds those who have it, in any notation.
     """
 
     model = Lead
@@ -23,7 +23,7 @@ class LeadFilter(RecordFilter[Lead]):
 
     text: Text = Field(
         default="",
-        description=WORDS.format("name, company's name or e-mail address") + " Or it is the phone number.",
+        description=WORDS.format("name, company's name or e-mail address") + " Phone numbers find it, too.",
     )
     statuses: frozenset[LeadStatus] = frozenset()
     sources: frozenset[StoredLabel] = frozenset()

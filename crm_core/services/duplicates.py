@@ -1,8 +1,7 @@
-"""Who or what a new record may be already: people with the same address, number, or name and company;
-companies.
+"""Which people or companies a new record may be already: by address or number, by name, by domain.
 
-For while somebody types: half of it, or nonsense, finds nobody. Deleted records are none, converted leads
-are.
+Asked while somebody types, so half an address, or nonsense, finds nothing. Converted leads are found, deleted
+records are not.
 """
 
 from collections.abc import Iterable, Iterator
@@ -92,7 +91,7 @@ def find_companies(
 
 
 def _first(found: Iterable[Iterator[Duplicate]], but: tuple[Kind, int | None], limit: int) -> list[Duplicate]:
-    """So many of them, each once; no statement runs that is not needed for that."""
+    """The first `limit` of them, each once; no statement runs that is not needed for that."""
     first: dict[tuple[Kind, int | None], Duplicate] = {}
     for duplicate in (each for together in found for each in together):
         if len(first) >= limit:

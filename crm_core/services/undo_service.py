@@ -113,11 +113,10 @@ def undo(session: Session, transaction_id: int) -> int:
 
     What it created is deleted, what it deleted is there again, what it merged is two again, each with its own
     notes. Tells how many records that changed. Undoing this one does the first again; notes and settings
-    stay. From the undo on, figures are as though there had
-    been neither of the two. Raises `ActionNotFound`, `ActionOfSomebodyElse`, `ImportStays`, `MergeStays`,
-    `NothingToUndo`, `TooMuchToUndo`, `ChangedSince` where anything was changed later, what
-    `records.get_to_change` raises, `BelongsToDeleted`, `CompanyIsInUse` and `ContactIsInUse` where others
-    went on meanwhile, and `OwnerIsInactive`.
+    stay. From the undo on, figures are as though there had been neither of the two. Raises `ActionNotFound`,
+    `ActionOfSomebodyElse`, `ImportStays`, `MergeStays`, `NothingToUndo`, `TooMuchToUndo`, `ChangedSince`
+    where anything was changed later, what `records.get_to_change` raises, `BelongsToDeleted`,
+    `CompanyIsInUse` and `ContactIsInUse` where others went on meanwhile, and `OwnerIsInactive`.
     """
     action = _get_own_action(session, transaction_id)
     session.flush()  # what is pending counts as changed since

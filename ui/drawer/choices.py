@@ -106,7 +106,7 @@ def _known(draft: Draft, kind: str) -> dict[int, str]:
 
 
 def _chosen(draft: Draft, model: Choosable, *, at: int | None = None) -> dict[int, str]:
-    """What stands in the field, whatever the search finds; nothing if it is gone, or not `at` the company."""
+    """What is chosen, even if the search finds others; nothing if it is gone, or not `at` the company."""
     key = draft.typed(f"{model.__name__.lower()}_id")
     name = None if key is None else load(_name_at, model, key, at)
     return {} if name is None else {key: name}

@@ -262,12 +262,12 @@ class FilterBar(Addressed):
         )
         return self._taken_one(key, offer, chosen, first)
 
-    def _taken(self, key: str, offer: "Offer[T]", chosen: list[str], chip: str = "{}") -> frozenset[T]:
+    def _taken(self, key: str, offer: Offer[T], chosen: list[str], chip: str = "{}") -> frozenset[T]:
         self._say(key, chosen)
         self._chip_each(key, {code: offer.text(code) for code in chosen}, chip)
         return frozenset(offer.values[code] for code in chosen)
 
-    def _taken_one(self, key: str, offer: "Offer[T]", chosen: str | None, first: T) -> T:
+    def _taken_one(self, key: str, offer: Offer[T], chosen: str | None, first: T) -> T:
         taken = first if chosen is None else offer.values[chosen]
         self._say(key, [] if taken == first else [str(taken)])
         return taken
