@@ -155,7 +155,7 @@ def _action(done: str, note: str | None, undoable: bool) -> Iterator[Session]:
 
 def undo(transaction_id: int) -> None:
     """Take back an action of this user."""
-    with saving("Taken back.") as session:
+    with saving("Undone.") as session:
         undo_service.undo(session, transaction_id)
 
 

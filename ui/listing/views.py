@@ -53,11 +53,11 @@ def _entry(bar: FilterBar, view: SavedViewResponse) -> None:
             st.caption(f"by {words.literal(view.owner_name, limit=30)}", width="content")
             return
         st.button(
-            "Begins" if view.is_default else "Begin with it",
+            "Default" if view.is_default else "Make default",
             key=f"view {view.id} default",
             icon=":material/star:",
             type="tertiary",
-            help="Click to begin without it" if view.is_default else "The list begins like this, for you",
+            help="Open the list without it" if view.is_default else "Open the list with it, for you",
             on_click=_make_default,
             args=(view,),
         )
@@ -99,7 +99,7 @@ def _save(bar: FilterBar, shown: Sequence[str]) -> None:
     with st.form(key, border=False):
         st.text_input("Save what is shown as", max_chars=100, required=True, key=f"{key} name")
         st.checkbox("Everybody can use it", key=f"{key} shared")
-        st.checkbox("Begin with it", key=f"{key} default")
+        st.checkbox("Open the list with it", key=f"{key} default")
         st.form_submit_button("Save view", on_click=save)
     if refusal := st.session_state.get(f"{key} refusal"):
         st.error(words.literal(refusal, limit=300))
@@ -112,7 +112,8 @@ def _open(bar: FilterBar, view: SavedViewResponse) -> None:
 
 def _make_default(view: SavedViewResponse) -> None:
     name = words.literal(view.name, limit=60)
-    done = f"You no longer begin with “{name}”." if view.is_default else f"You begin with “{name}”."
+    opens = "no longer opens" if view.is_default else "opens"
+    done = f"For you, the list {opens} with “{name}”."
     with saving(done) as session:
         saved_view_service.update_view(session, view.id, SavedViewUpdate(is_default=not view.is_default))
 

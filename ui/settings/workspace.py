@@ -99,8 +99,8 @@ def _writing(opened: Form, disabled: bool) -> None:
         opened,
         "country",
         "Phone numbers without a country code are taken to be from here: with Switzerland, 079 123 45 67 is"
-        " the same as +41 79 123 45 67. Numbers stay as they are written. It changes with the region above,"
-        " unless you chose another country.",
+        " the same as +41 79 123 45 67. Numbers stay as they are written. The country changes with the"
+        " region above, unless you chose another.",
         choices.phone_countries(),
         disabled=disabled,
     )
