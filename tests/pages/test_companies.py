@@ -328,7 +328,7 @@ def test_a_merge_tells_what_moves_what_is_filled_and_what_is_given_up(open_page,
     assert "2 contacts, 1 deal and 1 note" in told
     assert "**Filled in**: Domain: sol.example · Industry: Energy" in told
     assert "**Given up**: Name: Sol Two · Country: Peru" in told
-    assert "“Sol Two” leaves every list, and “Sol One” stays. You can undo this." in told
+    assert "“Sol Two” leaves every list, and “Sol One” stays. You can undo this right afterwards." in told
 
 
 def test_makes_one_of_two_and_two_again(open_page, database, twins):

@@ -143,7 +143,7 @@ class Merging(Generic[R]):
             if fields:
                 lines.append(f"**{heading}**: {self._said(fields)}")
         st.markdown("  \n".join(lines))
-        st.caption(f"“{goes}” leaves every list, and “{stays}” stays. You can undo this.")
+        st.caption(f"“{goes}” leaves every list, and “{stays}” stays. You can undo this right afterwards.")
 
     def _said(self, fields: Mapping[str, Any]) -> str:
         """The fields by their labels, each with its value."""
