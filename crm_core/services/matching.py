@@ -4,6 +4,7 @@ The rules, first come first served: the e-mail address, its domain unless many s
 names. Of several that match, the namesake is meant, or else the oldest.
 """
 
+import re
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,6 +20,8 @@ from crm_core.schemas.conversion import MatchRule
 
 R = TypeVar("R", bound=Record)
 Person = Lead | Contact
+
+WORD = re.compile(r"\w+")
 
 FEWEST_DIGITS = 7
 """Fewer are an extension, not a number."""
@@ -76,10 +79,10 @@ def _by_email(session: Session, lead: Lead) -> Contact | None:
 
 
 def _by_phone(session: Session, lead: Lead) -> Contact | None:
-    """The namesake with the number, or else the only one who has it; not if it is a switchboard's.
+    """The namesake with the number, or else the only one who has it, if the names may be one person's.
 
-    Who has another name and an e-mail address of their own is another person, whoever answers the phone; so
-    is one of several with the number, or with another extension.
+    A number may be a switchboard's, or a family's. A lead with another name and an e-mail address of its own
+    is another person; so is one of several with the number, or with another extension.
     """
     same = has_number(session, Contact, lead.phone)
     if same is None:
@@ -89,18 +92,40 @@ def _by_phone(session: Session, lead: Lead) -> Contact | None:
     found = session.scalars(_readable(session, Contact).where(same).limit(2)).all()
     own_line = phones.digits_of(lead.phone or "", _country(session))
     is_one_persons = len(found) == 1 and own_line in _lines_of(found[0])
-    return found[0] if is_one_persons and not lead.email else None
+    if not is_one_persons or lead.email or not _may_be_one(lead.name, found[0].name):
+        return None
+    return found[0]
 
 
 def _company_with_the_number(session: Session, lead: Lead) -> Company | None:
-    """Where everybody works who has the number; a switchboard's says no more of a person than that."""
+    """Where everybody works who has the number, unless the lead names another company."""
     same = has_number(session, Contact, lead.phone)
     if same is None:
         return None
     everybody = Contact.deleted_at.is_(None), *permissions.readable(session, Contact)
     companies = select(Contact.company_id).where(same, *everybody).distinct().limit(2)
     where, *others = session.scalars(companies).all() or [None]
-    return None if where is None or others else _oldest(session, Company, Company.id == where)
+    found = None if where is None or others else _oldest(session, Company, Company.id == where)
+    return None if found is None or _works_elsewhere(lead, found) else found
+
+
+def _works_elsewhere(lead: Lead, company: Company) -> bool:
+    """Whether the lead has another company's name, or an e-mail address of another company's domain."""
+    domain = company_domain(lead.email)
+    if domain and company.folded_domain and fold(domain) != company.folded_domain:
+        return True
+    return bool(lead.company_name) and not _may_be_one(lead.company_name or "", company.name)
+
+
+def _may_be_one(one: str, other: str) -> bool:
+    """Whether one name may be short for the other: “Ada” or “A. Lovelace” for Ada Lovelace, “Acme” for Acme
+    AG.
+    """
+    fewer, more = sorted((WORD.findall(fold(one)), WORD.findall(fold(other))), key=len)
+    return all(
+        any(word == whole or (1 in (len(word), len(whole)) and word[0] == whole[0]) for whole in more)
+        for word in fewer
+    )
 
 
 def has_email(session: Session, model: type[Person], address: str) -> ColumnElement[bool]:
