@@ -252,6 +252,7 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         Right.LIST,
         lambda s, w: company.count_companies(s, CompanyFilter(owners={w.rita})),
     ),
+    company.find_duplicates: (Right.LIST, lambda s, w: company.find_duplicates(s, name="Acme")),
     company.get_industries: (Right.LIST, lambda s, w: company.get_industries(s)),
     company.get_countries: (Right.LIST, lambda s, w: company.get_countries(s)),
     company.get_history: (Right.READ, lambda s, w: company.get_history(s, w.company)),
@@ -306,6 +307,7 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         lambda s, w: contact.update_contacts(s, [w.contact], ContactUpdate(name="Other")),
     ),
     contact.merge_contacts: (Right.CHANGE, lambda s, w: contact.merge_contacts(s, w.bare_contact, w.contact)),
+    contact.find_duplicates: (Right.LIST, lambda s, w: contact.find_duplicates(s, email="grace@example.com")),
     contact.preview_merge: (Right.CHANGE, lambda s, w: contact.preview_merge(s, w.bare_contact, w.contact)),
     note.add_note: (
         Right.READ,
