@@ -157,3 +157,44 @@ def test_what_is_not_known_stays_in_the_address_and_matches_nothing(look, addres
 
     shows(seen.page, 1)
     expect(seen.page).to_have_url(re.compile(rf"\?deals_owner={people['bob']}$"))
+
+
+def test_an_amount_that_can_not_be_read_still_matches_nothing_after_a_reload(look, address, people):
+    seen = look(address)
+    go(seen, "opportunities?deals_value_from=abc&deals_created_to=soon", "Opportunities")
+    said = ["Value from:.? abc is not known", "Created until:.? soon is not known"]
+    for _ in "at first", "after a reload":
+        for each in said:
+            chip(seen.page, each)
+        expect(seen.page.get_by_text("No deal matches these filters.")).to_be_visible()
+        seen.settle()
+        expect(seen.page).to_have_url(re.compile("deals_value_from=abc"))
+        expect(seen.page).to_have_url(re.compile("deals_created_to=soon"))
+        seen.page.reload()
+
+    for each in said:
+        a_chip(seen.page, each).click()
+        seen.settle()
+    shows(seen.page, 3)
+    expect(seen.page).to_have_url(re.compile("opportunities$"))
+
+
+def test_an_amount_and_a_day_are_in_the_address_and_gone_back_to(look, address, people):
+    seen = look(address)
+    seen.open("opportunities?deals_value_from=50&deals_created_from=2020-01-01")
+    page = seen.page
+    shows(page, 3)
+    seen.settle()
+    page.get_by_role("button", name="More filters").click()
+    page.get_by_label("Value from").fill("150.5")
+    page.get_by_label("Value from").press("Enter")
+    expect(page).to_have_url(re.compile(r"deals_value_from=150\.5"))
+    expect(page.get_by_text("No deal matches these filters.")).to_be_visible()
+    seen.settle()
+
+    page.go_back()
+
+    shows(page, 3)
+    expect(page).to_have_url(re.compile(r"deals_value_from=50\b"))
+    expect(page).to_have_url(re.compile("deals_created_from=2020-01-01"))
+    assert seen.complaints == []

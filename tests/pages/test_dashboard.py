@@ -315,6 +315,11 @@ def test_days_of_ones_own_are_a_period(open_page, given):
 
     assert figures(page)["Won in the period"] == "$700"
 
+    page.selectbox(key="dashboard_period").set_value("last_quarter").run()
+    assert {name: said for name, said in page.query_params.items() if said} == {
+        "dashboard_period": "last_quarter"
+    }
+
 
 def test_a_click_on_a_row_of_numbers_goes_to_exactly_its_deals(open_page, given):
     with given() as make:

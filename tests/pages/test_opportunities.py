@@ -215,6 +215,32 @@ def test_what_the_address_asks_for_and_nobody_knows_is_told_and_matches_nothing(
     assert len(tables.names(page)) == 11
 
 
+@pytest.mark.parametrize(
+    ("name", "said", "chip", "readable", "written"),
+    [
+        ("value_from", "abc", "Value from: abc is not known", 1000.0, "1000"),
+        ("value_to", "-1", "Value to: -1 is not known", 100.5, "100.5"),
+        ("created_from", "soon", "Created from: soon is not known", date(2026, 1, 2), "2026-01-02"),
+        ("closed_to", "2026-02-30", "Closed until: 2026-02-30 is not known", date(2026, 2, 28), "2026-02-28"),
+    ],
+)
+def test_an_amount_or_a_day_that_can_not_be_read_stays_in_the_address(
+    open_page, assorted, name, said, chip, readable, written
+):
+    key = f"deals_{name}"
+    page = open_page(OPPORTUNITIES, **{key: said})
+    page.text_input(key="deals_search").set_value("i").run()
+    assert (chips(page), tables.names(page)) == (["“i”", chip], [])
+    assert page.query_params[key] == said
+
+    field = page.number_input if isinstance(readable, float) else page.date_input
+    field(key=key).set_value(readable).run()
+    assert (page.query_params[key], tables.names(page)) == ([written, said], [])
+
+    next(each for each in page.button if plain(each.label) == chip).click().run()
+    assert (chip in chips(page), page.query_params[key]) == (False, written)
+
+
 def test_chips_tell_what_is_set_and_one_button_clears_it(open_page, assorted):
     page = open_page(OPPORTUNITIES, deals_only=["overdue", "stale"], deals_search="o", deals_value_from="100")
 

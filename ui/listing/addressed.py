@@ -57,8 +57,8 @@ class Field:
 class Addressed:
     """Fields, each with the query parameter `prefix_name`: what is set, to tell and to clear it.
 
-    Texts, numbers and days are bound to their parameters by Streamlit. Of choices it would write the labels,
-    so theirs are read and written here, by codes.
+    Texts are bound to their parameters by Streamlit, which takes them all. Of choices it would write the
+    labels, and of an amount or a day nothing that it can't read, so these are read and written here.
     """
 
     def __init__(self, prefix: str) -> None:
@@ -119,13 +119,15 @@ class Addressed:
     def write_address(self) -> None:
         """Let the address say what was chosen; stands after all fields.
 
-        A run that this one replaced may yet have written what it began with, so that counts as well.
+        A run that this one replaced may yet have written what it began with, so that counts as well. A field
+        that is no longer drawn leaves the address.
         """
         key = f"{self.prefix} address"
         written = st.session_state.get(key, {})
+        said = {name: self._codes.get(name, []) for name in written | self._codes}
         changed = {
             name: codes
-            for name, codes in self._codes.items()
+            for name, codes in said.items()
             if codes != st.query_params.get_all(name) or codes != written.get(name, [])
         }
         if changed:
@@ -138,11 +140,7 @@ class Addressed:
 
     def query(self) -> dict[str, list[str]]:
         """What the filters and the order are set to, as the address says it."""
-        bound = {
-            key: [*st.query_params.get_all(key), *_unknown_of(key)]
-            for key in self._fields
-            if key not in self._codes
-        }
+        bound = {key: st.query_params.get_all(key) for key in self._fields if key not in self._codes}
         return {key: values for key, values in (bound | self._codes).items() if values}
 
     def set(self, query: Mapping[str, list[str]]) -> None:
@@ -157,21 +155,30 @@ class Addressed:
         asked = ((self._fields[key], value) for key in query if key in self._fields for value in query[key])
         return [field.complaint(value) for field, value in asked if not field.knows(value)]
 
-    def _bound_key(
-        self, name: str, read: Callable[[list[str]], Any], label: str = "", *, takes_all: bool = False
-    ) -> str:
-        """The key of a field that Streamlit binds to its parameter, and `read` fills from what it says.
+    def _bound_key(self, name: str, value_of: Callable[[list[str]], Any]) -> str:
+        """The key of a field for any text, which Streamlit binds to its parameter."""
+        key = f"{self.prefix}_{name}"
+        self._fields[key] = Field("", value_of, lambda _: True)
+        if self.is_exact or key in self._first:
+            st.session_state[key] = value_of(list(self._first.get(key, [])))
+        return key
 
-        Unless it takes everything, what it can't read stays as a chip that matches nothing: a filter that
-        nobody understands must not let everything through.
+    def _read_key(self, name: str, label: str, read: Callable[[str], Any]) -> str:
+        """The key of a field with one value, which `read` makes of a text, or None.
+
+        What it can't read stays as a chip that matches nothing: a filter that nobody understands must not let
+        everything through.
         """
         key = f"{self.prefix}_{name}"
-        self._fields[key] = Field(label, read, lambda value: takes_all or read([value]) is not None)
+        self._fields[key] = Field(
+            label,
+            lambda said: next((found for each in said if (found := read(each)) is not None), None),
+            lambda value: read(value) is not None,
+        )
         said = self._newly_said(key)
         if said is not None:
+            st.session_state[key] = self._fields[key].value_of(said)
             self._note_unknown(key, said)
-            if self.is_exact or key in self._first:
-                st.session_state[key] = read(said)
         self._complain(key)
         return key
 
@@ -223,7 +230,7 @@ class Addressed:
         return key
 
     def _say(self, key: str, codes: list[str]) -> None:
-        """What the address is to say of a choice: nothing of what is there at first."""
+        """What the address is to say of a field: nothing of what is there at first."""
         self._codes[key] = [*codes, *_unknown_of(key)]
 
     def _newly_said(self, key: str) -> list[str] | None:

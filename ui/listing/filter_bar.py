@@ -124,7 +124,7 @@ class FilterBar(Addressed):
         width: int | Literal["stretch"] = "stretch",
     ) -> frozenset[str]:
         """Several texts to choose or to write, none at first."""
-        key = self._bound_key(name, list, takes_all=True)
+        key = self._bound_key(name, list)
         chosen = st.multiselect(
             label,
             known,
@@ -274,39 +274,41 @@ class FilterBar(Addressed):
 
     def _amount(self, name: str, label: str, sign: str) -> Decimal | None:
         """In the address it is a plain number, which means the same in every locale."""
-        key = self._bound_key(name, _amount_said, label)
+        key = self._read_key(name, label, _amount_said)
         currency = Currency(workspace().currency)
-        begins = st.session_state.get(key) or _amount_said(st.query_params.get_all(key))
+        begins = st.session_state.get(key) or 0
         typed = st.number_input(
             label,
             min_value=0.0,
             max_value=float(LARGEST_AMOUNT),
             value=None,
             step=AMOUNT_STEP,
-            format=f"%.{currency.decimals_of(_amount(begins or 0))}f",
+            format=f"%.{currency.decimals_of(_amount(begins))}f",
             key=key,
-            bind="query-params",
+            persist_state="session",
             width=FIELD_WIDTH,
         )
-        if typed is None:
+        found = None if typed is None else _amount(typed)
+        self._say(key, [] if found is None else [f"{found.normalize():f}"])
+        if found is None:
             return None
-        found = _amount(typed)
         self._chips.append(Chip(f"{sign} {words.money(found, workspace())}", key, None))
         return found
 
     def _day(self, name: str, label: str, word: str) -> date | None:
-        key = self._bound_key(name, _day_said, label)
+        key = self._read_key(name, label, _day_said)
         space = workspace()
         chosen: date | None = st.date_input(
             label,
             None,
             key=key,
-            bind="query-params",
+            persist_state="session",
             format=words.day_format(space),
             min_value=FIRST_DAY,
             max_value=LAST_DAY,
             width=FIELD_WIDTH,
         )
+        self._say(key, [] if chosen is None else [chosen.isoformat()])
         if chosen is not None:
             self._chips.append(Chip(f"{word} {words.day(chosen, space)}", key, None))
         return chosen
@@ -337,12 +339,12 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "ignore").decode().replace("\x00", "")
 
 
-def _day_said(said: list[str]) -> date | None:
+def _day_said(said: str) -> date | None:
     try:
-        found = date.fromisoformat(said[0]) if said else None
+        found = date.fromisoformat(said)
     except ValueError:
         return None
-    return found if found is not None and FIRST_DAY <= found <= LAST_DAY else None
+    return found if FIRST_DAY <= found <= LAST_DAY else None
 
 
 def _amount(number: float) -> Decimal:
@@ -350,9 +352,9 @@ def _amount(number: float) -> Decimal:
     return Decimal(str(number)).quantize(SMALLEST_AMOUNT)
 
 
-def _amount_said(said: list[str]) -> float | None:
+def _amount_said(said: str) -> float | None:
     try:
-        found = float(said[0]) if said else None
+        found = float(said)
     except ValueError:
         return None
-    return found if found is not None and 0 <= found <= LARGEST_AMOUNT else None
+    return found if 0 <= found <= LARGEST_AMOUNT else None
