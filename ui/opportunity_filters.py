@@ -54,10 +54,10 @@ def show(bar: FilterBar, *, past: bool = False) -> OpportunityFilter:
         only = bar.flags("only", "Only", ONLY)
         states = bar.flags("state", "State", STATES)
         as_of = bar.past_day("as_of", "As it was at the end of", "as of") if past else None
-        teams = bar.several("team", "Team", team_labels(), "Every team")
+        teams = bar.several("team", "Team", team_labels(), "Every team", by_id=True)
         companies = bar.companies()
         sources = bar.words("source", "Source", load(opportunity_service.get_sources), "Every source")
-        reasons = bar.several("reason", "Close reason", load(_reasons), "Every reason")
+        reasons = bar.several("reason", "Close reason", load(_reasons), "Every reason", by_id=True)
         steps = _labels(OPEN_STAGES)
         furthest = bar.several("furthest", "Furthest stage", steps, "Every stage", chip="Furthest: {}")
         been_in = bar.several("been_in", "Has been in", steps, "Any stage", chip="Has been in: {}")

@@ -20,7 +20,7 @@ bar = FilterBar("dashboard")
 with st.container(horizontal=True, vertical_alignment="bottom"):
     choice = bar.period()
     owners = bar.owners()
-    teams = bar.several("team", "Team", opportunity_filters.team_labels(), "Every team")
+    teams = bar.several("team", "Team", opportunity_filters.team_labels(), "Every team", by_id=True)
     sources = bar.several(
         "source",
         "Source",

@@ -787,7 +787,7 @@ def test_a_view_says_what_is_not_known_in_it(open_page, given, database):
         session.delete(session.get_one(Team, team.id))
 
     page = open_page(OPPORTUNITIES)
-    unknown = ["Owner: Bob is not known", f"Team: {team.id} is not known"]
+    unknown = ["Owner: Bob is not known", f"Team: #{team.id} no longer exists"]
     assert " · ".join(unknown) in plain_captions(page)
     assert tables.names(page) == ["Solar roof"]
 
@@ -814,7 +814,28 @@ def test_what_is_deleted_while_it_is_chosen_matches_nothing(open_page, given, da
         session.delete(session.get_one(Team, team.id))
     page.run()
 
-    assert (tables.names(page), chips(page)) == ([], [f"Team: {team.id} is not known"])
+    assert (tables.names(page), chips(page)) == ([], ["Team: North no longer exists"])
+    again = open_page(OPPORTUNITIES, deals_team=[str(team.id)])
+    assert (tables.names(again), chips(again)) == ([], [f"Team: #{team.id} no longer exists"])
+
+
+@pytest.mark.parametrize(
+    ("query", "chip"),
+    [
+        ({"deals_reason": "99"}, "Close reason: #99 no longer exists"),
+        ({"deals_company": "99"}, "Company: #99 no longer exists"),
+        ({"deals_owner": "~99"}, "Owner: 99 is not known"),
+        ({"deals_team": "099"}, "Team: 099 is not known"),
+        ({"deals_stage": "3"}, "Stage: 3 is not known"),
+        ({"deals_value_to": "99999999999999999999"}, "Value to: 99999999999999999999 is not known"),
+    ],
+)
+def test_only_what_is_written_as_an_id_no_longer_exists(open_page, given, query, chip):
+    with given() as make:
+        make.opportunity()
+    page = open_page(OPPORTUNITIES, **query)
+
+    assert (tables.names(page), chips(page)) == ([], [chip])
 
 
 def test_each_unknown_value_is_taken_away_by_its_own_chip(open_page, given):
@@ -822,7 +843,7 @@ def test_each_unknown_value_is_taken_away_by_its_own_chip(open_page, given):
         make.opportunity()
     page = open_page(OPPORTUNITIES, deals_owner=["98", "99"])
 
-    for left in (["Owner: 99 is not known"], []):
+    for left in (["Owner: #99 no longer exists"], []):
         next(each for each in page.button if "chip" in (each.key or "")).click().run()
         assert chips(page) == left
 

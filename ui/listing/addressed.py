@@ -21,6 +21,9 @@ EXACTLY = "exactly"
 NOT_UNDERSTOOD = "~"
 """Stands before what was never an id or a code, so that it is not taken for one: a name in an old view."""
 
+LONGEST_ID = 10
+"""Digits."""
+
 NOBODY = frozenset({LARGEST_ID})
 """An id that no record has: contradictory filters match nothing."""
 
@@ -43,14 +46,21 @@ class Chip:
 
 @dataclass(frozen=True)
 class Field:
-    """How a field is filled from what the address says, and which of that it understands."""
+    """How a field is filled from what the address says, and which of that it understands.
+
+    One that is filled `by_id` holds ids.
+    """
 
     label: str
     value_of: Callable[[list[str]], Any]
     knows: Callable[[str], bool]
+    by_id: bool = False
 
-    def complaint(self, value: str) -> str:
-        """What a chip says of a value that is not known."""
+    def complaint(self, value: str, last_name: str | None = None) -> str:
+        """What a chip says of a value that is not known; of an id, by its last name if there is one."""
+        if self.by_id and is_id(value):
+            gone = words.one_line(last_name, limit=40) if last_name else f"#{value}"
+            return f"{self.label}: {gone} no longer exists"
         return f"{self.label}: {words.one_line(value.removeprefix(NOT_UNDERSTOOD), limit=40)} is not known"
 
 
@@ -152,8 +162,8 @@ class Addressed:
 
     def complaints(self, query: Mapping[str, list[str]]) -> list[str]:
         """What of the query is not known, in the words of the chips."""
-        asked = ((self._fields[key], value) for key in query if key in self._fields for value in query[key])
-        return [field.complaint(value) for field, value in asked if not field.knows(value)]
+        asked = ((key, value) for key in query if key in self._fields for value in query[key])
+        return [self._complaint(key, value) for key, value in asked if not self._fields[key].knows(value)]
 
     def _bound_key(self, name: str, value_of: Callable[[list[str]], Any]) -> str:
         """The key of a field for any text, which Streamlit binds to its parameter."""
@@ -182,7 +192,7 @@ class Addressed:
         self._complain(key)
         return key
 
-    def _several_key(self, name: str, label: str, label_of: LabelOf) -> str:
+    def _several_key(self, name: str, label: str, label_of: LabelOf, *, by_id: bool) -> str:
         """The key of a field with the codes of any number of choices; unknown ones stay as chips as well."""
         return self._chosen_key(
             name,
@@ -190,6 +200,7 @@ class Addressed:
                 label,
                 lambda said: [code for code in dict.fromkeys(said) if label_of(code) is not None],
                 lambda code: label_of(code) is not None,
+                by_id,
             ),
             label_of,
         )
@@ -220,11 +231,11 @@ class Addressed:
             said = [*_listed(st.session_state.get(key)), *_unknown_of(key)]
         chosen = field.value_of(said)
         labels = {code: label_of(code) for code in _listed(chosen)}
-        before = st.session_state.get(f"{key} labels", {})
+        before = st.session_state.get(_labels(key), {})
         is_renamed = any(before.get(code, label) != label for code, label in labels.items())
         if key not in st.session_state or st.session_state[key] != chosen or is_renamed:
             st.session_state[key] = chosen
-        st.session_state[f"{key} labels"] = labels
+        st.session_state[_labels(key)] = before | labels
         self._note_unknown(key, said)
         self._complain(key)
         return key
@@ -251,7 +262,10 @@ class Addressed:
         unknown = _unknown_of(key)
         for each in unknown:
             rest = [other for other in unknown if other != each]
-            self._chips.append(Chip(self._fields[key].complaint(each), key, rest, known=False))
+            self._chips.append(Chip(self._complaint(key, each), key, rest, known=False))
+
+    def _complaint(self, key: str, value: str) -> str:
+        return self._fields[key].complaint(value, st.session_state.get(_labels(key), {}).get(value))
 
     def _chip_each(self, key: str, chosen: Mapping[str, str], pattern: str = "{}") -> None:
         for code, text in chosen.items():
@@ -271,6 +285,11 @@ def go_exactly(page: str, prefix: str, query: Mapping[str, str | list[str]]) -> 
     st.switch_page(page, query_params=_exactly(prefix, query))
 
 
+def is_id(code: str) -> bool:
+    """Whether it is written as ids are."""
+    return code.isascii() and code.isdecimal() and len(code) <= LONGEST_ID and code[0] != "0"
+
+
 def _exactly(prefix: str, query: Mapping[str, str | list[str]]) -> dict[str, str | list[str]]:
     return {**{f"{prefix}_{name}": value for name, value in query.items()}, EXACTLY: prefix}
 
@@ -284,6 +303,11 @@ def _listed(chosen: Any) -> list[str]:
     if chosen is None:
         return []
     return list(chosen) if isinstance(chosen, list) else [chosen]
+
+
+def _labels(key: str) -> str:
+    """Where the labels are of all that was chosen since the browser's page was loaded."""
+    return f"{key} labels"
 
 
 def _unknown(key: str) -> str:

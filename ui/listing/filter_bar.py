@@ -17,7 +17,7 @@ from crm_core.sorting import Sort
 from ui import words
 from ui.data import actor, load, today, workspace
 from ui.drawer import choices as records
-from ui.listing.addressed import NOBODY, Addressed, Chip
+from ui.listing.addressed import NOBODY, Addressed, Chip, is_id
 
 T = TypeVar("T")
 S = TypeVar("S", bound=Sort)
@@ -27,9 +27,6 @@ FIELD_WIDTH = 171
 
 AMOUNT_STEP = 1000.0
 """What a click on the field of an amount adds."""
-
-LONGEST_ID = 10
-"""Digits."""
 
 COMPANIES_OFFERED = 50
 
@@ -79,14 +76,21 @@ class FilterBar(Addressed):
         return text
 
     def several(
-        self, name: str, label: str, choices: Mapping[T, str], everything: str, *, chip: str = "{}"
+        self,
+        name: str,
+        label: str,
+        choices: Mapping[T, str],
+        everything: str,
+        *,
+        chip: str = "{}",
+        by_id: bool = False,
     ) -> frozenset[T]:
         """Several of the values to choose by their labels, none at first, which means `everything`.
 
-        `chip` is what a chip says of each.
+        `chip` is what a chip says of each; `by_id` if the values are ids.
         """
         offer = Offer(choices)
-        key = self._several_key(name, label, offer.label_of)
+        key = self._several_key(name, label, offer.label_of, by_id=by_id)
         chosen = st.multiselect(
             label,
             offer.codes,
@@ -103,7 +107,7 @@ class FilterBar(Addressed):
     def flags(self, name: str, label: str, choices: Mapping[T, str]) -> frozenset[T]:
         """Conditions to switch on."""
         offer = Offer(choices)
-        key = self._several_key(name, label, offer.label_of)
+        key = self._several_key(name, label, offer.label_of, by_id=False)
         chosen = st.pills(
             label,
             offer.codes,
@@ -191,7 +195,7 @@ class FilterBar(Addressed):
 
     def owners(self, *, or_mine: bool = False) -> frozenset[int]:
         """Owners to choose, everyone at first; with `or_mine`, only what is the actor's own among them."""
-        chosen = self.several("owner", "Owner", owner_labels(), "Everyone")
+        chosen = self.several("owner", "Owner", owner_labels(), "Everyone", by_id=True)
         if not or_mine:
             return chosen
         mine = frozenset({actor()})
@@ -212,7 +216,7 @@ class FilterBar(Addressed):
             )
             found = {str(row.id): company_label(row.id, row.name) for row in rows}
             key = self._several_key(
-                "company", "Company", lambda code: found.get(code) or _company_called(code)
+                "company", "Company", lambda code: found.get(code) or _company_called(code), by_id=True
             )
             labels = found | {code: _company_called(code) or code for code in st.session_state[key]}
             chosen = st.multiselect(
@@ -327,7 +331,7 @@ def owner_labels() -> dict[int, str]:
 
 def _company_called(code: str) -> str | None:
     """The label of a company, deleted or not; None if there is none with that id."""
-    if not (code.isascii() and code.isdecimal() and len(code) <= LONGEST_ID and code[0] != "0"):
+    if not is_id(code):
         return None
     try:
         return company_label(int(code), load(records.name_of, "company_id", int(code)))
