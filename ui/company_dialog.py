@@ -46,17 +46,18 @@ def new_button() -> None:
 
 
 def show(company_id: int | None) -> None:
-    """The drawer of the company with that id, or the form for a new one."""
+    """The drawer of the company with that id, or of the one it was merged into; or the form for a new one."""
     if company_id is None:
         _new()
         return
     try:
-        company = load(_told, company_id)
+        company = load(_standing, company_id)
     except CrmError as refusal:
         _missing(refusal)
         return
     name = words.literal(company.name, limit=80)
-    st.dialog(name, position="right", width=drawer.WIDTH, on_dismiss=drawer.close)(_company)(company_id)
+    draw = st.dialog(name, position="right", width=drawer.WIDTH, on_dismiss=drawer.close)(_company)
+    draw(company.id, stands_in=company.id != company_id)
 
 
 @st.dialog("New company", position="right", width=drawer.WIDTH, on_dismiss=drawer.close)
@@ -79,13 +80,15 @@ def _missing(refusal: CrmError) -> None:
     drawer.gone(refusal)
 
 
-def _company(company_id: int) -> None:
+def _company(company_id: int, *, stands_in: bool) -> None:
     drawer.begin()
     try:
         company = load(_told, company_id)
     except CrmError as refusal:
         drawer.gone(refusal)
         return
+    if stands_in:
+        merge_form.say_merged(company.name)
     _head(company)
     overview, details, past, written = st.tabs(
         ["Overview", "Details", "Timeline", "Notes"], key=f"company {company.id} tab", on_change="rerun"
@@ -260,6 +263,10 @@ def _delete(company: CompanyResponse) -> None:
 
 def _told(session: Session, company_id: int) -> CompanyResponse:
     return listing.told(session, company_service.get_company(session, company_id), CompanyResponse)
+
+
+def _standing(session: Session, company_id: int) -> CompanyResponse:
+    return listing.told(session, company_service.get_standing_company(session, company_id), CompanyResponse)
 
 
 def _update(company_id: int) -> Callable[[Session, CompanyUpdate, int], object]:

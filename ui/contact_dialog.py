@@ -44,17 +44,18 @@ def new_button() -> None:
 
 
 def show(contact_id: int | None) -> None:
-    """The drawer of the contact with that id, or the form for a new one."""
+    """The drawer of the contact with that id, or of the one it was merged into; or the form for a new one."""
     if contact_id is None:
         _new()
         return
     try:
-        contact = load(_told, contact_id)
+        contact = load(_standing, contact_id)
     except CrmError as refusal:
         _missing(refusal)
         return
     name = words.literal(contact.name, limit=80)
-    st.dialog(name, position="right", width=drawer.WIDTH, on_dismiss=drawer.close)(_contact)(contact_id)
+    draw = st.dialog(name, position="right", width=drawer.WIDTH, on_dismiss=drawer.close)(_contact)
+    draw(contact.id, stands_in=contact.id != contact_id)
 
 
 @st.dialog("New contact", position="right", width=drawer.WIDTH, on_dismiss=drawer.close)
@@ -77,13 +78,15 @@ def _missing(refusal: CrmError) -> None:
     drawer.gone(refusal)
 
 
-def _contact(contact_id: int) -> None:
+def _contact(contact_id: int, *, stands_in: bool) -> None:
     drawer.begin()
     try:
         contact = load(_told, contact_id)
     except CrmError as refusal:
         drawer.gone(refusal)
         return
+    if stands_in:
+        merge_form.say_merged(contact.name)
     _head(contact)
     details, dealt, past, written = st.tabs(
         ["Details", "Deals", "Timeline", "Notes"], key=f"contact {contact.id} tab", on_change="rerun"
@@ -196,6 +199,10 @@ def _delete(contact: ContactResponse) -> None:
 
 def _told(session: Session, contact_id: int) -> ContactResponse:
     return listing.told(session, contact_service.get_contact(session, contact_id), ContactResponse)
+
+
+def _standing(session: Session, contact_id: int) -> ContactResponse:
+    return listing.told(session, contact_service.get_standing_contact(session, contact_id), ContactResponse)
 
 
 def _update(contact_id: int) -> Callable[[Session, ContactUpdate, int], object]:

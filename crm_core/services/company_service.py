@@ -43,6 +43,14 @@ def get_company(session: Session, company_id: int) -> Company:
     return records.get(session, Company, company_id)
 
 
+def get_standing_company(session: Session, company_id: int) -> Company:
+    """The company; instead of one that was merged into another, the one that stands for it in the end.
+
+    Raises `RecordNotFound`, also where one of the two is not the actor's business.
+    """
+    return records.get_standing(session, Company, company_id)
+
+
 def get_companies(
     session: Session,
     where: CompanyFilter = EVERY_COMPANY,

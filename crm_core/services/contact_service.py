@@ -54,6 +54,14 @@ def get_contact(session: Session, contact_id: int) -> Contact:
     return records.get(session, Contact, contact_id)
 
 
+def get_standing_contact(session: Session, contact_id: int) -> Contact:
+    """The contact; instead of one that was merged into another, the one that stands for it in the end.
+
+    Raises `RecordNotFound`, also where one of the two is not the actor's business.
+    """
+    return records.get_standing(session, Contact, contact_id)
+
+
 def get_contacts(
     session: Session,
     where: ContactFilter = EVERY_CONTACT,

@@ -1,10 +1,14 @@
 """Which others belong to a record's past: those merged into it, and the leads that its deals came from."""
 
+from typing import TypeVar
+
 from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from crm_core import permissions
 from crm_core.models import Lead, Mergeable, Opportunity, Record
+
+R = TypeVar("R", bound=Record)
 
 
 def with_merged(record: Mergeable) -> Select[int]:
@@ -15,7 +19,7 @@ def with_merged(record: Mergeable) -> Select[int]:
     return select(found.c.id)
 
 
-def standing_for(session: Session, record: Record) -> Record:
+def standing_for(session: Session, record: R) -> R:
     """What the record was merged into, at the end of the chain; the record itself where it was not merged."""
     while isinstance(record, Mergeable) and record.merged_into_id is not None:
         record = session.get_one(type(record), record.merged_into_id)

@@ -98,6 +98,18 @@ def get(session: Session, model: type[R], record_id: int, *, deleted: bool = Fal
     return found
 
 
+def get_standing(session: Session, model: type[R], record_id: int) -> R:
+    """The record; instead of one that was merged into another, the one that stands for it in the end.
+
+    Raises `RecordNotFound`, also where one of the two is not the actor's business.
+    """
+    record = get(session, model, record_id, deleted=True)
+    standing = origins.standing_for(session, record)
+    if standing.deleted_at or not permissions.may_read(session, standing):
+        raise RecordNotFound(model, record_id)
+    return standing
+
+
 def get_to_change(
     session: Session,
     model: type[R],

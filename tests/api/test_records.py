@@ -557,3 +557,19 @@ def test_what_amounts_and_days_mean_is_told(client, database, given):
     told = client.get("/api/settings").json()
     assert (told["currency"], told["time_zone"]) == ("CHF", "Europe/Zurich")
     assert [team["name"] for team in client.get("/api/teams").json()] == ["North"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "plural", "merge"),
+    [
+        ("company", "companies", company_service.merge_companies),
+        ("contact", "contacts", contact_service.merge_contacts),
+    ],
+)
+def test_a_merged_record_is_gone(client, database, kind, plural, merge):
+    with database.write() as session:
+        kept, merged = (getattr(Make(session), kind)(name).id for name in ("Ada", "Ada L"))
+        merge(session, kept, merged)
+
+    assert client.get(f"/api/{plural}/{kept}").status_code == 200
+    assert problem_of(client.get(f"/api/{plural}/{merged}"), 404)["type"] == "urn:crm:record-not-found"

@@ -353,6 +353,17 @@ def test_makes_one_of_two_and_two_again(open_page, database, twins):
     assert "from “Sol Two”" not in said(page).replace("\\", "")
 
 
+def test_a_link_to_a_merged_company_opens_the_one_that_stands_for_it(open_page, database, twins):
+    kept, merged = twins
+    with database.write() as session:
+        company_service.merge_companies(session, kept, merged)
+
+    page = open_page(COMPANIES, company=str(merged))
+
+    assert "Merged into Sol One." in said(page)
+    assert "Merged into" not in said(open_page(COMPANIES, company=str(kept)))
+
+
 def test_the_other_one_may_be_the_one_that_stays(open_page, database, twins):
     kept, merged = twins
     page = open_page(COMPANIES, company=str(kept))

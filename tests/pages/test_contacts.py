@@ -224,6 +224,27 @@ def test_makes_one_of_two(open_page, given, database, stays):
     assert page.query_params["contact"] == str(twins[stays])
 
 
+def test_a_link_to_a_merged_contact_opens_the_one_that_stands_for_it(open_page, given, database):
+    name = "Ada [Lovelace](x)"
+    with given() as make:
+        ada, twin, gone = make.contact(name).id, make.contact("Ada L").id, make.contact("Ada").id
+    with database.write() as session:
+        contact_service.merge_contacts(session, twin, gone)
+        contact_service.merge_contacts(session, ada, twin)
+
+    page = open_page(CONTACTS, contact=str(gone))
+    assert f"Merged into {name}." in told_by(page)
+    field(page, "Job title").set_value("Countess")
+    press(page, "Save")
+    assert of(database, Contact)[0].job_title == "Countess"
+    assert f"Merged into {name}." in told_by(page)
+    assert "Merged into" not in told_by(open_page(CONTACTS, contact=str(ada)))
+
+    with database.write() as session:
+        contact_service.delete_contact(session, ada)
+    assert f"There is no contact {gone}" in told_by(open_page(CONTACTS, contact=str(gone)))
+
+
 def told_by(page):
     """What the page says, without what keeps it from being taken for Markdown."""
     everything = " ".join([said(page), *(each.value for each in page.error)])

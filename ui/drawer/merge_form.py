@@ -171,6 +171,11 @@ class Merging(Generic[R]):
                 drawer.open_(self.kind, kept.id)
 
 
+def say_merged(name: str) -> None:
+    """Say in the drawer of the record of that name that the address asks for one that was merged into it."""
+    st.caption(f"Merged into {words.literal(name, limit=80)}.")
+
+
 def _listed(parts: list[str]) -> str:
     """“3 contacts, 2 deals and 1 note”."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

@@ -243,6 +243,7 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         lambda s, w: company.create_company(s, CompanyCreate(name="New")),
     ),
     company.get_company: (Right.READ, lambda s, w: company.get_company(s, w.company)),
+    company.get_standing_company: (Right.READ, lambda s, w: company.get_standing_company(s, w.company)),
     company.get_companies: (
         Right.LIST,
         lambda s, w: company.get_companies(s, CompanyFilter(owners={w.rita})).total,
@@ -281,6 +282,7 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         lambda s, w: contact.create_contact(s, ContactCreate(name="New")),
     ),
     contact.get_contact: (Right.READ, lambda s, w: contact.get_contact(s, w.contact)),
+    contact.get_standing_contact: (Right.READ, lambda s, w: contact.get_standing_contact(s, w.contact)),
     contact.get_contacts: (
         Right.LIST,
         lambda s, w: contact.get_contacts(s, ContactFilter(owners={w.rita})).total,

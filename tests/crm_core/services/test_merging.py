@@ -624,3 +624,49 @@ def test_three_become_one(world, case):
         assert counted(session, case, world.kept)["opportunities"] == 9
         assert counted(session, case, world.kept)["notes"] == 3
     assert check.findings(world.database) == []
+
+
+def standing(session: Session, case: Case, record_id: int) -> int:
+    return getattr(case.service, f"get_standing_{case.kind}")(session, record_id).id
+
+
+def test_the_last_one_stands_for_all_that_were_merged(world, case):
+    with world.database.write(at=MERGED) as session:
+        case.merge(session, world.merged, world.other)
+        case.merge(session, world.kept, world.merged)
+
+    with world.database.read(at=MERGED) as session:
+        for record in (world.kept, world.merged, world.other):
+            assert standing(session, case, record) == world.kept
+        with pytest.raises(RecordNotFound, match=f"There is no {case.kind} {world.other}"):
+            getattr(case.service, f"get_{case.kind}")(session, world.other)
+
+
+def test_nothing_stands_for_what_was_only_deleted_or_merged_into_what_was(world, case):
+    with one_of(world, case, "other") as record:
+        record.deleted_at = LATER
+    merge(world, case)
+    with world.database.write(at=MERGED) as session:
+        assert standing(session, case, world.merged) == world.kept
+        session.get_one(case.model, world.kept).deleted_at = MERGED
+
+    with world.database.read(at=MERGED) as session:
+        for record_id in (world.other, world.merged, world.kept, 999):
+            with pytest.raises(RecordNotFound, match=f"There is no {case.kind} {record_id}"):
+                standing(session, case, record_id)
+
+
+@pytest.mark.parametrize("hidden", ["kept", "merged"])
+def test_who_may_not_read_both_is_not_led_from_one_to_the_other(world, case, hidden):
+    narrow(world, Visibility.OWN)
+    merge(world, case)
+    with world.database.read(actor=world.people.rita, at=MERGED) as session:
+        assert standing(session, case, world.merged) == world.kept
+    with world.database.write(at=MERGED) as session:
+        session.get_one(case.model, getattr(world, hidden)).owner_id = world.people.otto
+
+    with (
+        world.database.read(actor=world.people.rita, at=MERGED) as session,
+        pytest.raises(RecordNotFound, match=f"There is no {case.kind} {world.merged}"),
+    ):
+        standing(session, case, world.merged)
