@@ -1,6 +1,6 @@
 """What can be done with a contact, and what can't."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -115,6 +115,8 @@ def find_duplicates(
     name: str | None = None,
     email: str | None = None,
     phone: str | None = None,
+    other_emails: Iterable[str] = (),
+    other_phones: Iterable[str] = (),
     company_id: int | None = None,
     but: int | None = None,
     limit: int = 5,
@@ -129,6 +131,8 @@ def find_duplicates(
         name=name,
         email=email,
         phone=phone,
+        other_emails=other_emails,
+        other_phones=other_phones,
         company_name=company.name if company else None,
         but=("contact", but),
         limit=limit,

@@ -6,6 +6,7 @@ records are not.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from sqlalchemy import ColumnElement, select
@@ -25,6 +26,9 @@ LONGEST = 254
 
 LIKELY = 20
 """Rows that are read of each kind by each rule; a name that more share says little."""
+
+MOST_OTHERS = 10
+"""Further e-mails, and phones, that are compared: each takes two statements."""
 
 Kind = Literal["lead", "contact", "company"]
 
@@ -49,20 +53,24 @@ def find_people(
     company_name: str | None,
     but: tuple[Kind, int | None],
     limit: int,
+    other_emails: Iterable[str] = (),
+    other_phones: Iterable[str] = (),
 ) -> list[Duplicate]:
     """Leads and contacts whom the actor may read, each once, the surest first: by e-mail, phone, then names.
 
-    `but` is the kind and the id of the record itself.
+    The first e-mail and the others count alike, and so do phones. `but` is the kind and the id of the record
+    itself.
     """
     permissions.actor_of(session)
     found: list[Iterator[Duplicate]] = []
-    if address := _usable(email):
+    for address in _each(email, other_emails):
         for kind in (Lead, Contact):
             found.append(_people(session, kind, MatchRule.EMAIL, has_email(session, kind, address)))
-    for kind in (Lead, Contact):
-        same = has_number(session, kind, _usable(phone))
-        if same is not None:
-            found.append(_people(session, kind, MatchRule.PHONE, same))
+    for number in _each(phone, other_phones):
+        for kind in (Lead, Contact):
+            same = has_number(session, kind, number)
+            if same is not None:
+                found.append(_people(session, kind, MatchRule.PHONE, same))
     called, at = _usable(name), _usable(company_name)
     if called and at:
         for kind, company in ((Lead, Lead.folded_company_name), (Contact, Company.folded_name)):
@@ -122,6 +130,12 @@ def _companies(session: Session, rule: MatchRule, *conditions: ColumnElement[boo
     chosen = select(Company.id, Company.name).where(Company.deleted_at.is_(None), *may_read, *conditions)
     for record_id, name in session.execute(chosen.order_by(Company.id).limit(LIKELY)):
         yield Duplicate("company", record_id, name, None, rule)
+
+
+def _each(first: str | None, others: Iterable[str]) -> Iterable[str]:
+    """Those that can be somebody's, each once, the first one first."""
+    texts = map(_usable, (first, *islice(others, MOST_OTHERS)))
+    return dict.fromkeys(filter(None, texts))
 
 
 def _usable(text: str | None) -> str:

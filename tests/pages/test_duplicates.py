@@ -73,6 +73,18 @@ def test_a_new_contact_shows_who_it_may_be_and_is_made_all_the_same(open_page, g
     assert (made.name, made.company_id, page.query_params["contact"]) == ("zoe", sun, str(made.id))
 
 
+def test_the_other_emails_and_phones_of_a_new_contact_count_as_well(open_page, given):
+    with given() as make:
+        make.contact("Bob Byte", phone="+1 555 010 0200")
+        make.lead("Ada L.", email="ada@sun.example")
+    page = open_page(CONTACTS, contact="new")
+
+    type_in(page, "Other e-mails", "a@moon.example\n\n ADA@sun.example")
+    assert known(page) == ["Ada L. lead · same e-mail address"]
+    type_in(page, "Other phones", "(555) 010-0200")
+    assert known(page)[1:] == ["Bob Byte contact · same phone number"]
+
+
 def test_a_new_company_shows_which_it_may_be_and_is_made_all_the_same(open_page, given, database):
     with given() as make:
         make.company("Größe AG", domain="groesse.example")

@@ -27,21 +27,23 @@ class Hints:
 PERSON = ":material/group: **You may know this person already:**"
 COMPANY = ":material/domain: **This company may be here already:**"
 
+CONTACT = ("name", "email", "phone", "company_id", "other_emails", "other_phones")
+
 HINTS = {
     "lead": Hints(lead_service.find_duplicates, ("name", "email", "phone", "company_name"), PERSON),
-    "contact": Hints(contact_service.find_duplicates, ("name", "email", "phone", "company_id"), PERSON),
+    "contact": Hints(contact_service.find_duplicates, CONTACT, PERSON),
     "company": Hints(company_service.find_duplicates, ("name", "domain", "website"), COMPANY),
 }
 
 
 def show(kind: str, draft: Draft) -> None:
-    """Records that may be the same as the one in the form; a click opens one.
+    """Records that may be the same as the one in the form; a click opens one. Stands after all fields.
 
     What was typed is there again when the form is opened the next time.
     """
     hints = HINTS[kind]
     try:
-        found = load(hints.find, **{name: draft.typed(name) for name in hints.fields})
+        found = load(hints.find, **{name: draft.value_of(name) for name in hints.fields})
     except CrmError:
         return  # the company that was chosen is gone, as saving says
     if not found:

@@ -48,6 +48,10 @@ class Draft:
         """What stands in the field."""
         return st.session_state.get(self.widget(name), self.carried.get(name, self.first.get(name)))
 
+    def value_of(self, name: str) -> Any:
+        """What would be saved of a field that is drawn. Raises `InvalidInput` where it can't be read."""
+        return self.readers[name](self.typed(name))
+
     @property
     def touched(self) -> list[str]:
         """The fields that somebody has changed."""
@@ -66,7 +70,7 @@ class Draft:
             if not (self.is_new or name in self.touched):
                 continue
             try:
-                found[name] = self.readers[name](self.typed(name))
+                found[name] = self.value_of(name)
             except InvalidInput as refusal:
                 self.errors[name] = str(refusal)
         before = dict.fromkeys(found) if self.is_new else self.base

@@ -8,7 +8,7 @@ from sqlalchemy import select, text
 from crm_core.models import Company, LeadStatus, Settings, Visibility
 from crm_core.schemas.conversion import MatchRule
 from crm_core.services import company_service, contact_service
-from crm_core.services.duplicates import Duplicate
+from crm_core.services.duplicates import MOST_OTHERS, Duplicate
 from crm_core.services.lead_service import find_duplicates
 from crm_core.services.records import RecordNotFound
 from tests.builders import Make
@@ -150,6 +150,27 @@ def test_an_index_finds_them(database, table, column):
         plan = session.execute(text(f"EXPLAIN {'' if is_server else 'QUERY PLAN '}{asked}")).all()
 
     assert f"ix_{table}_{column}" in str(plan)
+
+
+@pytest.mark.both_databases
+def test_other_emails_and_phones_of_a_contact_count_like_the_first_ones(session, known):
+    for others in (
+        {"other_emails": ("nobody@example.com", " ZOE@example.com"), "other_phones": ("079/111.22.33",)},
+        {"email": "nobody@example.com", "other_emails": ["zoe@example.com"], "phone": "0791112233"},
+        {"email": "zoe@example.com", "other_phones": ["12", "nonsense \x00", "0791112233", "0791112233"]},
+    ):
+        found = contact_service.find_duplicates(session, **others)
+        assert [(each.kind, each.id, each.rule) for each in found] == [
+            ("lead", known["lead"], MatchRule.EMAIL),
+            ("contact", known["contact"], MatchRule.PHONE),
+        ]
+
+
+def test_very_many_others_are_not_all_compared(session, known):
+    others = [f"nobody{number}@example.com" for number in range(MOST_OTHERS)]
+    for count, found in ((MOST_OTHERS - 1, [("lead", known["lead"])]), (MOST_OTHERS, [])):
+        typed = [*others[:count], "zoe@example.com"]
+        assert ids(contact_service.find_duplicates(session, other_emails=typed)) == found
 
 
 def test_a_contact_gets_the_same_hints(session, known):
