@@ -88,7 +88,7 @@ def _company(company_id: int, *, stands_in: bool) -> None:
         drawer.gone(refusal)
         return
     if stands_in:
-        merge_form.say_merged(company.name)
+        merge_form.say_merged("company")
     _head(company)
     overview, details, past, written = st.tabs(
         ["Overview", "Details", "Timeline", "Notes"], key=f"company {company.id} tab", on_change="rerun"

@@ -86,7 +86,7 @@ def _contact(contact_id: int, *, stands_in: bool) -> None:
         drawer.gone(refusal)
         return
     if stands_in:
-        merge_form.say_merged(contact.name)
+        merge_form.say_merged("contact")
     _head(contact)
     details, dealt, past, written = st.tabs(
         ["Details", "Deals", "Timeline", "Notes"], key=f"contact {contact.id} tab", on_change="rerun"

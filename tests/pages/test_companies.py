@@ -360,8 +360,8 @@ def test_a_link_to_a_merged_company_opens_the_one_that_stands_for_it(open_page, 
 
     page = open_page(COMPANIES, company=str(merged))
 
-    assert "Merged into Sol One." in said(page)
-    assert "Merged into" not in said(open_page(COMPANIES, company=str(kept)))
+    assert "company behind this link was merged into this one" in said(page)
+    assert "behind this link" not in said(open_page(COMPANIES, company=str(kept)))
 
 
 def test_the_other_one_may_be_the_one_that_stays(open_page, database, twins):

@@ -171,9 +171,9 @@ class Merging(Generic[R]):
                 drawer.open_(self.kind, kept.id)
 
 
-def say_merged(name: str) -> None:
-    """Say in the drawer of the record of that name that the address asks for one that was merged into it."""
-    st.caption(f"Merged into {words.literal(name, limit=80)}.")
+def say_merged(kind: str) -> None:
+    """Say in a record's drawer that the address asks for one that was merged into it."""
+    st.caption(f"The {kind} behind this link was merged into this one.")
 
 
 def _listed(parts: list[str]) -> str:
