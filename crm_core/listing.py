@@ -87,7 +87,7 @@ def values_of(
     scope = scope_of(session, where)
     found = getattr(scope.model, column.key)
     counted = select(found).where(found.is_not(None), *scope.conditions).group_by(found)
-    return list(session.scalars(counted.order_by(func.count().desc(), found).limit(LARGEST_PAGE)))
+    return list(session.scalars(counted.order_by(func.count().desc(), by_bytes(found)).limit(LARGEST_PAGE)))
 
 
 def get_slice(

@@ -18,6 +18,7 @@ from crm_core import words
 from crm_core.analytics.pipeline import NOTHING, ListTotals
 from crm_core.columns import LARGEST_AMOUNT, SMALLEST_AMOUNT
 from crm_core.filters import OpportunityFilter
+from crm_core.folding import fold
 from crm_core.kept import kept
 from crm_core.mending import kept_sums
 from crm_core.models import OPEN_STAGES, Opportunity, User
@@ -102,7 +103,7 @@ class ByOwner(Axis):
     def places(self, found: Mapping[str, ListTotals]) -> list[Place]:
         owners = sorted(int(key) for key in found if key != NONE)
         names = kept(self.session, select(User.id, User.name).where(User.id.in_(owners)), _by_id)
-        ranked = sorted(owners, key=lambda owner: (-found[str(owner)].value, names[owner].lower(), owner))
+        ranked = sorted(owners, key=lambda owner: (-found[str(owner)].value, fold(names[owner]), owner))
         columns = [
             Place(str(owner), names[owner], self._narrowed(owners=frozenset({owner}))) for owner in ranked
         ]

@@ -21,6 +21,7 @@ from crm_core.analytics.outcomes import Outcomes, closed_within
 from crm_core.analytics.pipeline import count_if
 from crm_core.analytics.rate import Rate, why_no_win_rate
 from crm_core.filters import OpportunityFilter
+from crm_core.folding import fold
 from crm_core.kept import kept, plain_rows
 from crm_core.models import CLOSED_STAGES, OPEN_STAGES, OpportunityStage, User
 from crm_core.periods import Period
@@ -165,7 +166,7 @@ def win_rate_by_owner(session: Session, period: Period, where: OpportunityFilter
         )
         for owner, closed, won in found
     ]
-    return sorted(rates, key=lambda each: (-each.rate.n, each.label.lower()))
+    return sorted(rates, key=lambda each: (-each.rate.n, fold(each.label)))
 
 
 def lost_reasons(session: Session, period: Period, where: OpportunityFilter) -> list[Segment]:

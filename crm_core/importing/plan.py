@@ -185,21 +185,21 @@ def _planned(plan: Plan, deal: ImportedDeal, start: Since) -> PlannedDeal:
 
 def _companies(session: Session) -> Register:
     found = session.execute(
-        select(Company.id, Company.name).where(Company.deleted_at.is_(None)).order_by(Company.id)
+        select(Company.id, Company.folded_name).where(Company.deleted_at.is_(None)).order_by(Company.id)
     )
     return Register(
-        (((None, fold(name)), company_id) for company_id, name in found), history.next_id(session, Company)
+        (((None, name), company_id) for company_id, name in found), history.next_id(session, Company)
     )
 
 
 def _contacts(session: Session) -> Register:
     found = session.execute(
-        select(Contact.id, Contact.name, Contact.company_id)
+        select(Contact.id, Contact.folded_name, Contact.company_id)
         .where(Contact.deleted_at.is_(None))
         .order_by(Contact.id)
     )
     return Register(
-        (((company_id, fold(name)), contact_id) for contact_id, name, company_id in found),
+        (((company_id, name), contact_id) for contact_id, name, company_id in found),
         history.next_id(session, Contact),
     )
 
@@ -212,12 +212,9 @@ def _reasons(session: Session) -> Reasons:
 def _owners(session: Session) -> Register:
     """Users by name and by e-mail address; of several with one name, the active and older one."""
     found = session.execute(
-        select(User.id, User.name, User.email).order_by(User.is_active.desc(), User.id)
+        select(User.id, User.folded_name, User.folded_email).order_by(User.is_active.desc(), User.id)
     ).all()
     known = [
-        ((None, fold(called)), user_id)
-        for user_id, name, email in found
-        for called in (email, name)
-        if called
+        ((None, called), user_id) for user_id, name, email in found for called in (email, name) if called
     ]
     return Register(known, history.next_id(session, User))

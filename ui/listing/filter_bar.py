@@ -11,6 +11,7 @@ from crm_core.columns import LARGEST_AMOUNT, SMALLEST_AMOUNT
 from crm_core.currency import Currency
 from crm_core.errors import NotFound
 from crm_core.filters import CompanyFilter
+from crm_core.folding import fold
 from crm_core.periods import ONE_DAY, Days, Period, PeriodChoice, PeriodKind
 from crm_core.services import company_service, user_service
 from crm_core.sorting import Sort
@@ -326,7 +327,7 @@ def company_label(company_id: int, name: str) -> str:
 def owner_labels() -> dict[int, str]:
     """What each owner is called, by name; namesakes get their number."""
     labels = words.told_apart({person.id: person.name for person in load(user_service.get_owners)})
-    return dict(sorted(labels.items(), key=lambda label: label[1].lower()))
+    return dict(sorted(labels.items(), key=lambda label: fold(label[1])))
 
 
 def _company_called(code: str) -> str | None:

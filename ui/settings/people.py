@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 from sqlalchemy.orm import Session
 
+from crm_core.folding import fold
 from crm_core.models import LOCAL_USER_ID, Role
 from crm_core.schemas.user import UserCreate, UserUpdate
 from crm_core.services import user_service
@@ -130,8 +131,8 @@ def _draw(opened: Form) -> None:
 
 
 def _matches(person: UserRow, searched: str) -> bool:
-    told = f"{person.name}\n{person.email or ''}\n{person.team_name or ''}".casefold()
-    return all(word in told for word in searched.casefold().split())
+    known = fold(f"{person.name} {person.email or ''} {person.team_name or ''}")
+    return all(word in known for word in fold(searched).split())
 
 
 def _save(opened: Form) -> None:

@@ -10,6 +10,7 @@ import streamlit as st
 from sqlalchemy.orm import Session
 
 from crm_core.errors import InvalidInput
+from crm_core.folding import fold
 from crm_core.models import TargetPeriod
 from crm_core.periods import Calendar, Period, PeriodKind
 from crm_core.schemas.target import TargetSet, TargetUpdate
@@ -285,7 +286,7 @@ def _key(holder: Holder) -> Key:
 
 
 def _order(holder: Holder) -> tuple[bool, str, Key]:
-    return holder.team_id is None, holder.name.casefold(), _key(holder)
+    return holder.team_id is None, fold(holder.name), _key(holder)
 
 
 def _read(opened: Form, space: Workspace) -> Decimal:
