@@ -211,7 +211,9 @@ units = st.integers(0, 20_000) | st.integers(2**32 - 3, 2**32 + 3) | st.integers
 @given(deals=st.lists(st.tuples(stages, chances, st.none() | units), max_size=30))
 def test_totals_are_those_that_are_counted_by_hand(database, code, deals):
     currency = Currency(code)
-    worth = [(stage, chance, value and value * currency.unit) for stage, chance, value in deals]
+    worth = [
+        (stage, chance, None if units is None else units * currency.unit) for stage, chance, units in deals
+    ]
 
     with suppress(Discard), database.write() as session:
         choose(session, code)
