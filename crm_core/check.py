@@ -5,9 +5,10 @@ equal to it in every column; that a record's versions count from one, each begin
 ended; that no version begins after the transaction that wrote it; that a record's day of creation never
 changed, and a state that is known by its day begins on it; that a deal came into its stage, and was touched
 last, when its versions say, without those that were undone; and that something is assumed only of the open
-state that an import begins a closed deal with; and that what was merged is deleted and leads, in a chain, to
-a record that was not merged. So the state as of now is the live table, and there is exactly one state as of
-any earlier instant. And that a search finds every record by what it is called now.
+state that an import begins a closed deal with; that what was merged is deleted and leads, in a chain, to a
+record that was not merged; and that nothing is dated in the future. So the state as of now is the live table,
+and there is exactly one state as of any earlier instant. And that a search finds every record by what it is
+called now.
 """
 
 from contextlib import suppress
@@ -36,9 +37,9 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from crm_core import compared_texts, dated, search
+from crm_core import compared_texts, dated, future, search
 from crm_core.columns import SOURCE
-from crm_core.database import Database
+from crm_core.database import CLOCK_TOLERANCE, Database, clock_of
 from crm_core.engines import embedded_version, is_safe_from_log_corruption
 from crm_core.errors import DatabaseUnavailable
 from crm_core.models import (
@@ -73,7 +74,8 @@ def findings(database: Database) -> list[str]:
         with database.read() as session:
             if damage := _damage(session):
                 return damage
-            found = _listed(session, Transaction.__table__, _instants_out_of_order())
+            found = _instants_in_the_future(session)
+            found += _listed(session, Transaction.__table__, _instants_out_of_order())
             for model, versions in VERSIONS.items():
                 live = model.__table__
                 found += _listed(session, live, _rows_without_current_version(live, versions))
@@ -100,10 +102,11 @@ def findings(database: Database) -> list[str]:
 
 
 def repair(database: Database) -> None:
-    """Make anew what only follows from the records: what texts are compared by, the index that a search looks
-    into, and the instants of states that are known by their day.
+    """Date anew what lies in the future, and make anew what only follows from the records: what texts are
+    compared by, the index that a search looks into, and the instants of states that are known by their day.
     """
-    with database.write(note="Repaired the instants of days") as session:
+    with database.write(note="Repaired instants") as session:
+        future.redate(session)
         dated.follow_time_zone(session)
     try:
         with database.migration() as connection:
@@ -169,6 +172,17 @@ def _damage(session: Session) -> list[str]:
             session.execute(select(index.c.rowid).where(literal_column(index.name).match('"any"'))).first()
     complaints = session.scalars(text(f"PRAGMA integrity_check({LISTED})"))
     return [f"The database file is damaged: {complaint}." for complaint in complaints if complaint != "ok"]
+
+
+def _instants_in_the_future(session: Session) -> list[str]:
+    """What a wrong clock has dated; a few minutes may be two clocks that differ."""
+    limit = clock_of(session) + CLOCK_TOLERANCE
+    return [
+        f"{table.name}: {rows:,} rows are dated in the future, which"
+        " `python -m crm_core check --repair` mends."
+        for table in future.INSTANTS
+        if (rows := session.scalar(select(func.count()).where(future.lies_in_the_future(table, limit))))
+    ]
 
 
 def _instants_out_of_order() -> Wrong:

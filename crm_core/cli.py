@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from crm_core import check, clock, demo, importing, migrate, startup
+from crm_core import check, demo, importing, migrate, startup
 from crm_core.config import Config
 from crm_core.database import Database
 from crm_core.errors import CrmError
@@ -45,7 +45,10 @@ def migrate_command() -> None:
 def check_command(
     repair: Annotated[
         bool,
-        typer.Option("--repair", help="Make folded texts, the search index and instants of days anew first."),
+        typer.Option(
+            "--repair",
+            help="First date anew what lies in the future; make folded texts, the search index, days anew.",
+        ),
     ] = False,
 ) -> None:
     """Prove that the history adds up to the live tables; list what does not, and exit with 1."""
@@ -72,9 +75,7 @@ def demo_command(
     """Fill an empty database with two years of believable deals."""
     with opened() as database:
         with typer.progressbar(length=opportunities, label="Making up deals", file=sys.stderr) as bar:
-            summary = demo.fill(
-                database, opportunities=opportunities, seed=seed, at=clock.now(), progress=bar.update
-            )
+            summary = demo.fill(database, opportunities=opportunities, seed=seed, progress=bar.update)
         typer.echo(str(summary))
 
 
@@ -136,7 +137,6 @@ def import_opportunities_command(
             database,
             file,
             importing.find_mapping(mapping, file),
-            at=clock.now(),
             dry_run=dry_run,
             leave_out_other_currencies=leave_out_other_currencies,
             create_close_reasons=create_close_reasons,

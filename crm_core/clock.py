@@ -1,4 +1,7 @@
-"""The only place that reads the clock; edges ask it, rules receive what it said."""
+"""The only place that reads this computer's clock; edges ask it, rules receive what it said.
+
+On PostgreSQL the server's clock counts instead (`database.Database`).
+"""
 
 from datetime import UTC, datetime
 

@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import contextvars
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -28,13 +29,16 @@ PATIENCE = 15.0
 """Seconds that a writer waits for its turn before it gives up with a sentence."""
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
+"""How far the last change may be ahead of the clock: so much two right ones may differ."""
 
 WRITER_LOCK = 4_271_965
 """Key of the advisory lock that a writer holds on PostgreSQL."""
 
 TAKE_WRITER_LOCK = f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"
 
-TAKE_SNAPSHOT = {"sqlite": "SELECT 1 FROM sqlite_master LIMIT 1", "postgresql": "SELECT 1"}
+SERVER_CLOCK = "SELECT clock_timestamp()"
+
+TAKE_SNAPSHOT = "SELECT 1 FROM sqlite_master LIMIT 1"
 """A transaction sees what was there at its first read, which must not come after its instant."""
 
 ORPHANS = "PRAGMA foreign_key_check"
@@ -51,6 +55,14 @@ class _Write(Session):
 for each in (_Read, _Write):
     event.listen(each, "do_orm_execute", history.refuse_whole_records_of_the_past)
 history.listen_to(_Write)
+
+
+@dataclass(frozen=True)
+class WrongClock:
+    """The clock was wrong when the last change was made, or it is now."""
+
+    last_change: datetime
+    now: datetime
 
 
 class Database:
@@ -73,9 +85,9 @@ class Database:
         """
         with self._transaction("read", engines.reading(self.engine)) as session:
             with engines.in_plain_words(self.url):
-                session.connection().exec_driver_sql(TAKE_SNAPSHOT[self.kind])
+                now = self._now(session.connection())
             twin = partial(self.read, actor=actor)
-            session.info.update(at=at, opened_at=clock.now(), actor_id=actor, kept=self._kept, twin=twin)
+            session.info.update(at=at, opened_at=now, actor_id=actor, kept=self._kept, twin=twin)
             yield session
             session.expunge_all()  # what was read stays as it was read
             session.rollback()
@@ -92,13 +104,15 @@ class Database:
         """One user action: exclusive, kept whole or not at all.
 
         What the actor may do is for the services to say; without an actor it is the system, which may do all.
-        The transaction's instant is `at`, by default now; it is always later than every earlier one's.
+        The transaction's instant is `at`, by default now. It is always later than every earlier one's: where
+        those are ahead of it, by a microsecond.
         Nothing but the library may run inside: control flow that leaves it (a page's rerun) undoes it.
         """
         with self._turn(), self._transaction("write", self.engine.execution_options(crm="write")) as session:
             self._wait_for_other_processes(session.connection())
             history.keep(session, actor_id=actor, source=source, note=note)
-            session.info.update(at=_next_instant(session, at or clock.now()), actor_id=actor)
+            now = self._now(session.connection())
+            session.info.update(at=_next_instant(session, at or now), opened_at=now, actor_id=actor)
             yield session
             bulk.count_filled_tables(session)
             session.commit()
@@ -152,6 +166,17 @@ class Database:
             with engines.in_plain_words(self.url):
                 connection.exec_driver_sql(TAKE_WRITER_LOCK)
 
+    def _now(self, connection: Connection) -> datetime:
+        """The present instant by the one clock of all who work on the database: a server's own.
+
+        It is asked in the transaction, once for all that this sees.
+        """
+        if self.kind == "postgresql":
+            at: datetime = connection.exec_driver_sql(SERVER_CLOCK).scalar_one()
+            return at.astimezone(UTC)
+        connection.exec_driver_sql(TAKE_SNAPSHOT)
+        return clock.now()
+
     @contextlib.contextmanager
     def _transaction(self, kind: str, engine: Engine) -> Iterator[Session]:
         self._refuse_nesting(kind)
@@ -185,23 +210,27 @@ def instant(session: Session) -> datetime:
     """The instant that the session's transaction belongs to: never before the last change that it sees."""
     if session.info["at"] is None:
         newest = history.newest(session)
-        opened_at: datetime = session.info["opened_at"]
-        session.info["at"] = max(opened_at, newest[1]) if newest else opened_at
+        now = clock_of(session)
+        session.info["at"] = max(now, newest[1]) if newest else now
     at: datetime = session.info["at"]
     return at
 
 
+def clock_of(session: Session) -> datetime:
+    """What the clock said when the session began: the server's on PostgreSQL."""
+    opened_at: datetime = session.info["opened_at"]
+    return opened_at
+
+
+def find_wrong_clock(session: Session) -> WrongClock | None:
+    """Whether the last change lies further ahead of the clock than two right clocks differ."""
+    newest, now = history.newest(session), clock_of(session)
+    return WrongClock(newest[1], now) if newest and newest[1] - now > CLOCK_TOLERANCE else None
+
+
 def _next_instant(session: Session, at: datetime) -> datetime:
     newest = history.newest(session)
-    if newest is None or newest[1] < at:
-        return at
-    latest = newest[1]
-    if latest - at > CLOCK_TOLERANCE:
-        raise DatabaseUnavailable(
-            f"This computer's clock says {at:%Y-%m-%d %H:%M} UTC, but the last change was made at"
-            f" {latest:%Y-%m-%d %H:%M} UTC. Set the clock right; nothing was saved."
-        )
-    return latest + timedelta(microseconds=1)
+    return at if newest is None else max(at, newest[1] + timedelta(microseconds=1))
 
 
 def _is_escaped_control_flow(error: BaseException) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sqlalchemy import exists, select
 
-from crm_core import clock, migrate
+from crm_core import migrate
 from crm_core.config import Config
 from crm_core.database import Database
 from crm_core.errors import DatabaseUnavailable
@@ -46,7 +46,7 @@ def _fill_with_demo(database: Database) -> None:
     from crm_core import demo  # long to load, and needed once in an installation's life
 
     with contextlib.suppress(demo.NotEmpty, demo.ChangedMeanwhile):  # another process was faster
-        demo.fill(database, opportunities=demo.DEFAULT_OPPORTUNITIES, seed=demo.DEFAULT_SEED, at=clock.now())
+        demo.fill(database, opportunities=demo.DEFAULT_OPPORTUNITIES, seed=demo.DEFAULT_SEED)
 
 
 def _make_folder(folder: Path) -> None:

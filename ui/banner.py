@@ -1,16 +1,32 @@
-"""Says that what is on screen is made up, and how to get rid of it."""
+"""What stands above every screen: that a clock is wrong, that what is on screen is made up."""
 
 import streamlit as st
 
 from crm_core.services import workspace_service
 from ui import words
-from ui.data import database, load, saving, workspace
+from ui.data import database, load, saving, workspace, wrong_clock
+
+WRONG_CLOCK = (
+    "The last change is dated **{}**, but the clock says **{}**. Figures count as of the later of the two,"
+    " and changes are dated after it. If the clock is wrong, set it right. If it is right, ask your"
+    " administrator to run `python -m crm_core check --repair`."
+)
 
 
 def show() -> None:
-    """Above every screen while the workspace holds demo data."""
-    if not workspace().has_demo_data:
-        return
+    """Above every screen, as long as there is something to say."""
+    _warn_of_wrong_clock()
+    if workspace().has_demo_data:
+        _offer_to_start_empty()
+
+
+def _warn_of_wrong_clock() -> None:
+    if wrong := wrong_clock():
+        said = (words.moment(at, workspace()) for at in (wrong.last_change, wrong.now))
+        st.warning(WRONG_CLOCK.format(*map(words.literal, said)), icon=":material/schedule:")
+
+
+def _offer_to_start_empty() -> None:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         st.markdown(
             ":material/science: **Demo data.** These deals are made up, relative to today.", width="stretch"

@@ -11,9 +11,9 @@ import streamlit as st
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from crm_core import clock, config, startup
+from crm_core import config, startup
 from crm_core.config import Config
-from crm_core.database import Database, instant
+from crm_core.database import Database, WrongClock, find_wrong_clock, instant
 from crm_core.errors import CrmError, DatabaseUnavailable, InvalidInput
 from crm_core.history import revision
 from crm_core.models import LOCAL_USER_ID, Source
@@ -35,12 +35,14 @@ KNOWN = "known"
 @dataclass(frozen=True)
 class Known:
     """What all answers of a moment have in common: when it was looked up, what names the state of the data
-    and the day, and the workspace's settings.
+    and the day, the day itself, the workspace's settings, and whether a clock is wrong.
     """
 
     looked_up: float
     at: str
+    today: date
     workspace: Workspace
+    wrong_clock: WrongClock | None
 
 
 def actor() -> int:
@@ -83,10 +85,11 @@ def _look_up() -> Known:
     try:
         with source.read(actor=actor()) as session:
             space = get_workspace(session)
-            at = f"{source.url} {revision(session)} {space.calendar.day_of(instant(session))}"
+            today, wrong_clock = space.calendar.day_of(instant(session)), find_wrong_clock(session)
+            at = f"{source.url} {revision(session)} {today}"
     except DatabaseUnavailable as refusal:
         _unusable(refusal)
-    return Known(time.monotonic(), at, space)
+    return Known(time.monotonic(), at, today, space, wrong_clock)
 
 
 def look_again() -> None:
@@ -102,7 +105,12 @@ def workspace() -> Workspace:
 
 def today() -> date:
     """The day it is in the workspace."""
-    return workspace().calendar.day_of(clock.now())
+    return _known().today
+
+
+def wrong_clock() -> WrongClock | None:
+    """What a wrong clock has done, if any has: figures are as of the last change, far ahead of now."""
+    return _known().wrong_clock
 
 
 @contextmanager

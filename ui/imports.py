@@ -5,7 +5,7 @@ from zlib import crc32
 
 import streamlit as st
 
-from crm_core import clock, importing
+from crm_core import importing
 from crm_core.errors import CrmError
 from crm_core.importing import ImportReport, Refusal
 from ui import messages, words
@@ -65,7 +65,7 @@ def _import(
             database(),
             file,
             importing.find_mapping(mapping, file),
-            at=clock.now(),
+            at=None,
             actor=actor(),
             dry_run=dry_run,
             **choices,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from crm_core import history
 from crm_core.bulk import insert_rows
-from crm_core.database import Database
+from crm_core.database import Database, instant
 from crm_core.demo import people, quotas, teams
 from crm_core.demo.chapters import Plan, chapters
 from crm_core.demo.closing import closing
@@ -89,10 +89,10 @@ def fill(
     *,
     opportunities: int,
     seed: int,
-    at: datetime,
+    at: datetime | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> DemoSummary:
-    """Fill an empty database with two years of business up to `at`, all or nothing.
+    """Fill an empty database with two years of business up to `at`, by default now; all or nothing.
 
     The same seed and the same instant give the same rows on both databases. Everything is made up twice:
     once to bring all actions into one order, outside a transaction, and once to write it; so memory does
@@ -102,6 +102,7 @@ def fill(
     changed in those two years: the log could not be in order then. Raises `ChangedMeanwhile`.
     """
     with database.read(at=at) as session:
+        at = instant(session)
         plan = _plan(session, opportunities, seed, at)
         first_action_id = history.next_id(session, Transaction)
         _require_empty(session, since=plan.business.workdays.begin)

@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from crm_core import history, permissions
-from crm_core.database import Database
+from crm_core.database import Database, instant
 from crm_core.importing.deals import Reading, read_deals
 from crm_core.importing.histories import process_of, states_of
 from crm_core.importing.mapping import Mapping
@@ -36,7 +36,7 @@ def import_opportunities(
     file: Path | bytes,
     mapping: Mapping,
     *,
-    at: datetime,
+    at: datetime | None = None,
     actor: int | None = None,
     dry_run: bool = False,
     leave_out_other_currencies: bool = False,
@@ -49,13 +49,13 @@ def import_opportunities(
     or is created if asked for; the report names them.
 
     Rows whose key is there already are passed over, so a second import changes nothing; the report warns of
-    those that differ from the CRM. With `dry_run` nothing is written and the report tells what would be.
-    Raises `NeedsAdmin` and `UnreadableFile`.
+    those that differ from the CRM. With `dry_run` nothing is written and the report tells what would be. `at`
+    is the instant of the import, by default now. Raises `NeedsAdmin` and `UnreadableFile`.
     """
     with database.read(actor=actor, at=at) as session:
         permissions.require_admin(session, IMPORT)
-        workspace = settings_service.get_workspace(session)
-    reading = read_deals(file, mapping, workspace, at, leave_out_other_currencies=leave_out_other_currencies)
+        workspace, now = settings_service.get_workspace(session), instant(session)
+    reading = read_deals(file, mapping, workspace, now, leave_out_other_currencies=leave_out_other_currencies)
     if dry_run or reading.refusals:
         with database.read(actor=actor, at=at) as session:
             plan = make_plan(session, mapping.source, reading)

@@ -10,8 +10,8 @@ from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.orm import Session, joinedload
 
 from crm_core import check
-from crm_core.database import CLOCK_TOLERANCE, Database, instant
-from crm_core.errors import DatabaseUnavailable, TransactionMisuse
+from crm_core.database import Database, instant
+from crm_core.errors import TransactionMisuse
 from crm_core.history import HistoryBypassed, as_of, insert_with_past, next_id, transaction_of
 from crm_core.models import (
     VERSIONS,
@@ -223,8 +223,8 @@ def test_after_its_end_a_transaction_can_not_go_on(database, deal, end):
         session.get_one(Opportunity, deal)
 
 
-@pytest.mark.parametrize("behind", [timedelta(0), timedelta(seconds=3), CLOCK_TOLERANCE])
-def test_a_clock_that_lags_a_little_still_gives_later_instants(database, deal, behind):
+@pytest.mark.parametrize("behind", [timedelta(0), timedelta(seconds=3), 400 * 24 * AN_HOUR])
+def test_a_clock_that_lags_still_gives_later_instants(database, deal, behind):
     with database.write(at=NOW - behind) as session:
         given = instant(session)
         session.get_one(Opportunity, deal).name = "Solar park"
@@ -232,16 +232,6 @@ def test_a_clock_that_lags_a_little_still_gives_later_instants(database, deal, b
     assert given == NOW + A_MICROSECOND
     assert names_as_of(database, NOW) == ["Solar roof"]
     assert check.findings(database) == []
-
-
-def test_a_clock_that_lags_far_behind_is_refused(database, deal):
-    with (
-        pytest.raises(DatabaseUnavailable, match="Set the clock right; nothing was saved"),
-        database.write(at=NOW - CLOCK_TOLERANCE - A_MICROSECOND) as session,
-    ):
-        session.get_one(Opportunity, deal).name = "Solar park"
-
-    assert names_as_of(database, None) == ["Solar roof"]
 
 
 def states_of_a_deal(id_: int, created: int = 30, closed: int = 10) -> list:

@@ -2,10 +2,9 @@
 
 import streamlit as st
 
-from crm_core import clock
 from crm_core.filters import OpportunityFilter
 from crm_core.periods import Period, PeriodChoice
-from ui.data import load, workspace
+from ui.data import load, today
 
 
 def show(choice: PeriodChoice | Period, where: OpportunityFilter) -> None:
@@ -19,7 +18,7 @@ def show(choice: PeriodChoice | Period, where: OpportunityFilter) -> None:
     st.download_button(
         "Report",
         written,
-        file_name=f"sales-report-{workspace().calendar.day_of(clock.now())}.html",
+        file_name=f"sales-report-{today()}.html",
         mime="text/html",
         icon=":material/summarize:",
         on_click="ignore",
