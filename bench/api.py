@@ -245,8 +245,7 @@ def measure(url: str, *, calls: int, clients: Sequence[int] = CLIENTS) -> None:
 @contextlib.contextmanager
 def serving(application: str, environment: dict[str, str], log: IO[bytes] | None = None) -> Iterator[Server]:
     """A server that answers; what it says goes where this program's own does, or into the log."""
-    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = int(free.getsockname()[1])
+    port = free_port()
     command = [sys.executable, "-m", "uvicorn", application, "--port", str(port), "--no-access-log"]
     command += ["--log-level", "warning"]
     server = subprocess.Popen(command, env=os.environ | environment, cwd=PROJECT, stdout=log, stderr=log)
@@ -256,6 +255,11 @@ def serving(application: str, environment: dict[str, str], log: IO[bytes] | None
     finally:
         server.terminate()
         server.wait()
+
+
+def free_port() -> int:
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as free:
+        return int(free.getsockname()[1])
 
 
 def wait_for(server: subprocess.Popen[bytes], port: int) -> None:
