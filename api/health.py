@@ -1,6 +1,7 @@
 """`GET /api/health`: is this server fit to work, and with what."""
 
 import logging
+from contextlib import closing
 
 from fastapi import APIRouter, Response
 from pydantic import ConfigDict
@@ -37,9 +38,8 @@ class Health(Schema):
 def health(response: Response) -> Health:
     """200 when the database can be used, 503 when it can't."""
     try:
-        database = Database(Config().database_url, pool_size=1)
-        found = migrate.state(database)
-        database.close()
+        with closing(Database(Config().database_url, pool_size=1)) as database:
+            found = migrate.state(database)
     except DatabaseUnavailable as refusal:
         response.status_code = 503
         log.error("%s", refusal)

@@ -18,7 +18,7 @@ from api.content_policy import policy
 from api.history import HistoryEntryResponse
 from api.parameters import name_of
 from crm_core import incidents
-from crm_core.engines import BUSY
+from crm_core.engines import BUSY, TOO_SLOW
 from crm_core.errors import (
     Conflict,
     CrmError,
@@ -26,6 +26,7 @@ from crm_core.errors import (
     InvalidInput,
     NotAllowed,
     NotFound,
+    NotKnownWhetherSaved,
     NotSignedIn,
     RuleBroken,
 )
@@ -62,6 +63,11 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 NAMED = 50
 """How many fields a problem names at most."""
+
+NOT_KNOWN_WHETHER_SAVED = (
+    "The database went away, and it is not known whether this was saved. Look before you send it again; with"
+    " the same Idempotency-Key it is saved once."
+)
 
 UNAVAILABLE = "The database can't be used right now. Send it again in a moment; the server's log says why."
 
@@ -145,10 +151,10 @@ def _said(refusal: CrmError) -> str:
     """What it says, with the API's names; where the database is and what ails it goes to the log alone."""
     if isinstance(refusal, FieldsDoNotApply):
         return str(type(refusal)(map(name_of, refusal.fields)))
-    if not isinstance(refusal, DatabaseUnavailable) or str(refusal) == BUSY:
+    if not isinstance(refusal, DatabaseUnavailable) or str(refusal) in (BUSY, TOO_SLOW):
         return str(refusal)
     log.error("%s", refusal)
-    return UNAVAILABLE
+    return NOT_KNOWN_WHETHER_SAVED if isinstance(refusal, NotKnownWhetherSaved) else UNAVAILABLE
 
 
 def invalid(error: RequestValidationError | ValidationError) -> JSONResponse:

@@ -19,6 +19,9 @@ from crm_core.models import TokenScope
 from crm_core.periods import PeriodChoice
 from crm_core.services import settings_service, token_service, user_service
 
+GRACE = 600.0
+"""Seconds that a server may take for an answer: nobody waits for a screen, and a check reads everything."""
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -34,7 +37,7 @@ app.add_typer(tokens, name="token")
 @app.command("migrate")
 def migrate_command() -> None:
     """Bring the database's tables to what this program expects."""
-    with in_plain_words(), closing(startup.open_as_it_is(Config())) as database:
+    with in_plain_words(), closing(startup.open_as_it_is(Config(), grace=GRACE)) as database:
         before = migrate.upgrade(database)
         typer.echo(
             "Nothing to do." if before is migrate.SchemaState.CURRENT else "The database is up to date."
@@ -186,7 +189,10 @@ def revoke_token_command(number: Annotated[int, typer.Argument(help="As `token l
 @contextmanager
 def opened() -> Iterator[Database]:
     """The configured database, ready to use."""
-    with in_plain_words(), closing(startup.open_database(Config(), with_demo=False)) as database:
+    with (
+        in_plain_words(),
+        closing(startup.open_database(Config(), with_demo=False, grace=GRACE)) as database,
+    ):
         yield database
 
 

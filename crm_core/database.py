@@ -16,17 +16,15 @@ from itertools import count
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.exc import StatementError
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
 from crm_core import bulk, clock, engines, history
-from crm_core.errors import DatabaseUnavailable, InvalidInput, TransactionMisuse
+from crm_core.errors import DatabaseUnavailable, InvalidInput, NotKnownWhetherSaved, TransactionMisuse
 from crm_core.kept import Kept
 from crm_core.models import Source
+from crm_core.patience import GRACE, PATIENCE, Patience, Silence, applied
 from crm_core.waiting_line import WaitingLine
-
-PATIENCE = 15.0
-"""Seconds that a writer waits for its turn before it gives up with a sentence."""
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
 """How far the last change may be ahead of the clock: so much two right ones may differ."""
@@ -34,12 +32,17 @@ CLOCK_TOLERANCE = timedelta(minutes=5)
 WRITER_LOCK = 4_271_965
 """Key of the advisory lock that a writer holds on PostgreSQL."""
 
-TAKE_WRITER_LOCK = f"SELECT pg_advisory_xact_lock({WRITER_LOCK})"
-
-SERVER_CLOCK = "SELECT clock_timestamp()"
+TAKE_WRITER_LOCK = f"SELECT set_config('lock_timeout', %s, true), pg_advisory_xact_lock({WRITER_LOCK})"
 
 TAKE_SNAPSHOT = "SELECT 1 FROM sqlite_master LIMIT 1"
-"""A transaction sees what was there at its first read, which must not come after its instant."""
+TAKE_SNAPSHOT_ON_SERVER = (
+    "SELECT clock_timestamp(),"
+    " set_config('statement_timeout', %s, true), set_config('lock_timeout', %s, true)"
+)
+"""A transaction sees what was there at its first read, which must not come after its instant.
+
+Several computers work on a server; its clock is the one that they share.
+"""
 
 ORPHANS = "PRAGMA foreign_key_check"
 
@@ -68,12 +71,18 @@ class WrongClock:
 class Database:
     """One database, of either kind, and the transactions on it."""
 
-    def __init__(self, url: str, *, pool_size: int = 10, patience: float = PATIENCE) -> None:
-        self.patience = patience
+    def __init__(
+        self, url: str, *, pool_size: int = 10, patience: float = PATIENCE, grace: float = GRACE
+    ) -> None:
+        """`patience`: how many seconds a transaction waits for its turn; within `grace` more seconds a server
+        has to answer.
+        """
+        self.patience, self.grace = patience, grace
         self.url = engines.address(url)
         self.kind = self.url.get_backend_name()
         self.engine = engines.open_engine(self.url, pool_size=pool_size, patience=patience)
-        self._line = WaitingLine()
+        self._line, self._places = WaitingLine(), WaitingLine(places=2 * pool_size)
+        self._silence = Silence()
         self._kept = Kept()
         self._open = contextvars.ContextVar[str | None]("open_transaction", default=None)
 
@@ -83,14 +92,12 @@ class Database:
 
         `at` is the instant it is taken for; by default now.
         """
-        with self._transaction("read", engines.reading(self.engine)) as session:
-            with engines.in_plain_words(self.url):
-                now = self._now(session.connection())
+        with self._transaction("read", engines.reading(self.engine), self._patience()) as session:
             twin = partial(self.read, actor=actor)
-            session.info.update(at=at, opened_at=now, actor_id=actor, kept=self._kept, twin=twin)
+            session.info.update(at=at, actor_id=actor, kept=self._kept, twin=twin)
             yield session
             session.expunge_all()  # what was read stays as it was read
-            session.rollback()
+            self._undo(session)
 
     @contextlib.contextmanager
     def write(
@@ -108,11 +115,10 @@ class Database:
         those are ahead of it, by a microsecond.
         Nothing but the library may run inside: control flow that leaves it (a page's rerun) undoes it.
         """
-        with self._turn(), self._transaction("write", self.engine.execution_options(crm="write")) as session:
-            self._wait_for_other_processes(session.connection())
+        patience, writing = self._patience(), self.engine.execution_options(crm="write")
+        with self._turn(patience), self._transaction("write", writing, patience) as session:
             history.keep(session, actor_id=actor, source=source, note=note)
-            now = self._now(session.connection())
-            session.info.update(at=_next_instant(session, at or now), opened_at=now, actor_id=actor)
+            session.info.update(at=_next_instant(session, at or clock_of(session)), actor_id=actor)
             yield session
             bulk.count_filled_tables(session)
             session.commit()
@@ -120,12 +126,15 @@ class Database:
     @contextlib.contextmanager
     def migration(self) -> Iterator[Connection]:
         """A connection that may change the schema: exclusive, all or nothing, with no orphan left."""
-        with contextlib.ExitStack() as opened:
+        patience = self._patience()
+        with _in(self._places, patience), contextlib.ExitStack() as opened:
             with engines.in_plain_words(self.url):
-                connection = opened.enter_context(self.engine.connect())
-                opened.enter_context(engines.foreign_keys_off(connection))
-                opened.enter_context(connection.begin())
-            self._wait_for_other_processes(connection)
+                with applied(patience):
+                    connection = opened.enter_context(self.engine.connect())
+                    opened.enter_context(engines.foreign_keys_off(connection))
+                    opened.enter_context(connection.begin())
+                self._wait_for_other_processes(connection, patience)
+            patience.forget_limits()
             yield connection
             if self.kind == "sqlite" and (orphans := list(connection.exec_driver_sql(ORPHANS))):
                 raise TransactionMisuse(f"The migration left orphans: {orphans[:5]}")
@@ -146,64 +155,90 @@ class Database:
         """Close every pooled connection."""
         self.engine.dispose()
 
+    def _patience(self) -> Patience:
+        return Patience(self.patience, self.grace, self._silence)
+
     @contextlib.contextmanager
-    def _turn(self) -> Iterator[None]:
+    def _turn(self, patience: Patience) -> Iterator[None]:
         """Threads of this process queue here, in front of the connections: none waits with one in hand.
 
         Processes queue on the database's own lock.
         """
         self._refuse_nesting("write")
-        if not self._line.acquire(self.patience):
-            raise DatabaseUnavailable(engines.BUSY)
-        try:
+        with _in(self._line, patience):
             yield
-        finally:
-            self._line.release()
 
-    def _wait_for_other_processes(self, connection: Connection) -> None:
+    def _wait_for_other_processes(self, connection: Connection, patience: Patience) -> None:
         """Stand in the queue of all processes; SQLite's `BEGIN IMMEDIATE` has done so already."""
         if self.kind == "postgresql":
-            with engines.in_plain_words(self.url):
-                connection.exec_driver_sql(TAKE_WRITER_LOCK)
-
-    def _now(self, connection: Connection) -> datetime:
-        """The present instant by the one clock of all who work on the database: a server's own.
-
-        It is asked in the transaction, once for all that this sees.
-        """
-        if self.kind == "postgresql":
-            at: datetime = connection.exec_driver_sql(SERVER_CLOCK).scalar_one()
-            return at.astimezone(UTC)
-        connection.exec_driver_sql(TAKE_SNAPSHOT)
-        return clock.now()
+            connection.exec_driver_sql(TAKE_WRITER_LOCK, (patience.lock_limit,))
 
     @contextlib.contextmanager
-    def _transaction(self, kind: str, engine: Engine) -> Iterator[Session]:
+    def _transaction(self, kind: str, engine: Engine, patience: Patience) -> Iterator[Session]:
         self._refuse_nesting(kind)
-        token = self._open.set(kind)
-        one = _Write if kind == "write" else _Read
-        session = one(engine, expire_on_commit=False, autobegin=False)  # one session, one transaction
+        with _in(self._places, patience):
+            token = self._open.set(kind)
+            one = _Write if kind == "write" else _Read
+            session = one(engine, expire_on_commit=False, autobegin=False)  # one session, one transaction
+            session.info["patience"] = patience
+            try:
+                with engines.in_plain_words(self.url):
+                    self._begin(session, patience)
+                yield session
+            except BaseException as error:
+                self._undo(session)
+                if _is_escaped_control_flow(error):
+                    raise TransactionMisuse("A rerun or stop escaped from inside a transaction.") from error
+                if isinstance(error, StatementError) and isinstance(error.orig, InvalidInput):
+                    raise error.orig from error  # a column type refused the value
+                if engines.is_broken(error):
+                    if patience.is_committing and engines.is_lost(error):
+                        raise NotKnownWhetherSaved(engines.not_known_whether_saved(self.url)) from error
+                    raise DatabaseUnavailable(engines.why_it_fails(self.url, str(error))) from error
+                raise
+            finally:
+                session.close()
+                self._open.reset(token)
+
+    def _begin(self, session: Session, patience: Patience) -> None:
+        session.begin()
+        with applied(patience):
+            connection = session.connection()
+        if isinstance(session, _Write):
+            self._wait_for_other_processes(connection, patience)
+        patience.turn_has_come()
+        session.info["opened_at"] = self._take_snapshot(connection, patience)
+
+    def _take_snapshot(self, connection: Connection, patience: Patience) -> datetime:
+        """What the clock says right after it."""
+        if self.kind == "sqlite":
+            connection.exec_driver_sql(TAKE_SNAPSHOT)
+            return clock.now()
+        answer = connection.exec_driver_sql(TAKE_SNAPSHOT_ON_SERVER, patience.server_limits)
+        at: datetime = answer.scalar_one()
+        return at.astimezone(UTC)
+
+    def _undo(self, session: Session) -> None:
+        """A server that can't be asked for it any more undoes it by itself; what led to it is said then."""
         try:
-            with engines.in_plain_words(self.url):
-                session.begin()
-                session.connection()
-            yield session
-        except BaseException as error:
             session.rollback()
-            if _is_escaped_control_flow(error):
-                raise TransactionMisuse("A rerun or stop escaped from inside a transaction.") from error
-            if isinstance(error, StatementError) and isinstance(error.orig, InvalidInput):
-                raise error.orig from error  # a column type refused the value
-            if engines.is_broken(error):
-                raise DatabaseUnavailable(engines.why_it_fails(self.url, str(error))) from error
-            raise
-        finally:
-            session.close()
-            self._open.reset(token)
+        except DBAPIError as error:
+            if not engines.is_broken(error):
+                raise
 
     def _refuse_nesting(self, kind: str) -> None:
         if (outer := self._open.get()) is not None:
             raise TransactionMisuse(f"A {kind} transaction inside a {outer}: pass the session down instead.")
+
+
+@contextlib.contextmanager
+def _in(line: WaitingLine, patience: Patience) -> Iterator[None]:
+    if not line.acquire(patience.left):
+        raise DatabaseUnavailable(engines.BUSY)
+    try:
+        yield
+    finally:
+        line.release()
 
 
 def instant(session: Session) -> datetime:

@@ -1,7 +1,6 @@
 """How each kind of database is reached and set up, and what it says in plain words where it can't be."""
 
 import contextlib
-import math
 import os
 import random
 import selectors
@@ -18,6 +17,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from crm_core.columns import ADDED_UP_ON_SQLITE, added_up
 from crm_core.errors import DatabaseUnavailable
+from crm_core.patience import Patience, current
 
 try:
     from pysqlite3 import dbapi2 as embedded_sqlite  # newer than the system's; see RARE_CORRUPTION_FIXED
@@ -32,6 +32,8 @@ DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "
 
 BUSY = "The database is busy with a long change. Try again in a moment."
 
+TOO_SLOW = "The database needs too long for this. Choose less at once, or try again when it has less to do."
+
 SIGNS_OF_FAILURE = (
     "malformed",
     "not a database",
@@ -44,8 +46,14 @@ SIGNS_OF_FAILURE = (
 )
 """What the drivers say when a file is damaged, a disk is full, or a server went away."""
 
+SAID_BY_THE_SERVER = {"LockNotAvailable": BUSY, "QueryCanceled": TOO_SLOW}
+"""What it means where the server itself ended a statement, whatever language it speaks."""
+
 LATELY = 30.0
 """Seconds since its last use in which a connection to a server hardly ever goes away without a word."""
+
+TO_CONNECT, TO_PING = 5, 3.0
+"""Seconds for each host of an address, and for a connection that was idle until it gives way to a new one."""
 
 FIRST_PAUSE, SHORTEST_PAUSE, HALVED_AFTER = 0.01, 0.001, 0.05
 """Seconds between a writer's tries for its turn: at first, at least, and the wait after which it is half."""
@@ -64,6 +72,15 @@ SERVER_SETTINGS = (
     "idle_in_transaction_session_timeout=60000",
     "jit=off",  # compiling a dashboard's questions takes longer than answering them
 )
+
+ALIVE = {
+    "keepalives": 1,
+    "keepalives_idle": 30,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,  # milliseconds
+}
+"""How soon the system notices a server that is cut off, where no patience ends (migrations)."""
 
 
 def address(url: str) -> URL:
@@ -153,13 +170,23 @@ def is_broken(error: BaseException) -> bool:
     """Whether the database itself failed, rather than what was asked of it."""
     if not isinstance(error, DBAPIError):
         return False
+    if type(error.orig).__name__ in SAID_BY_THE_SERVER:
+        return True
     return error.connection_invalidated or any(sign in str(error.orig) for sign in SIGNS_OF_FAILURE)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Whether a server went away or kept silent, rather than saying what is wrong."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def why_it_fails(url: URL, complaint: str) -> str:
     """A driver's complaint in one sentence that says what to do."""
-    if "locked" in complaint or "LockNotAvailable" in complaint:
+    if "locked" in complaint:
         return BUSY
+    for name, sentence in SAID_BY_THE_SERVER.items():
+        if f".{name})" in complaint:
+            return sentence
     if url.get_backend_name() == "postgresql":
         return (
             f"The database {plain(url)} can't be reached. Check CRM_DATABASE_URL, and that the server is"
@@ -173,6 +200,14 @@ def why_it_fails(url: URL, complaint: str) -> str:
     if "readonly" in complaint or "unable to open" in complaint:
         return f"{file} can't be opened for writing. Check that its folder exists and may be written to."
     return f"{file} can't be opened: {complaint.splitlines()[0]}."
+
+
+def not_known_whether_saved(url: URL) -> str:
+    """What to say about a server that was not heard of any more once it was to commit."""
+    return (
+        f"The database {plain(url)} can't be reached, and it is not known whether your change was saved."
+        " Look before you make it again."
+    )
 
 
 def _embedded_engine(url: Any, pool_size: int, patience: float) -> Engine:
@@ -202,8 +237,13 @@ def _embedded_engine(url: Any, pool_size: int, patience: float) -> Engine:
         if reading:
             raw.execute("BEGIN")
         else:
-            _switch_to_write_ahead_log(connection, patience)
-            _begin_in_turn(raw, patience)
+            waiting = current.get() or Patience(patience)
+            _switch_to_write_ahead_log(connection, waiting)
+            raw.execute("PRAGMA busy_timeout=0")
+            try:
+                _begin_in_turn(raw, waiting)
+            finally:
+                raw.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
         _refuse_another_file(connection, url.database)
 
     return engine
@@ -224,7 +264,7 @@ def _stat(file: str) -> os.stat_result | None:
         return None
 
 
-def _switch_to_write_ahead_log(connection: Connection, patience: float) -> None:
+def _switch_to_write_ahead_log(connection: Connection, patience: Patience) -> None:
     """Looked after once for a connection: a file stays so as long as anybody has it open.
 
     The switch needs an exclusive lock and does not heed the busy timeout.
@@ -232,30 +272,24 @@ def _switch_to_write_ahead_log(connection: Connection, patience: float) -> None:
     known = connection.connection.info
     if "write_ahead_log" in known:
         return
-    deadline = time.monotonic() + patience
     while connection.exec_driver_sql("PRAGMA journal_mode").scalar() != "wal":
         try:
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
         except DBAPIError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
+            if "locked" not in str(error) or not patience.left:
                 raise
             time.sleep(random.uniform(0.005, 0.05))  # noqa: S311
     known["write_ahead_log"] = True
 
 
-def _begin_in_turn(raw: Any, patience: float) -> None:
+def _begin_in_turn(raw: Any, patience: Patience) -> None:
     """Take the write lock once other processes let go of it; whoever has waited longest tries most often.
 
     SQLite's own busy timeout tries ever more rarely instead, and newcomers overtake again and again.
     """
-    asked_at = time.monotonic()
-    raw.execute("PRAGMA busy_timeout=0")
-    try:
-        while not _begins(raw, is_last_try=time.monotonic() > asked_at + patience):
-            pause = FIRST_PAUSE / (1 + (time.monotonic() - asked_at) / HALVED_AFTER)
-            time.sleep(max(pause, SHORTEST_PAUSE) * random.uniform(0.5, 1.5))  # noqa: S311
-    finally:
-        raw.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
+    while not _begins(raw, is_last_try=not patience.left):
+        pause = FIRST_PAUSE / (1 + patience.waited / HALVED_AFTER)
+        time.sleep(max(pause, SHORTEST_PAUSE) * random.uniform(0.5, 1.5))  # noqa: S311
 
 
 def _begins(raw: Any, *, is_last_try: bool) -> bool:
@@ -270,6 +304,8 @@ def _begins(raw: Any, *, is_last_try: bool) -> bool:
 
 
 def _server_engine(url: Any, pool_size: int, patience: float) -> Engine:
+    from crm_core.server_connection import ServerConnection  # loads the driver, which SQLite does without
+
     settings = (*SERVER_SETTINGS, f"lock_timeout={int(patience * 1000)}")
     engine = create_engine(
         url,
@@ -279,25 +315,40 @@ def _server_engine(url: Any, pool_size: int, patience: float) -> Engine:
         pool_timeout=patience,
         pool_recycle=1800,
         connect_args={
-            "connect_timeout": 5,
+            **ALIVE,
+            "connect_timeout": TO_CONNECT,
             "application_name": "crm",
             "options": " ".join(f"-c {setting}" for setting in settings),
         },
     )
 
-    @event.listens_for(engine, "checkin")
+    @event.listens_for(engine, "do_connect")
+    def connect(_dialect: Any, _record: Any, args: Any, kwargs: Any) -> ServerConnection:
+        return ServerConnection.connect(*args, **kwargs)
+
     def remember(_raw: Any, record: ConnectionPoolEntry) -> None:
         record.info["used_at"] = time.time()
+
+    event.listen(engine, "connect", remember)
+    event.listen(engine, "checkin", remember)
 
     @event.listens_for(engine, "checkout")
     def look_whether_it_is_there(raw: Any, record: ConnectionPoolEntry, _lent: Any) -> None:
         """As `pool_pre_ping` does each time, which takes longer than most questions."""
-        idle = time.time() - record.info.get("used_at", -math.inf)  # a clock that goes on while we sleep
+        raw.patience = current.get()
+        idle = time.time() - record.info["used_at"]  # a clock that goes on while we sleep
         try:
             if not 0 <= idle < LATELY or _has_heard(raw):
-                engine.dialect.do_ping(raw)
+                with raw.at_most(TO_PING):
+                    engine.dialect.do_ping(raw)
         except engine.dialect.loaded_dbapi.Error as error:
             raise InvalidatePoolError from error  # whoever asked gets another one
+
+    @event.listens_for(engine, "commit")
+    def from_now_on_it_may_be_saved(connection: Connection) -> None:
+        raw: Any = connection.connection.dbapi_connection
+        if raw.patience is not None:
+            raw.patience.is_committing = True
 
     return engine
 

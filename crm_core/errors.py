@@ -33,5 +33,9 @@ class DatabaseUnavailable(CrmError):
     """The database can't be opened, reached or used as it is."""
 
 
+class NotKnownWhetherSaved(DatabaseUnavailable):
+    """The database went away, or stopped answering, while it was to commit."""
+
+
 class TransactionMisuse(RuntimeError):
     """A programming error: a transaction inside another, or control flow that escaped from one."""

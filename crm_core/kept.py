@@ -9,6 +9,7 @@ the filter, the day and what the actor may read are parameters
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 from weakref import WeakValueDictionary
@@ -17,6 +18,7 @@ from sqlalchemy import BindParameter, Select
 from sqlalchemy.orm import Session
 
 from crm_core import revisions
+from crm_core.patience import Patience
 
 T = TypeVar("T")
 
@@ -80,12 +82,18 @@ def kept(
     key = revisions.state_read(session, chosen, asked.parameters, only_closed=only_closed), asked.key
     answer = known.short.find(key)
     if answer is None:
-        with known.short.turn(key):
+        with behind(session, known.short.turn(key)):
             answer = known.short.find(key)
             if answer is None:
                 answer = told(counted(session, chosen), *given)
                 known.short.keep(key, answer)
     return cast("T", answer)
+
+
+def behind(session: Session, turn: threading.Lock) -> AbstractContextManager[None]:
+    """Hold the turn; the session's patience with the server runs while it waits for it."""
+    patience: Patience = session.info["patience"]
+    return patience.behind(turn)
 
 
 def plain_rows(rows: Iterable[Any]) -> tuple[tuple[Any, ...], ...]:

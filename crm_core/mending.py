@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, aliased
 from crm_core import revisions
 from crm_core.columns import UtcDateTime
 from crm_core.history import THEN
-from crm_core.kept import Asked, Kept, Shelf, counted, known_to, plain_rows
+from crm_core.kept import Asked, Kept, Shelf, behind, counted, known_to, plain_rows
 from crm_core.models import VERSIONS, CloseReason, Note, Opportunity, User
 from crm_core.revisions import State
 from crm_core.scope import Some
@@ -168,7 +168,7 @@ def _kept(
 
     if (before := find()) and before[0] == state:
         return before[1]
-    with answers.turn(asked.key):
+    with behind(session, answers.turn(asked.key)):
         if (before := find()) and before[0] == state:
             return before[1]
         answer = before and _mended(session, chosen, *before, mend, looks_at)

@@ -10,16 +10,17 @@ from crm_core.config import Config
 from crm_core.database import Database
 from crm_core.errors import DatabaseUnavailable
 from crm_core.models import Transaction
+from crm_core.patience import GRACE
 
 
-def open_database(config: Config, *, with_demo: bool = True) -> Database:
+def open_database(config: Config, *, with_demo: bool = True, grace: float = GRACE) -> Database:
     """The configured database, ready to use.
 
     The embedded one is created and migrated by itself, and filled with demo data on the very first start.
     Another is never written to here: one that is not as this program expects is refused with
     `DatabaseUnavailable`, whose sentence says what to do.
     """
-    database = open_as_it_is(config)
+    database = open_as_it_is(config, grace=grace)
     if not config.is_embedded:
         migrate.require_current(database)
         return database
@@ -29,9 +30,9 @@ def open_database(config: Config, *, with_demo: bool = True) -> Database:
     return database
 
 
-def open_as_it_is(config: Config) -> Database:
+def open_as_it_is(config: Config, *, grace: float = GRACE) -> Database:
     """The configured database, whatever state its tables are in."""
-    database = Database(config.database_url)
+    database = Database(config.database_url, grace=grace)
     if config.is_embedded:
         _make_folder(Path(str(database.url.database)).parent)
     return database

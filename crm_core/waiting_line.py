@@ -1,4 +1,4 @@
-"""A lock that is handed over in the order in which it was asked for, unlike Python's own."""
+"""A lock, or several places, handed over in the order in which they were asked for, unlike Python's own."""
 
 import threading
 from collections import deque
@@ -7,16 +7,16 @@ from collections import deque
 class WaitingLine:
     """Those who wait stand in line; each has a latch that the one before opens."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: int = 1) -> None:
         self._guard = threading.Lock()
         self._latches: deque[threading.Lock] = deque()
-        self._is_taken = False
+        self._free = places
 
     def acquire(self, timeout: float) -> bool:
         """Wait for one's turn, at most so many seconds; False if it did not come."""
         with self._guard:
-            if not self._is_taken:
-                self._is_taken = True
+            if self._free:
+                self._free -= 1
                 return True
             latch = threading.Lock()
             latch.acquire()
@@ -29,7 +29,7 @@ class WaitingLine:
             if self._latches:
                 self._latches.popleft().release()
             else:
-                self._is_taken = False
+                self._free += 1
 
     def _leave(self, latch: threading.Lock) -> bool:
         """Step out of the line; False for one whose turn has come at this very moment."""
