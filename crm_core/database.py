@@ -146,10 +146,8 @@ class Database:
         """
         file = Path(str(self.url.database))
         names = (f"{file.stem}.{label}-{number}{file.suffix}" for number in count(1))
-        to = next(file.with_name(name) for name in names if not file.with_name(name).exists())
         with engines.in_plain_words(self.url):
-            engines.copy(self.url, to)
-        return to
+            return engines.copy(self.url, map(file.with_name, names))
 
     def close(self) -> None:
         """Close every pooled connection."""

@@ -6,14 +6,14 @@ import random
 import selectors
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
 from crm_core.columns import ADDED_UP_ON_SQLITE, added_up
 from crm_core.errors import DatabaseUnavailable
@@ -57,6 +57,9 @@ TO_CONNECT, TO_PING = 5, 3.0
 
 FIRST_PAUSE, SHORTEST_PAUSE, HALVED_AFTER = 0.01, 0.001, 0.05
 """Seconds between a writer's tries for its turn: at first, at least, and the wait after which it is half."""
+
+FOR_ITS_OWNER = 0o600
+"""The mode of a new database file: it holds people's data."""
 
 EMBEDDED_SETTINGS = (
     "synchronous=FULL",
@@ -123,10 +126,25 @@ def reading(engine: Engine) -> Engine:
     return engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
 
-def copy(url: URL, to: Path) -> None:
-    """Copy an embedded database, whole and as of now, into a new file."""
-    with contextlib.closing(embedded_sqlite.connect(url.database, isolation_level=None)) as connection:
-        connection.execute("VACUUM INTO ?", (str(to),))
+def copy(url: URL, names: Iterable[Path]) -> Path:
+    """Copy an embedded database, whole and as of now, into the first of the files that is not there yet.
+
+    Where that fails, no part of a copy stays behind.
+    """
+    to = next(file for file in names if _make_for_owner(str(file)))
+    try:
+        with contextlib.closing(embedded_sqlite.connect(url.database, isolation_level=None)) as connection:
+            connection.execute("VACUUM INTO ?", (str(to),))
+    except BaseException:
+        to.unlink(missing_ok=True)
+        raise
+    return to
+
+
+def is_connected(engine: Engine) -> bool:
+    """Whether any connection is open."""
+    pool = engine.pool
+    return isinstance(pool, QueuePool) and pool.checkedin() + pool.checkedout() > 0
 
 
 def is_safe_from_log_corruption(version: tuple[int, ...]) -> bool:
@@ -221,6 +239,15 @@ def _embedded_engine(url: Any, pool_size: int, patience: float) -> Engine:
         pool_timeout=patience,
     )
 
+    file = _File(url.database)
+    event.listen(engine, "engine_disposed", file.forget)
+
+    @event.listens_for(engine, "do_connect")
+    def look_at_the_file(_dialect: Any, _record: Any, _arguments: Any, options: dict[str, Any]) -> None:
+        file.refuse_another()
+        if not options.get("uri"):  # which is no file's name
+            _make_for_owner(url.database)
+
     @event.listens_for(engine, "connect")
     def configure(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
@@ -244,24 +271,60 @@ def _embedded_engine(url: Any, pool_size: int, patience: float) -> Engine:
                 _begin_in_turn(raw, waiting)
             finally:
                 raw.execute(f"PRAGMA busy_timeout={int(patience * 1000)}")
-        _refuse_another_file(connection, url.database)
+        file.know()
 
     return engine
 
 
-def _refuse_another_file(connection: Connection, file: str) -> None:
-    """A file that was moved or replaced is still open here; what is written to it would be lost."""
-    known = connection.connection.info
-    now = (found.st_dev, found.st_ino) if (found := _stat(file)) else None
-    if known.setdefault("file", now) not in (None, now):
-        raise DatabaseUnavailable(f"{file} was moved or replaced while the CRM was running. Restart the CRM.")
+class _File:
+    """The file that an engine's connections have open.
+
+    After it was moved, replaced or deleted it is still open here; what is written to it would be lost, and a
+    new connection would open or make another one.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._known: tuple[int, int] | None = None
+
+    def know(self) -> None:
+        """Remember which one it is, or refuse another one."""
+        self.refuse_another()
+        self._known = identity(self._path)
+
+    def refuse_another(self) -> None:
+        """Raises `DatabaseUnavailable`."""
+        if self._known not in (None, identity(self._path)):
+            raise DatabaseUnavailable(
+                f"{self._path} was moved or replaced while the CRM was running. Restart the CRM."
+            )
+
+    def forget(self, _engine: Engine) -> None:
+        """No connection is open any more."""
+        self._known = None
 
 
-def _stat(file: str) -> os.stat_result | None:
+def identity(file: str) -> tuple[int, int] | None:
+    """What tells a file from another one of the same name; None where there is none."""
     try:
-        return os.stat(file)
+        found = os.stat(file)
     except OSError:
         return None
+    return found.st_dev, found.st_ino
+
+
+def _make_for_owner(file: str) -> bool:
+    """Make an empty file for its owner alone, before SQLite makes one for everybody; False if there is one.
+
+    SQLite gives the files that it puts beside a database the same mode.
+    """
+    try:
+        os.close(os.open(os.path.realpath(file), os.O_CREAT | os.O_EXCL | os.O_RDWR, FOR_ITS_OWNER))
+    except FileExistsError:
+        return False
+    except OSError:
+        return True  # SQLite will say why it can't be made
+    return True
 
 
 def _switch_to_write_ahead_log(connection: Connection, patience: Patience) -> None:

@@ -10,7 +10,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect
 
-from crm_core import compared_texts, dated, search
+from crm_core import compared_texts, dated, engines, search
 from crm_core.config import PROJECT
 from crm_core.database import Database
 from crm_core.engines import plain
@@ -116,9 +116,13 @@ def _state(connection: Connection) -> SchemaState:
 
 
 def _has_yet_to_be_made(database: Database) -> bool:
-    """Whether an embedded database's file is missing from a folder it can be made in."""
+    """Whether an embedded database's file is missing from a folder it can be made in.
+
+    One that is open was deleted or moved.
+    """
     file = Path(str(database.url.database))
-    return database.kind == "sqlite" and not file.exists() and os.access(file.parent, os.W_OK)
+    is_missing = database.kind == "sqlite" and not file.exists() and os.access(file.parent, os.W_OK)
+    return is_missing and not engines.is_connected(database.engine)
 
 
 def _alembic(connection: Connection | None = None) -> AlembicConfig:
