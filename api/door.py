@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request
+from fastapi import BackgroundTasks, Depends, Header, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import Response
@@ -16,7 +16,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
-from crm_core import config
+from crm_core import clock, config
 from crm_core.database import Database
 from crm_core.errors import InvalidInput, NotAllowed, NotSignedIn
 from crm_core.models import LOCAL_USER_ID, Source, TokenScope
@@ -102,6 +102,7 @@ async def fingerprint(request: Request) -> str:
 
 async def door(
     request: Request,
+    afterwards: BackgroundTasks,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
     idempotency_key: Annotated[
         str | None,
@@ -120,6 +121,9 @@ async def door(
     same_as = await fingerprint(request)  # reads the whole body: one too large is refused
     if credentials is not None:
         token = await run_in_threadpool(token_service.use_token, opened, credentials.credentials)
+        if token_service.is_use_news(token, clock.now()):
+            afterwards.add_task(token_service.note_use, opened, token.id)
+            request.state.afterwards = afterwards  # a refusal is an answer, too
         return Door(opened, token.user_id, token.scope is TokenScope.WRITE, key, same_as)
     if "authorization" in request.headers or not _sits_here(request):
         raise NotSignedIn("Send a token: Authorization: Bearer …")

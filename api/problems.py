@@ -167,7 +167,9 @@ def invalid(error: RequestValidationError | ValidationError) -> JSONResponse:
 
 
 def _refused(request: Request, refusal: CrmError) -> JSONResponse:
-    return refused(refusal, has_version="if-match" in request.headers)
+    answer = refused(refusal, has_version="if-match" in request.headers)
+    answer.background = getattr(request.state, "afterwards", None)
+    return answer
 
 
 def _invalid(_request: Request, error: RequestValidationError | ValidationError) -> JSONResponse:

@@ -107,6 +107,7 @@ class Database:
         source: Source = Source.SYSTEM,
         note: str | None = None,
         at: datetime | None = None,
+        patience: float | None = None,
     ) -> Iterator[Session]:
         """One user action: exclusive, kept whole or not at all.
 
@@ -114,9 +115,11 @@ class Database:
         The transaction's instant is `at`, by default now. It is always later than every earlier one's: where
         those are ahead of it, by a microsecond.
         Nothing but the library may run inside: control flow that leaves it (a page's rerun) undoes it.
+        It waits `patience` seconds for its turn, by default as long as the database's; with 0, while anybody
+        else writes, it is refused with `DatabaseUnavailable` at once.
         """
-        patience, writing = self._patience(), self.engine.execution_options(crm="write")
-        with self._turn(patience), self._transaction("write", writing, patience) as session:
+        waiting, writing = self._patience(patience), self.engine.execution_options(crm="write")
+        with self._turn(waiting), self._transaction("write", writing, waiting) as session:
             history.keep(session, actor_id=actor, source=source, note=note)
             session.info.update(at=_next_instant(session, at or clock_of(session)), actor_id=actor)
             yield session
@@ -124,17 +127,20 @@ class Database:
             session.commit()
 
     @contextlib.contextmanager
-    def migration(self) -> Iterator[Connection]:
-        """A connection that may change the schema: exclusive, all or nothing, with no orphan left."""
-        patience = self._patience()
-        with _in(self._places, patience), contextlib.ExitStack() as opened:
+    def migration(self, *, patience: float | None = None) -> Iterator[Connection]:
+        """A connection that may change the schema: exclusive, all or nothing, with no orphan left.
+
+        It waits `patience` seconds for its turn, by default as long as the database's.
+        """
+        waiting = self._patience(patience)
+        with _in(self._places, waiting), contextlib.ExitStack() as opened:
             with engines.in_plain_words(self.url):
-                with applied(patience):
+                with applied(waiting):
                     connection = opened.enter_context(self.engine.connect())
                     opened.enter_context(engines.foreign_keys_off(connection))
                     opened.enter_context(connection.begin())
-                self._wait_for_other_processes(connection, patience)
-            patience.forget_limits()
+                self._wait_for_other_processes(connection, waiting)
+            waiting.forget_limits()
             yield connection
             if self.kind == "sqlite" and (orphans := list(connection.exec_driver_sql(ORPHANS))):
                 raise TransactionMisuse(f"The migration left orphans: {orphans[:5]}")
@@ -153,8 +159,8 @@ class Database:
         """Close every pooled connection."""
         self.engine.dispose()
 
-    def _patience(self) -> Patience:
-        return Patience(self.patience, self.grace, self._silence)
+    def _patience(self, seconds: float | None = None) -> Patience:
+        return Patience(self.patience if seconds is None else seconds, self.grace, self._silence)
 
     @contextlib.contextmanager
     def _turn(self, patience: Patience) -> Iterator[None]:

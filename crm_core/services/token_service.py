@@ -1,19 +1,23 @@
 """Keys that programs use instead of a person: made once, kept as a hash, taken back any time."""
 
 import hashlib
+import logging
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from crm_core import permissions
 from crm_core.database import Database, instant
-from crm_core.errors import InvalidInput, NotFound, NotSignedIn
+from crm_core.errors import DatabaseUnavailable, InvalidInput, NotFound, NotSignedIn
 from crm_core.models import ApiToken, TokenScope, User
 from crm_core.schemas.fields import LARGEST_ID
 from crm_core.services import user_service
+
+log = logging.getLogger(__name__)
 
 PREFIX = "crm_"
 LONGEST_LIFE = 3650
@@ -87,14 +91,27 @@ def use_token(database: Database, secret: str) -> ApiToken:
         token = session.scalar(select(ApiToken).where(ApiToken.token_hash == _hash(secret)))
     if token is None or token.revoked_at is not None or (token.expires_at and token.expires_at <= now):
         raise NotSignedIn("This token is unknown, expired or revoked. Create another.")
-    if token.last_used_at is None or now - token.last_used_at >= NOTED_EVERY:
-        _note_use(database, token.id, now)
     return token
 
 
-def _note_use(database: Database, token_id: int, at: datetime) -> None:
-    with database.write(note="A token was used") as session:
-        session.get_one(ApiToken, token_id).last_used_at = at
+def is_use_news(token: ApiToken, at: datetime) -> bool:
+    """Whether a use at that instant is worth noting."""
+    return token.last_used_at is None or at - token.last_used_at >= NOTED_EVERY
+
+
+def note_use(database: Database, token_id: int, *, at: datetime | None = None) -> None:
+    """Note that the token was used, by default now. Nobody waits for it, and nothing fails by it.
+
+    Where the database can't be written to at once it is left out; the next use is noted then.
+    """
+    found = select(ApiToken).where(ApiToken.id == token_id).with_for_update(skip_locked=True)
+    try:
+        with database.write(note="A token was used", at=at, patience=0) as session:
+            token, now = session.scalar(found), at or instant(session)
+            if token is not None and is_use_news(token, now):  # another call may have been faster
+                token.last_used_at = now
+    except (DatabaseUnavailable, DBAPIError):
+        log.debug("A token's use was not noted.", exc_info=True)
 
 
 def _require_own(session: Session, user_id: int) -> None:

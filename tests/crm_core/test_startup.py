@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from crm_core import check, config, demo, migrate, startup
 from crm_core.config import Config
 from crm_core.errors import DatabaseUnavailable
-from crm_core.models import Opportunity
+from crm_core.models import Opportunity, Team
 from crm_core.services import settings_service
 from crm_core.services.opportunity_service import count_opportunities
 
@@ -55,6 +55,17 @@ def test_three_first_starts_at_once_fill_in_demo_data_once(tmp_path):
     with databases[0].read() as session:
         assert count_opportunities(session) == demo.DEFAULT_OPPORTUNITIES
     assert check.findings(databases[0]) == []
+
+
+def test_a_start_does_not_wait_for_who_writes(tmp_path):
+    database = startup.open_database(embedded(tmp_path), with_demo=False)
+    with database.write() as session:
+        session.add(Team(name="North"))
+
+    with database.write():
+        startup.open_database(embedded(tmp_path)).close()
+
+    database.close()
 
 
 def test_another_database_gets_no_demo_data(sqlite_url):

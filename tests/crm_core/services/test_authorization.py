@@ -50,8 +50,10 @@ NO_SESSION = {
     "is_open",
     "why_no_win_rate",
     "use_token",
+    "is_use_news",
+    "note_use",
 }
-"""Functions that reach nothing, and the one that finds out who calls."""
+"""Functions that reach nothing, and those that find out who calls and note it."""
 
 ACTORS = ("nobody", "stranger", "teammate", "owner", "manager", "admin", "deactivated")
 MANAGE = {"manager", "admin"}

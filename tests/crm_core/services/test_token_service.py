@@ -1,14 +1,17 @@
 """A program's key: shown once, kept as a hash, and good until it expires or is taken back."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from crm_core import clock
-from crm_core.database import instant
+from crm_core.database import Database, instant
 from crm_core.errors import InvalidInput, NotFound, NotSignedIn
-from crm_core.models import LOCAL_USER_ID, ApiToken, Role, TokenScope, User
+from crm_core.models import LOCAL_USER_ID, ApiToken, Role, TokenScope, Transaction, User
 from crm_core.permissions import NeedsAdmin
 from crm_core.services import opportunity_service
 from crm_core.services.records import RecordNotFound
@@ -19,6 +22,7 @@ from crm_core.services.token_service import (
     TokenNotFound,
     create_token,
     get_tokens,
+    note_use,
     revoke_token,
     use_token,
 )
@@ -200,28 +204,57 @@ def test_a_token_gives_the_rights_that_its_user_has_now(database, people):
         assert create_token(session, people.otto).token.user_id == people.otto
 
 
+def last_use(database):
+    with database.read() as session:
+        return session.scalars(select(ApiToken.last_used_at)).one()
+
+
 def test_the_last_use_is_known_to_the_hour(database, people):
-    secret = made(database, people.rita)
+    token_id, now = id_of(database, made(database, people.rita)), clock.now()
 
-    def last_use():
-        with database.read() as session:
-            return session.scalars(select(ApiToken.last_used_at)).one()
+    for at, noted in (
+        (now, now),
+        (now + NOTED_EVERY - A_SECOND, now),
+        (now + NOTED_EVERY, now + NOTED_EVERY),
+        (now, now + NOTED_EVERY),
+    ):
+        note_use(database, token_id, at=at)
+        assert last_use(database) == noted
 
-    before = clock.now()
-    use_token(database, secret)
-    first = last_use()
-    assert before <= first <= clock.now()
-    use_token(database, secret)
-    assert last_use() == first
 
-    change(database, last_used_at=clock.now() - NOTED_EVERY + timedelta(minutes=5))
-    almost = last_use()
-    use_token(database, secret)
-    assert last_use() == almost
+def test_a_use_is_noted_once_however_many_calls_it_was_news_to(database, people):
+    token_id, now = id_of(database, made(database, people.rita)), clock.now()
 
-    change(database, last_used_at=clock.now() - NOTED_EVERY - A_SECOND)
-    use_token(database, secret)
-    assert last_use() >= first
+    for _ in range(3):
+        note_use(database, token_id, at=now)
+
+    with database.read() as session:
+        noted = Transaction.note == "A token was used"
+        assert session.scalar(select(func.count()).select_from(Transaction).where(noted)) == 1
+
+
+@pytest.mark.both_databases
+def test_a_use_that_can_not_be_noted_at_once_is_left_to_the_next_one(database, people):
+    """Whether a thread of this process writes, or another process; in the end the database is gone."""
+    token_id, now = id_of(database, made(database, people.rita)), clock.now()
+    url = database.url.render_as_string(hide_password=False)
+
+    with closing(Database(url)) as another, ThreadPoolExecutor(1) as thread:
+        for writer in (database, another):
+            with writer.write():
+                began = time.monotonic()
+                thread.submit(note_use, database, token_id).result()
+                assert time.monotonic() - began < database.patience / 3
+                assert last_use_in(thread, database) is None
+    note_use(database, token_id, at=now)
+    assert last_use(database) == now
+
+    note_use(Database("sqlite:////proc/crm.db"), token_id)
+
+
+def last_use_in(thread: ThreadPoolExecutor, database: Database):
+    """Asked in another thread, since this one writes."""
+    return thread.submit(last_use, database).result()
 
 
 def test_what_opens_nothing_is_not_noted(database, people):
