@@ -1,16 +1,18 @@
 """`GET /api/health`: is this server fit to work, and with what."""
 
+import asyncio
 import logging
-from contextlib import closing
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import ConfigDict
 
-from api.problems import UNAVAILABLE
-from crm_core import __version__, migrate
-from crm_core.config import Config
-from crm_core.database import Database
-from crm_core.errors import DatabaseUnavailable
+from api.answers import errors
+from api.door import bearer, database, door
+from api.problems import DAMAGED, UNAVAILABLE
+from crm_core import __version__, check, config, migrate
+from crm_core.errors import DatabaseDamaged, DatabaseUnavailable
 from crm_core.migrate import SchemaState
 from crm_core.schemas.fields import Schema
 
@@ -22,7 +24,7 @@ router = APIRouter(tags=["health"])
 class Health(Schema):
     """`migration` is where the database's tables stand, seen from this version of the program.
 
-    What isn't known is left out.
+    What isn't known is left out. `detail` says what is wrong, and what to do now.
     """
 
     model_config = ConfigDict(json_schema_serialization_defaults_required=False)
@@ -34,21 +36,53 @@ class Health(Schema):
     detail: str | None = None
 
 
-@router.get("/health", response_model_exclude_none=True, responses={503: {"model": Health}})
-def health(response: Response) -> Health:
-    """200 when the database can be used, 503 when it can't."""
+@router.get(
+    "/health",
+    response_model_exclude_none=True,
+    responses={**errors(401, 422), 503: {"model": Health}},
+)
+async def health(
+    request: Request,
+    response: Response,
+    afterwards: BackgroundTasks,
+    which: Annotated[
+        Literal["full"] | None,
+        Query(
+            description="`full` looks through the whole database for damage first, which takes a while, and"
+            " needs a token where other calls do. Callers who ask meanwhile get the same result.",
+            alias="check",
+        ),
+    ] = None,
+) -> Health:
+    """200 when the database can be used, 503 when it can't: unreachable, damaged, or not migrated."""
     try:
-        with closing(Database(Config().database_url, pool_size=1)) as database:
-            found = migrate.state(database)
+        if which is not None:
+            await door(request, afterwards, await bearer(request))
+            await _checked_wholly()
+        found = await run_in_threadpool(_state)
     except DatabaseUnavailable as refusal:
-        response.status_code = 503
-        log.error("%s", refusal)
-        return Health(status="unavailable", version=__version__, detail=UNAVAILABLE)
-    is_fit = found is SchemaState.CURRENT
+        is_damaged = isinstance(refusal, DatabaseDamaged)
+        if not is_damaged:  # which the log has said already
+            log.error("%s", refusal)
+        found = {"detail": DAMAGED if is_damaged else UNAVAILABLE}
+    is_fit = found.get("migration") is SchemaState.CURRENT
     response.status_code = 200 if is_fit else 503
-    return Health(
-        status="ok" if is_fit else "unavailable",
-        version=__version__,
-        database=database.kind,
-        migration=found,
-    )
+    return Health(status="ok" if is_fit else "unavailable", version=__version__, **found)
+
+
+async def _checked_wholly() -> None:
+    """Wait for it without a thread: however many wait, others are served."""
+    running = check.begin(database(config.current().database_url), whole=True)
+    await asyncio.shield(asyncio.wrap_future(running))
+
+
+def _state() -> dict[str, Any]:
+    """What there is to say of the database, where nothing damaged is known in it."""
+    opened = database(config.current().database_url)
+    if damage := opened.damage:
+        if damage.may_pass:
+            check.begin(opened, whole=True)  # whether it has
+        raise DatabaseDamaged(damage.complaint)
+    found = migrate.state(opened)
+    advice = {} if found is SchemaState.CURRENT else {"detail": migrate.advice(found)}
+    return {"database": opened.kind, "migration": found, **advice}

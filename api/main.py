@@ -1,6 +1,8 @@
 """The API as an application of its own (`uvicorn api.main:api`), and as routes beside the screens."""
 
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -14,6 +16,7 @@ from api import (
     contacts,
     description,
     documentation,
+    door,
     health,
     leads,
     metrics,
@@ -26,14 +29,21 @@ from api import (
 )
 from api.cors import Cors
 from api.protection import Protection
-from crm_core import __version__, startup
+from crm_core import __version__, check, config, startup
 from crm_core.config import Config
-from crm_core.errors import CrmError
+from crm_core.errors import CrmError, DatabaseUnavailable
 
 
 def operation_id(route: APIRoute) -> str:
     """Stable, so that generated clients keep their names."""
     return route.name
+
+
+@asynccontextmanager
+async def alone(_api: FastAPI) -> AsyncIterator[None]:
+    """What happens around serving the API alone; beside the screens it is theirs to begin."""
+    begin_check()
+    yield
 
 
 ABOUT = """
@@ -53,6 +63,7 @@ api = FastAPIOffline(
     openapi_url="/api/openapi.json",
     static_url=documentation.ASSETS,
     generate_unique_id_function=operation_id,
+    lifespan=alone,
 )
 
 
@@ -85,3 +96,10 @@ def start() -> None:
         startup.open_database(Config()).close()
     except CrmError as refusal:
         sys.exit(str(refusal))
+    begin_check()
+
+
+def begin_check() -> None:
+    """Look for damaged pages while the first calls are served already."""
+    with suppress(DatabaseUnavailable):  # each call will say so
+        check.begin(door.database(config.current().database_url), whole=False)

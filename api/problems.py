@@ -22,6 +22,7 @@ from crm_core.engines import BUSY, TOO_SLOW
 from crm_core.errors import (
     Conflict,
     CrmError,
+    DatabaseDamaged,
     DatabaseUnavailable,
     InvalidInput,
     NotAllowed,
@@ -70,6 +71,8 @@ NOT_KNOWN_WHETHER_SAVED = (
 )
 
 UNAVAILABLE = "The database can't be used right now. Send it again in a moment; the server's log says why."
+
+DAMAGED = "The database is damaged. Stop the CRM and restore a backup; the server's log says what was found."
 
 SENTENCES = {
     400: "The body can't be read as JSON: it is not UTF-8, too deeply nested, or has a number too long.",
@@ -151,6 +154,8 @@ def _said(refusal: CrmError) -> str:
     """What it says, with the API's names; where the database is and what ails it goes to the log alone."""
     if isinstance(refusal, FieldsDoNotApply):
         return str(type(refusal)(map(name_of, refusal.fields)))
+    if isinstance(refusal, DatabaseDamaged):
+        return DAMAGED
     if not isinstance(refusal, DatabaseUnavailable) or str(refusal) in (BUSY, TOO_SLOW):
         return str(refusal)
     log.error("%s", refusal)

@@ -11,9 +11,11 @@ and there is exactly one state as of any earlier instant. And that a search find
 called now.
 """
 
-from contextlib import suppress
+from concurrent.futures import Future
+from contextlib import closing, suppress
 from functools import reduce
 from operator import add
+from threading import Lock, Thread
 from typing import Any
 
 from sqlalchemy import (
@@ -28,20 +30,23 @@ from sqlalchemy import (
     cast,
     exists,
     func,
+    inspect,
     literal,
     literal_column,
     or_,
     select,
+    table,
     text,
 )
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from crm_core import compared_texts, dated, future, search
+from crm_core import compared_texts, damage, dated, engines, future, migrate, search
 from crm_core.columns import SOURCE
 from crm_core.database import CLOCK_TOLERANCE, Database, clock_of
 from crm_core.engines import embedded_version, is_safe_from_log_corruption
 from crm_core.errors import DatabaseUnavailable
+from crm_core.migrate import SchemaState
 from crm_core.models import (
     SEARCHED,
     VERSIONS,
@@ -63,6 +68,9 @@ SEARCH_IS_SLOW = (
 )
 
 ENTERED = ("stage_entered_at", "stage_entered_on")
+
+_checks: dict[tuple[str, bool], Future[None]] = {}
+_guard, _one_at_a_time = Lock(), Lock()
 
 Wrong = Select[str, str]
 """Records that break a rule: which one it is, and what is wrong with it."""
@@ -99,6 +107,53 @@ def findings(database: Database) -> list[str]:
         return [f"The database can't be read to its end: {str(error.orig).splitlines()[0]}."]
     except DatabaseUnavailable as refusal:
         return [f"The database can't be read to its end: {refusal}"]
+
+
+def begin(database: Database, *, whole: bool) -> Future[None]:
+    """Look for damage in the background; once that is done, `database.damage` says what was found.
+
+    On SQLite the whole check compares the indexes, too, and takes several times as long. A server looks after
+    its pages when it reads them, so the whole check reads every row. Who asks while a check goes on gets that
+    one, and never do two go on at the same time.
+    """
+    asked = engines.plain(database.url), whole
+    with _guard:
+        check = _checks.get(asked)
+        if check is None or check.done():
+            check = _checks[asked] = Future()
+            Thread(target=_look, args=(database, whole, check), name="check", daemon=True).start()
+    return check
+
+
+def _look(database: Database, whole: bool, check: Future[None]) -> None:
+    try:
+        url = database.url.render_as_string(hide_password=False)
+        own = Database(url, pool_size=1)  # connections that were used hold pages in memory, as they were
+        with _one_at_a_time, closing(own), suppress(DatabaseUnavailable, DBAPIError):
+            _look_through(own, whole)  # damage is noted where it is met
+    finally:
+        check.set_result(None)
+
+
+def _look_through(database: Database, whole: bool) -> None:
+    if migrate.state(database) is SchemaState.EMPTY:
+        return
+    with database.read() as session:
+        found = _damage(session, whole=whole)
+        if whole and database.kind == "postgresql":
+            _read_every_row(session)
+    name = engines.plain(database.url)
+    if found:
+        damage.note(name, database.url.database, found[0])
+    elif whole:
+        damage.forget(name)
+
+
+def _read_every_row(session: Session) -> None:
+    """Every value of it, wherever the server stores long ones."""
+    for name in inspect(session.connection()).get_table_names():
+        row = literal_column("whole").cast(String)
+        session.scalar(select(func.count(row)).select_from(table(name).alias("whole")))
 
 
 def repair(database: Database) -> None:
@@ -159,7 +214,7 @@ def _listed(session: Session, table: Table, *kinds: Wrong) -> list[str]:
     return found
 
 
-def _damage(session: Session) -> list[str]:
+def _damage(session: Session, *, whole: bool = True) -> list[str]:
     """What SQLite itself finds wrong with its file; a server looks after its own.
 
     SQLite checks a search index against what this connection last knew of it, so after somebody else's change
@@ -170,7 +225,7 @@ def _damage(session: Session) -> list[str]:
     for index in SEARCHED.values():
         with suppress(DBAPIError):  # where it is damaged, the check says so
             session.execute(select(index.c.rowid).where(literal_column(index.name).match('"any"'))).first()
-    complaints = session.scalars(text(f"PRAGMA integrity_check({LISTED})"))
+    complaints = session.scalars(text(f"PRAGMA {'integrity' if whole else 'quick'}_check({LISTED})"))
     return [f"The database file is damaged: {complaint}." for complaint in complaints if complaint != "ok"]
 
 

@@ -19,7 +19,8 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
-from crm_core import bulk, clock, engines, history
+from crm_core import bulk, clock, damage, engines, history
+from crm_core.damage import Damage
 from crm_core.errors import DatabaseUnavailable, InvalidInput, NotKnownWhetherSaved, TransactionMisuse
 from crm_core.kept import Kept
 from crm_core.models import Source
@@ -85,6 +86,11 @@ class Database:
         self._silence = Silence()
         self._kept = Kept()
         self._open = contextvars.ContextVar[str | None]("open_transaction", default=None)
+
+    @property
+    def damage(self) -> Damage | None:
+        """What is known to be damaged in it."""
+        return damage.find(engines.plain(self.url), self.url.database)
 
     @contextlib.contextmanager
     def read(self, *, actor: int | None = None, at: datetime | None = None) -> Iterator[Session]:
@@ -198,7 +204,7 @@ class Database:
                 if engines.is_broken(error):
                     if patience.is_committing and engines.is_lost(error):
                         raise NotKnownWhetherSaved(engines.not_known_whether_saved(self.url)) from error
-                    raise DatabaseUnavailable(engines.why_it_fails(self.url, str(error))) from error
+                    raise engines.unavailable(self.url, error) from error
                 raise
             finally:
                 session.close()

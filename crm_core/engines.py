@@ -10,13 +10,15 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InvalidatePoolError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
+from crm_core import damage
 from crm_core.columns import ADDED_UP_ON_SQLITE, added_up
-from crm_core.errors import DatabaseUnavailable
+from crm_core.damage import identity
+from crm_core.errors import DatabaseDamaged, DatabaseUnavailable
 from crm_core.patience import Patience, current
 
 try:
@@ -116,7 +118,13 @@ def plain(url: URL) -> str:
 def open_engine(url: URL, *, pool_size: int, patience: float) -> Engine:
     """The engine for an address, not connected yet. `patience`: how many seconds it waits for a lock."""
     opened = _embedded_engine if url.get_backend_name() == "sqlite" else _server_engine
-    return opened(url, pool_size, patience)
+    engine = opened(url, pool_size, patience)
+
+    @event.listens_for(engine, "handle_error")
+    def notice_damage(failed: ExceptionContext) -> None:
+        damage.notice(plain(url), url.database, failed.original_exception)
+
+    return engine
 
 
 def reading(engine: Engine) -> Engine:
@@ -181,7 +189,7 @@ def in_plain_words(url: URL) -> Iterator[None]:
     except PoolTimeout as error:
         raise DatabaseUnavailable(BUSY) from error
     except (DBAPIError, embedded_sqlite.Error) as error:
-        raise DatabaseUnavailable(why_it_fails(url, str(error))) from error
+        raise unavailable(url, error) from error
 
 
 def is_broken(error: BaseException) -> bool:
@@ -190,7 +198,8 @@ def is_broken(error: BaseException) -> bool:
         return False
     if type(error.orig).__name__ in SAID_BY_THE_SERVER:
         return True
-    return error.connection_invalidated or any(sign in str(error.orig) for sign in SIGNS_OF_FAILURE)
+    failed = error.connection_invalidated or any(sign in str(error.orig) for sign in SIGNS_OF_FAILURE)
+    return failed or damage.is_damage(error.orig or error)
 
 
 def is_lost(error: BaseException) -> bool:
@@ -198,7 +207,16 @@ def is_lost(error: BaseException) -> bool:
     return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
-def why_it_fails(url: URL, complaint: str) -> str:
+def unavailable(url: URL, error: BaseException) -> DatabaseUnavailable:
+    """The refusal of one whose statement failed so."""
+    said = (error.orig if isinstance(error, DBAPIError) else None) or error
+    damage.notice(plain(url), url.database, said)
+    is_damaged = damage.is_damage(said)
+    kind = DatabaseDamaged if is_damaged else DatabaseUnavailable
+    return kind(_why_it_fails(url, str(error), is_damaged=is_damaged))
+
+
+def _why_it_fails(url: URL, complaint: str, *, is_damaged: bool) -> str:
     """A driver's complaint in one sentence that says what to do."""
     if "locked" in complaint:
         return BUSY
@@ -206,6 +224,8 @@ def why_it_fails(url: URL, complaint: str) -> str:
         if f".{name})" in complaint:
             return sentence
     if url.get_backend_name() == "postgresql":
+        if is_damaged:
+            return f"The database {plain(url)} is damaged. Restore a backup."
         return (
             f"The database {plain(url)} can't be reached. Check CRM_DATABASE_URL, and that the server is"
             " running and lets you in."
@@ -302,15 +322,6 @@ class _File:
     def forget(self, _engine: Engine) -> None:
         """No connection is open any more."""
         self._known = None
-
-
-def identity(file: str) -> tuple[int, int] | None:
-    """What tells a file from another one of the same name; None where there is none."""
-    try:
-        found = os.stat(file)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _make_for_owner(file: str) -> bool:

@@ -37,5 +37,9 @@ class NotKnownWhetherSaved(DatabaseUnavailable):
     """The database went away, or stopped answering, while it was to commit."""
 
 
+class DatabaseDamaged(DatabaseUnavailable):
+    """What the database has stored is damaged: a backup has to be restored."""
+
+
 class TransactionMisuse(RuntimeError):
     """A programming error: a transaction inside another, or control flow that escaped from one."""

@@ -2,6 +2,7 @@
 
 import os
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -39,15 +40,13 @@ class SchemaState(StrEnum):
 
 
 ADVICE = {
-    SchemaState.EMPTY: "The database {url} is empty. Run `python -m crm_core migrate` to set it up.",
+    SchemaState.EMPTY: "{database} is empty. Run `python -m crm_core migrate` to set it up.",
     SchemaState.BEHIND: (
-        "The database {url} is older than this program. Make a backup, then run `python -m crm_core migrate`."
+        "{database} is older than this program. Make a backup, then run `python -m crm_core migrate`."
     ),
-    SchemaState.AHEAD: (
-        "The database {url} was written by a newer version of this program. Update the program."
-    ),
+    SchemaState.AHEAD: ("{database} was written by a newer version of this program. Update the program."),
     SchemaState.FOREIGN: (
-        "The database {url} holds tables that are not the CRM's. Point CRM_DATABASE_URL to one of its own."
+        "{database} holds tables that are not the CRM's. Point CRM_DATABASE_URL to one of its own."
     ),
 }
 
@@ -98,21 +97,31 @@ def require_current(database: Database) -> None:
         raise DatabaseUnavailable(_advice(database, found))
 
 
+def advice(found: SchemaState, database: str = "The database") -> str:
+    """What to do with a database whose schema stands there."""
+    return ADVICE[found].format(database=database)
+
+
 def head() -> str:
     """The newest migration's number."""
-    return str(ScriptDirectory.from_config(_alembic()).get_current_head())
+    return str(_scripts().get_current_head())
 
 
 def _state(connection: Connection) -> SchemaState:
-    tables = set(inspect(connection).get_table_names())
     current = _revision(connection)
-    scripts = ScriptDirectory.from_config(_alembic())
     if current is None:
+        tables = set(inspect(connection).get_table_names())
         return SchemaState.FOREIGN if tables - {"alembic_version"} else SchemaState.EMPTY
-    if current == scripts.get_current_head():
+    if current == head():
         return SchemaState.CURRENT
-    known = {script.revision for script in scripts.walk_revisions()}
+    known = {script.revision for script in _scripts().walk_revisions()}
     return SchemaState.BEHIND if current in known else SchemaState.AHEAD
+
+
+@cache
+def _scripts() -> ScriptDirectory:
+    """The migrations of this program, which are the same as long as it runs."""
+    return ScriptDirectory.from_config(_alembic())
 
 
 def _has_yet_to_be_made(database: Database) -> bool:
@@ -132,7 +141,7 @@ def _alembic(connection: Connection | None = None) -> AlembicConfig:
 
 
 def _advice(database: Database, found: SchemaState) -> str:
-    return ADVICE[found].format(url=plain(database.url))
+    return advice(found, f"The database {plain(database.url)}")
 
 
 def _revision(connection: Connection) -> str | None:

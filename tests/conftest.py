@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 
 from crm_core import migrate
 from crm_core.database import Database
+from crm_core.engines import embedded_sqlite
+from crm_core.models import Opportunity
 from tests import forms
 from tests.builders import Make
 from tests.contents import IDS_ANEW
@@ -132,6 +134,19 @@ def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
     """A file of the test's own, to be closed, copied, damaged or replaced."""
     shutil.copy(migrated_file, tmp_path / "crm.db")
     return f"sqlite:///{tmp_path / 'crm.db'}"
+
+
+@pytest.fixture
+def filled(sqlite_url, tmp_path) -> Iterator[Database]:
+    """A database with many deals, all of them in its one file."""
+    with closing(Database(sqlite_url)) as database, database.write(at=NOW) as session:
+        session.add_all([Opportunity(name=f"Deal {number}", probability=10) for number in range(2_000)])
+        Make(session).company("Acme Solar Roofs")
+    with closing(embedded_sqlite.connect(str(tmp_path / "crm.db"))) as raw:
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    opened = Database(sqlite_url)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What stands above every screen: that a clock is wrong, that what is on screen is made up."""
+"""What stands above every screen: the database is damaged, a clock is wrong, or the deals are made up."""
 
 import streamlit as st
 
@@ -11,6 +11,17 @@ WRONG_CLOCK = (
     " and changes are dated after it. If the clock is wrong, set it right. If it is right, ask your"
     " administrator to run `python -m crm_core check --repair`."
 )
+
+DAMAGED = (
+    "**The database is damaged.** Stop working: what you enter may be lost. Ask your administrator to stop"
+    " the CRM and restore a backup."
+)
+
+
+def warn_of_damage() -> None:
+    """Above every screen once any statement, or a check, has met damage."""
+    if database().damage is not None:
+        st.error(DAMAGED, icon=":material/emergency_home:")
 
 
 def show() -> None:

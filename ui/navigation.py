@@ -55,6 +55,7 @@ def run() -> None:
     chosen = st.navigation(_screens())
     visit.note(chosen.url_path)
     look_again()
+    banner.warn_of_damage()
     messages.show(undo)
     drawer.show(DRAWERS)
     banner.show()
