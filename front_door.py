@@ -8,10 +8,10 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit import file_util
 
+from api import local_only, problems
 from api.content_policy import inline_scripts, policy
-from api.problems import problem
-from api.protection import UNKNOWN_HOST, is_known_host
 from crm_core import incidents
+from crm_core.errors import NotAllowed
 
 log = logging.getLogger("crm.web")
 
@@ -55,8 +55,13 @@ SEALED = policy(sandbox="")
 """For files that people made: opened on their own, nothing in them runs."""
 
 
+class ForeignPage(NotAllowed):
+    def __init__(self) -> None:
+        super().__init__("Only this server's own pages may connect to its screens. Open one in a browser.")
+
+
 class FrontDoor:
-    """Serves only the hosts that were configured, and lets only our own pages talk to the screens.
+    """Serves only direct connections from this machine, and lets only our own pages talk to the screens.
 
     A foreign page that lets its own name point here (DNS rebinding) is sent away by its host's name; one that
     connects under our name, by its origin, and that includes other programs' pages on this machine.
@@ -66,42 +71,35 @@ class FrontDoor:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        match scope["type"]:
-            case "http":
-                await self._answer(scope, receive, send)
-            case "websocket" if not _may_connect(Headers(scope=scope)):
-                await send({"type": "websocket.close", "code": 1008})
-            case _:
-                await self.app(scope, receive, send)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
         has_begun = False
 
         async def send_protected(message: Message) -> None:
             nonlocal has_begun
-            if message["type"] == "http.response.start":
+            if message["type"].endswith("http.response.start"):  # a refused websocket has one, too
                 has_begun = True
                 _protect(MutableHeaders(scope=message), scope["path"], Headers(scope=scope).get("host", ""))
             await send(message)
 
         try:
-            app = self.app if is_known_host(Headers(scope=scope).get("host", "")) else _refusal(scope["path"])
-            await app(scope, receive, send_protected)
+            await (_refusal(scope) or self.app)(scope, receive, send_protected)
         except Exception as error:
-            if has_begun:
+            if has_begun or scope["type"] == "websocket":
                 raise
             told = SOMETHING_BROKE.format(number=incidents.record(log, error))
             await PlainTextResponse(told, 500)(scope, receive, send_protected)
 
 
-def _may_connect(headers: Headers) -> bool:
-    """Browsers name the page's origin; a program that doesn't is no page that somebody was lured to."""
-    host, origin = headers.get("host", "").lower(), headers.get("origin")
-    return is_known_host(host) and (origin is None or origin.lower() in (f"http://{host}", f"https://{host}"))
-
-
-def _refusal(path: str) -> ASGIApp:
-    return problem(400, UNKNOWN_HOST) if path.startswith("/api/") else PlainTextResponse(UNKNOWN_HOST, 400)
+def _refusal(scope: Scope) -> ASGIApp | None:
+    refusal: NotAllowed | None = local_only.refusal(scope)
+    if refusal is None and scope["type"] == "websocket" and not local_only.is_own_origin(scope):
+        refusal = ForeignPage()
+    if refusal is None:
+        return None
+    is_of_api = scope["path"].startswith("/api/")
+    return problems.refused(refusal) if is_of_api else PlainTextResponse(str(refusal), 403)
 
 
 def _protect(headers: MutableHeaders, path: str, host: str) -> None:
@@ -119,5 +117,5 @@ def _protect(headers: MutableHeaders, path: str, host: str) -> None:
 
 def _connections(host: str) -> str:
     """Some browsers don't take a websocket for the page's own; a policy can't name IPv6 addresses."""
-    can_be_named = is_known_host(host) and not host.startswith("[")
+    can_be_named = local_only.is_local_host(host) and not host.startswith("[")
     return f"connect-src 'self' ws://{host} wss://{host}" if can_be_named else "connect-src 'self'"

@@ -38,11 +38,10 @@ class PageResponse(BaseModel, Generic[S]):
 
 
 def errors(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """The problems that a route may answer with; what only reads is forbidden to nobody."""
-    forbidden = [403] if {409, 412} & {*statuses} else []
+    """The problems that a route may answer with."""
     return {
         status: {"content": {MEDIA_TYPE: {"schema": PROBLEM}}, "description": DESCRIPTIONS[status]}
-        for status in (*EVERYWHERE, *forbidden, *statuses)
+        for status in (*EVERYWHERE, *statuses)
     }
 
 
@@ -66,11 +65,11 @@ def record(content: Any, *, status: int = 200, at: str | None = None) -> Answer:
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
-EVERYWHERE = (400, 401, 422, 500, 503)
+EVERYWHERE = (400, 401, 403, 422, 500, 503)
 DESCRIPTIONS = {
-    400: "The request can't be read, or its host is not served",
+    400: "The request can't be read",
     401: "No token, or one that opens nothing",
-    403: "This user may not do it; the sentence says who could",
+    403: "This user may not do it, or the call is not a direct one from this machine",
     404: "There is no such record, or it is none of this user's business",
     409: "A rule of the sales process forbids it, or somebody was faster",
     412: "The record is not at the version that If-Match names; the problem tells what changed",

@@ -16,14 +16,12 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
+from api import local_only
 from crm_core import clock, config
 from crm_core.database import Database
 from crm_core.errors import InvalidInput, NotAllowed, NotSignedIn
 from crm_core.models import LOCAL_USER_ID, Source, TokenScope
 from crm_core.services import idempotency, token_service
-
-FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip", "via")
-"""Headers of a proxy: whoever comes through one does not sit at this machine."""
 
 ETAG = re.compile(r'"([0-9]{1,9})"')
 
@@ -115,7 +113,7 @@ async def door(
         ),
     ] = None,
 ) -> Door:
-    """Let in who has a token, and on an installation without sign-in the local user."""
+    """Let in who has a token, and without one the local user: `Protection` serves this machine alone."""
     opened = database(config.current().database_url)
     key = idempotency_key if request.method == "POST" else None
     same_as = await fingerprint(request)  # reads the whole body: one too large is refused
@@ -125,7 +123,7 @@ async def door(
             afterwards.add_task(token_service.note_use, opened, token.id)
             request.state.afterwards = afterwards  # a refusal is an answer, too
         return Door(opened, token.user_id, token.scope is TokenScope.WRITE, key, same_as)
-    if "authorization" in request.headers or not _sits_here(request):
+    if "authorization" in request.headers or not _is_from_here(request):
         raise NotSignedIn("Send a token: Authorization: Bearer …")
     return Door(opened, LOCAL_USER_ID, True, key, same_as)
 
@@ -149,17 +147,14 @@ async def if_match(
     return int(found[1])
 
 
-def _sits_here(request: Request) -> bool:
-    """Whether nobody else can reach this server: it answers to this machine's own names only.
+def _is_from_here(request: Request) -> bool:
+    """Whether a program of this machine or a page of this server sent it, not a foreign page in a browser.
 
     A foreign web page can send a request without a body, and measure how long the answer takes; browsers
     tell where it comes from.
     """
-    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "none")
-    is_own_origin = origin is None or origin.partition("://")[2] == request.headers["host"]
-    is_own_page = is_own_origin and site in ("same-origin", "none")
-    is_direct = not any(name in request.headers for name in FORWARDED)
-    return config.current().is_private and is_own_page and is_direct
+    is_own_origin = "origin" not in request.headers or local_only.is_own_origin(request.scope)
+    return is_own_origin and request.headers.get("sec-fetch-site", "none") in ("same-origin", "none")
 
 
 DoorDep = Annotated[Door, Depends(door)]

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 
 from api.door import ReadOnlyToken
 from api.examples import LATER, Example
+from api.local_only import ANOTHER_NAME, OnlyOnThisMachine
 from api.problems import SENTENCES, incident, invalid, problem, refused
 from api.protection import NOT_JSON, TOO_LARGE
 from crm_core.engines import BUSY
@@ -76,6 +77,8 @@ def _answer(operation: dict[str, Any], record: Any, status: int) -> JSONResponse
     match status:
         case 401:
             return refused(NotSignedIn("This token is unknown, expired or revoked. Create another."))
+        case 403 if "409" not in operation["responses"]:  # it only reads, which no user is forbidden to
+            return refused(OnlyOnThisMachine(ANOTHER_NAME, port=8501))
         case 403 if _ids(operation):
             return refused(BelongsToSomebodyElse(record, RITA, ["Mia Manager"]))
         case 403:

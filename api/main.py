@@ -19,6 +19,7 @@ from api import (
     door,
     health,
     leads,
+    local_only,
     metrics,
     opportunities,
     parameters,
@@ -74,6 +75,7 @@ def described() -> dict[str, Any]:
 
 
 api.openapi = described  # type: ignore[method-assign]
+local_only.ignore_upgrades_in_old_requests()
 api.add_middleware(Cors)
 api.add_middleware(Protection)  # around everything, so before anybody is invited
 problems.install(api)

@@ -1,20 +1,14 @@
 """What every request has to pass before anybody reads it."""
 
-import re
-
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import HEADERS, problem
-from crm_core import config
+from api import local_only
+from api.problems import HEADERS, problem, refused
 
 LARGEST_BODY = 1_000_000
 """Bytes."""
-
-HOST = re.compile(r"(?P<name>\[[^\]]*\]|[^:\[\]]*)(?::[0-9]*)?")
-
-UNKNOWN_HOST = "This server does not answer under that name. Add it to CRM_ALLOWED_HOSTS."
 
 NOT_JSON = "Send JSON: the Content-Type has to be application/json."
 LONGEST_LENGTH = 20
@@ -31,19 +25,15 @@ class TooLarge(HTTPException):
 
 
 class Protection:
-    """Serves only the hosts that were configured, and reads only JSON of a sensible size.
-
-    A foreign page that lets its own name point here (DNS rebinding) is sent away by its host's name.
-    """
+    """Serves only direct connections from this machine, and reads only JSON of a sensible size."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
         read = 0
 
         async def receive_some() -> Message:
@@ -55,28 +45,24 @@ class Protection:
             return message
 
         async def send_protected(message: Message) -> None:
-            if message["type"] == "http.response.start":
+            if message["type"].endswith("http.response.start"):  # a refused websocket has one, too
                 carried = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     carried.setdefault(name, value)
             await send(message)
 
-        refusal = _refusal(headers)
+        refusal = _refusal(scope)
         if refusal is not None:
             await refusal(scope, receive, send_protected)
             return
         await self.app(scope, receive_some, send_protected)
 
 
-def is_known_host(host: str) -> bool:
-    """Whether a Host header, with or without a port, is a name that was configured."""
-    found = HOST.fullmatch(host)  # IPv6 addresses stand in brackets
-    return found is not None and found["name"].lower() in config.current().hosts
-
-
-def _refusal(headers: Headers) -> ASGIApp | None:
-    if not is_known_host(headers.get("host", "")):
-        return problem(400, UNKNOWN_HOST)
+def _refusal(scope: Scope) -> ASGIApp | None:
+    elsewhere = local_only.refusal(scope)
+    if elsewhere is not None:
+        return refused(elsewhere)
+    headers = Headers(scope=scope)
     length = headers.get("content-length", "0")
     has_body = length != "0" or "transfer-encoding" in headers
     if has_body and headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":

@@ -106,6 +106,11 @@ class Sitting:
 @asynccontextmanager
 async def sitting(port: int) -> AsyncIterator[Sitting]:
     """A session of its own."""
-    address = f"ws://127.0.0.1:{port}/_stcore/stream"
-    async with connect(address, subprotocols=["streamlit"], max_size=None) as connection:  # type: ignore[list-item]
+    host = f"127.0.0.1:{port}"
+    async with connect(
+        f"ws://{host}/_stcore/stream",
+        origin=f"http://{host}",  # type: ignore[arg-type]  # the server connects with its own pages alone
+        subprotocols=["streamlit"],  # type: ignore[list-item]
+        max_size=None,
+    ) as connection:
         yield Sitting(connection)

@@ -17,6 +17,7 @@ from crm_core.services import token_service
 from tests.builders import Make
 
 HERE = "http://localhost"
+THIS_MACHINE = ("127.0.0.1", 50_000)
 PROBLEM = "application/problem+json"
 
 PROTECTIVE = {
@@ -61,8 +62,7 @@ def client(database, monkeypatch) -> Iterator[TestClient]:
     """Whoever sits at this machine: nobody has to sign in there."""
     url = database.url.render_as_string(hide_password=False)
     monkeypatch.setenv("CRM_DATABASE_URL", url)
-    monkeypatch.delenv("CRM_ALLOWED_HOSTS", raising=False)
-    with TestClient(api, base_url=HERE, client=("127.0.0.1", 50_000)) as client:
+    with TestClient(api, base_url=HERE, client=THIS_MACHINE) as client:
         yield client
     door.database(url).close()
     door.database.cache_clear()

@@ -108,5 +108,5 @@ def test_no_other_header_and_no_other_method(client):
 def test_a_name_that_is_not_served_invites_nobody(client):
     answer = preflight(client, Host="evil.example")
 
-    assert "CRM_ALLOWED_HOSTS" in problem_of(answer, 400)["detail"]
+    assert "another name" in problem_of(answer, 403)["detail"]
     assert invitation(answer) == {}

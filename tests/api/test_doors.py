@@ -1,14 +1,16 @@
 """Who is let in, from where, with what: for every operation, by one call of each."""
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
+from starlette.testclient import TestClient, WebSocketDenialResponse
 
+from api.main import api
 from api.protection import LARGEST_BODY
 from crm_core import clock
 from crm_core.models import ApiToken, Settings, Source, TokenScope, Transaction, User, Visibility
 from crm_core.services import token_service
 from tests.api.calls import CALLS, Call, Right
-from tests.api.conftest import PROTECTIVE, World, problem_of
+from tests.api.conftest import HERE, PROTECTIVE, World, problem_of
 
 DEALS = "/api/opportunities"
 JSON = {"Content-Type": "application/json"}
@@ -26,6 +28,8 @@ FOREIGN = (
     "[::1]evil.example",
     "localhost:8501, evil.example",
     "localhost:8501@evil.example",
+    "localhost.",
+    "localhost:http",
     "",
 )
 NOT_JSON = (
@@ -37,6 +41,7 @@ NOT_JSON = (
     "application/ json",
     "",
 )
+DOCUMENTS = ("/api/health", "/docs", "/api/openapi.json", "/api/docs-assets/swagger-ui.css", "/api/nowhere")
 A_FEW = {name: CALLS[name] for name in ("list_opportunities", "restore_opportunity", "list_stages")}
 SIGNED_IN_ONLY = {name: call for name, call in CALLS.items() if call.right is not Right.ANYBODY}
 
@@ -128,20 +133,21 @@ def test_what_a_program_does_is_its_users_doing(client, world, token_of):
 @pytest.mark.parametrize(
     ("name", "values"),
     {
-        "X-Forwarded-For": ["192.0.2.1"],
-        "X-Forwarded-Host": ["crm.example.com"],
-        "X-Forwarded-Proto": ["https"],
-        "X-Real-IP": ["192.0.2.1"],
         "Sec-Fetch-Site": ["cross-site", "same-site", ""],
-        "Forwarded": ["for=192.0.2.1"],
-        "Via": ["1.1 proxy"],
-        "Origin": ["https://evil.example", "http://localhost:3000", "http://[::1", "null", ""],
+        "Origin": [
+            "https://evil.example",
+            "http://localhost:3000",
+            "https://localhost",
+            "http://[::1",
+            "null",
+            "",
+        ],
         "Authorization": ["Basic cml0YTp4", "Bearer", "", "Bearer crm_unknown", "Bearer \u00ff\u0080"],
     }.items(),
     ids=lambda value: value if isinstance(value, str) else "",
 )
 @pytest.mark.on_sqlite
-def test_who_does_not_sit_at_this_machine_needs_a_token(client, world, token_of, name, values):
+def test_a_foreign_page_is_not_the_local_user_and_needs_a_token(client, world, token_of, name, values):
     for value in values:
         sent = {name: value.encode("latin-1")}
         for call in A_FEW.values():
@@ -164,19 +170,61 @@ def test_a_page_of_this_server_is_not_foreign(client, world):
     assert (answer.status_code, typed.status_code) == (200, 200)
 
 
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"Host": "crm.example.com"},
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"Forwarded": "for=127.0.0.1"},
+        {"Via": "1.1 proxy"},
+        {"CF-Connecting-IP": "192.0.2.1"},
+        {"X-Forwarded-Proto": ""},
+    ],
+    ids=lambda elsewhere: "".join(elsewhere),
+)
 @pytest.mark.on_sqlite
-def test_a_server_with_a_name_of_its_own_asks_everybody_for_a_token(client, world, token_of, monkeypatch):
-    monkeypatch.setenv("CRM_ALLOWED_HOSTS", "crm.example.com, localhost")
-    host = {"Host": "crm.example.com"}
+def test_nothing_is_served_elsewhere_not_even_with_a_token(
+    client, database, world, token_of, monkeypatch, elsewhere
+):
+    """No setting opens it: there is no sign-in yet."""
+    monkeypatch.setenv("CRM_ALLOWED_HOSTS", "crm.example.com")
+    calls = {address(call, world): call for call in CALLS.values()}
+    token = token_of(world.rita)
+    with database.read() as session:
+        before = session.scalar(select(func.max(Transaction.id)))
 
-    for sent in (host, {}):
-        answers = [call.by(client, world, sent) for call in SIGNED_IN_ONLY.values()]
-        assert {answer.status_code for answer in answers} == {401}
-        assert {answer.headers["WWW-Authenticate"] for answer in answers} == {"Bearer"}
+    answers = [call.by(client, world, elsewhere | sent) for call in calls.values() for sent in ({}, token)]
+    answers += [client.get(document, headers=elsewhere | token) for document in DOCUMENTS]
 
-    assert client.get("/api/health", headers=host).status_code == 200
-    assert client.get(DEALS, headers=host | token_of(world.rita)).status_code == 200
-    assert client.get(DEALS, headers={"Host": "127.0.0.1"}).status_code == 400
+    for answer in answers:
+        told = problem_of(answer, 403)
+        assert told["type"] == "urn:crm:only-on-this-machine"
+        assert told["detail"].startswith("This server has no sign-in yet, so it answers only on the machine")
+        assert {name: answer.headers.get(name) for name in PROTECTIVE} == PROTECTIVE
+    with database.read() as session:
+        assert session.scalar(select(func.max(Transaction.id))) == before
+
+
+@pytest.mark.on_sqlite
+def test_a_peer_that_is_elsewhere_is_served_nothing(client, token_of, world):
+    for peer in ("192.168.1.20", "::ffff:10.0.0.1", "testclient"):
+        there = TestClient(api, base_url=HERE, client=(peer, 50_000))
+        for path in (DEALS, *DOCUMENTS):
+            assert (
+                "from elsewhere" in problem_of(there.get(path, headers=token_of(world.rita)), 403)["detail"]
+            )
+
+
+@pytest.mark.on_sqlite
+def test_a_websocket_is_refused_like_everything_else(client):
+    for path in (DEALS, "/docs"):
+        with (
+            pytest.raises(WebSocketDenialResponse) as refused,
+            client.websocket_connect(path, headers={"Host": "crm.example.com"}),
+        ):
+            pass
+        assert "another name" in problem_of(refused.value, 403)["detail"]
+        assert {name: refused.value.headers.get(name) for name in PROTECTIVE} == PROTECTIVE
 
 
 def test_a_token_that_ended_opens_nothing(client, database, world, token_of):
@@ -199,17 +247,11 @@ def test_a_token_that_ended_opens_nothing(client, database, world, token_of):
 
 
 @pytest.mark.on_sqlite
-def test_a_name_that_was_not_configured_is_not_served(client, world):
-    documents = ["/docs", "/api/openapi.json", "/api/docs-assets/swagger-ui.css", "/api/nowhere"]
-    evil = {"Host": "evil.example"}
-
-    answers = [call.by(client, world, evil) for call in CALLS.values()]
-    answers += [client.get(document, headers=evil) for document in documents]
-    answers += [client.get(document, headers={"Host": host}) for host in FOREIGN for document in documents]
-
-    for answer in answers:
-        assert "CRM_ALLOWED_HOSTS" in problem_of(answer, 400)["detail"]
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+def test_no_other_name_is_served(client):
+    for host in FOREIGN:
+        for path in (DEALS, *DOCUMENTS):
+            answer = client.get(path, headers={"Host": host})
+            assert "another name" in problem_of(answer, 403)["detail"], host
 
 
 @pytest.mark.on_sqlite

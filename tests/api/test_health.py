@@ -16,7 +16,7 @@ from api import door
 from api.main import api
 from crm_core import __version__, check, migrate
 from crm_core.database import Database
-from tests.api.conftest import HERE
+from tests.api.conftest import HERE, THIS_MACHINE
 from tests.damaged import overwrite_a_page_of
 
 HEALTH = "/api/health"
@@ -26,7 +26,7 @@ FULL = {"check": "full"}
 @pytest.fixture
 def client() -> Iterator[TestClient]:
     """Somebody at this machine; each test names the database."""
-    with TestClient(api, base_url=HERE, client=("127.0.0.1", 50_000)) as client:
+    with TestClient(api, base_url=HERE, client=THIS_MACHINE) as client:
         yield client
     door.database.cache_clear()
 

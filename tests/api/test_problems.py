@@ -17,7 +17,7 @@ from crm_core.search import terms_of
 from crm_core.sorting import OpportunitySort
 from tests import forms
 from tests.api.calls import CALLS
-from tests.api.conftest import HERE, PROTECTIVE, fields_of, problem_of
+from tests.api.conftest import HERE, PROTECTIVE, THIS_MACHINE, fields_of, problem_of
 
 DEALS = "/api/opportunities"
 JSON = {"Content-Type": "application/json"}
@@ -344,7 +344,7 @@ def test_what_breaks_inside_stays_inside(client, database, world, caplog):
         connection.execute(text("DROP TABLE opportunity_versions"))
 
     with (
-        TestClient(api, base_url=HERE, raise_server_exceptions=False) as client,
+        TestClient(api, base_url=HERE, client=THIS_MACHINE, raise_server_exceptions=False) as client,
         caplog.at_level(logging.ERROR),
     ):
         answers = [
