@@ -16,6 +16,7 @@ from crm_core.config import PROJECT
 from crm_core.database import Database
 from crm_core.engines import plain
 from crm_core.errors import DatabaseUnavailable
+from crm_core.patience import WHILE_SET_UP
 
 HEAD = "head"
 
@@ -62,6 +63,7 @@ def state(database: Database) -> SchemaState:
 def upgrade(database: Database, to: str = HEAD) -> SchemaState:
     """Migrate up and return the state it was in before; an embedded database is backed up first.
 
+    Of several processes at once one migrates, and the others wait for it.
     Columns that texts are compared by are filled, wherever they do not follow from their texts.
     Raises `DatabaseUnavailable` when the schema is newer than this code, or not the CRM's.
     """
@@ -69,7 +71,7 @@ def upgrade(database: Database, to: str = HEAD) -> SchemaState:
     if before in (SchemaState.AHEAD, SchemaState.FOREIGN):
         raise DatabaseUnavailable(_advice(database, before))
     if before is not SchemaState.CURRENT:
-        with database.migration() as connection:
+        with database.migration(patience=WHILE_SET_UP) as connection:
             found = _state(connection)  # another process may have been faster
             old = _revision(connection)
             if found is SchemaState.BEHIND and database.kind == "sqlite":
@@ -79,7 +81,7 @@ def upgrade(database: Database, to: str = HEAD) -> SchemaState:
                 if to == HEAD:
                     search.follow(connection, compared_texts.refill(connection))
         if to == HEAD and old is not None and old < DAYS_ARE_KNOWN:
-            with database.write(note=DAYS_FOLLOW) as session:
+            with database.write(note=DAYS_FOLLOW, patience=WHILE_SET_UP) as session:
                 dated.follow_time_zone(session)
     return before
 

@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 PATIENCE = 15.0
 """Seconds that a transaction waits for its turn, a connection and a lock before it is refused."""
 
+WHILE_SET_UP = 600.0
+"""Seconds that a start waits while another process migrates the database, or fills it for the first time."""
+
 GRACE = 3.0
 """Seconds beyond these in which the server has to answer: so each call ends within 20 seconds."""
 

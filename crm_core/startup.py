@@ -10,7 +10,7 @@ from crm_core.config import Config
 from crm_core.database import Database
 from crm_core.errors import DatabaseUnavailable
 from crm_core.models import Transaction
-from crm_core.patience import GRACE
+from crm_core.patience import GRACE, WHILE_SET_UP
 
 
 def open_database(config: Config, *, with_demo: bool = True, grace: float = GRACE) -> Database:
@@ -47,7 +47,8 @@ def _fill_with_demo(database: Database) -> None:
     from crm_core import demo  # long to load, and needed once in an installation's life
 
     with contextlib.suppress(demo.NotEmpty, demo.ChangedMeanwhile):  # another process was faster
-        demo.fill(database, opportunities=demo.DEFAULT_OPPORTUNITIES, seed=demo.DEFAULT_SEED)
+        deals, seed = demo.DEFAULT_OPPORTUNITIES, demo.DEFAULT_SEED
+        demo.fill(database, opportunities=deals, seed=seed, patience=WHILE_SET_UP)
 
 
 def _make_folder(folder: Path) -> None:

@@ -91,12 +91,14 @@ def fill(
     seed: int,
     at: datetime | None = None,
     progress: Callable[[int], None] | None = None,
+    patience: float | None = None,
 ) -> DemoSummary:
     """Fill an empty database with two years of business up to `at`, by default now; all or nothing.
 
     The same seed and the same instant give the same rows on both databases. Everything is made up twice:
     once to bring all actions into one order, outside a transaction, and once to write it; so memory does
-    not grow with the rows. `progress` is told how many more deals are written.
+    not grow with the rows. `progress` is told how many more deals are written. `patience` is how many seconds
+    to wait for a turn to write, by default as long as the database's.
 
     Raises `NotEmpty` if there is any company, contact, lead or opportunity, or if anything else was
     changed in those two years: the log could not be in order then. Raises `ChangedMeanwhile`.
@@ -110,7 +112,10 @@ def fill(
     workdays, staff = plan.business.workdays, plan.business.staff
     with _without_search_for_cycles():
         ledger = Ledger(workdays, quotas.counting(chapters(plan), won, workdays), first_id=first_action_id)
-    with _without_search_for_cycles(), database.write(at=at, note=workspace_service.DEMO) as session:
+    with (
+        _without_search_for_cycles(),
+        database.write(at=at, note=workspace_service.DEMO, patience=patience) as session,
+    ):
         if history.next_id(session, Transaction) != first_action_id:
             raise ChangedMeanwhile
         history.log_as(session, ledger.next_id)

@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
@@ -405,6 +406,18 @@ def test_a_new_database_is_not_backed_up(tmp_path):
     migrate.upgrade(Database(f"sqlite:///{tmp_path / 'new.db'}"))
 
     assert [file.name for file in tmp_path.glob("*.db")] == ["new.db"]
+
+
+def test_who_finds_another_program_migrating_waits_for_it(empty_database):
+    """However long it takes, longer than a writer waits for its turn."""
+    url = empty_database.url.render_as_string(hide_password=False)
+    with closing(Database(url, patience=0.05)) as hurried, ThreadPoolExecutor(1) as thread:
+        with empty_database.migration():
+            second = thread.submit(migrate.upgrade, hurried)
+            time.sleep(0.5)
+            assert not second.done()
+        assert second.result() is SchemaState.EMPTY
+    assert migrate.state(empty_database) is SchemaState.CURRENT
 
 
 def test_two_programs_that_start_at_once_set_up_once(empty_database):

@@ -1,6 +1,9 @@
 """What happens before the first screen."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,7 @@ from sqlalchemy import func, select
 
 from crm_core import check, config, demo, migrate, startup
 from crm_core.config import Config
+from crm_core.database import Database
 from crm_core.errors import DatabaseUnavailable
 from crm_core.models import Opportunity, Team
 from crm_core.services import settings_service
@@ -55,6 +59,38 @@ def test_three_first_starts_at_once_fill_in_demo_data_once(tmp_path):
     with databases[0].read() as session:
         assert count_opportunities(session) == demo.DEFAULT_OPPORTUNITIES
     assert check.findings(databases[0]) == []
+
+
+@pytest.fixture
+def hurried(monkeypatch) -> None:
+    """Each start has less patience than another one takes."""
+    monkeypatch.setattr(startup, "Database", partial(Database, patience=0.05))
+
+
+def start_beside(config: Config, way_in: str, starts: int) -> list[Database]:
+    """So many first starts at once, while another process migrates the database or fills it."""
+    with closing(Database(config.database_url)) as other, ThreadPoolExecutor(starts) as processes:
+        with getattr(other, way_in)():
+            started = [processes.submit(startup.open_database, config) for _ in range(starts)]
+            time.sleep(0.5)
+            assert not any(each.done() for each in started)
+        return [each.result() for each in started]
+
+
+@pytest.mark.parametrize("way_in", ["migration", "write"])
+def test_first_starts_wait_for_another_one_however_long_that_takes(tmp_path, hurried, way_in):
+    config = embedded(tmp_path)
+    opened = startup.open_as_it_is(config)
+    if way_in == "write":
+        migrate.upgrade(opened)
+
+    databases = start_beside(config, way_in, starts=7)
+
+    with opened.read() as session:
+        assert count_opportunities(session) == demo.DEFAULT_OPPORTUNITIES
+    assert check.findings(opened) == []
+    for database in (opened, *databases):
+        database.close()
 
 
 def test_a_start_does_not_wait_for_who_writes(tmp_path):
