@@ -40,10 +40,9 @@ LONGEST = 600
 """Characters of a fold: more than any name has, few enough for every index. One sign can become eighteen."""
 
 REMEMBERED = 20_000
-"""Texts whose fold is remembered: the versions of a record share most of theirs."""
+"""Texts whose fold is remembered, unless they are longer than one: versions share most of theirs."""
 
 
-@lru_cache(REMEMBERED)
 def fold(text: str) -> str:
     """The text without what people vary: case, accents, look-alike signs, blanks, and what can't be seen.
 
@@ -53,10 +52,17 @@ def fold(text: str) -> str:
     white space is one blank, and none at the ends. Folding twice changes nothing more; two texts that
     are the same in Unicode's sense (NFC, NFD) fold alike.
     """
+    return _remembered(text) if len(text) <= LONGEST else _folded(text)
+
+
+def _folded(text: str) -> str:
     if not text.isascii():
         text = _folded_beyond_ascii(text)
     folded = " ".join(CONTROLS.sub("", text.lower().replace("`", "'")).split())
     return folded if len(folded) <= LONGEST else folded[:LONGEST].rstrip()
+
+
+_remembered = lru_cache(REMEMBERED)(_folded)
 
 
 def _folded_beyond_ascii(text: str) -> str:

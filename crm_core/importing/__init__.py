@@ -6,7 +6,15 @@ is there already, `histories` which states a deal was in, `opportunities` writes
 """
 
 from crm_core.importing.mapping import Mapping, find_mapping, shipped_names
-from crm_core.importing.opportunities import import_opportunities
+from crm_core.importing.opportunities import MOST_NEW_REASONS, import_opportunities
 from crm_core.importing.report import ImportReport, Refusal
 
-__all__ = ["ImportReport", "Mapping", "Refusal", "find_mapping", "import_opportunities", "shipped_names"]
+__all__ = [
+    "MOST_NEW_REASONS",
+    "ImportReport",
+    "Mapping",
+    "Refusal",
+    "find_mapping",
+    "import_opportunities",
+    "shipped_names",
+]

@@ -1,6 +1,7 @@
 """What one row of a file says about a deal, field by field, and what is wrong with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -16,26 +17,40 @@ from crm_core.importing.table import Row
 T = TypeVar("T")
 
 
+class Columns:
+    """What a file has of the columns that a mapping knows, with the lookups beside it."""
+
+    def __init__(
+        self, mapping: Mapping, header: Sequence[str], directories: dict[DealField, Directory]
+    ) -> None:
+        self.mapping = mapping
+        self.directories = directories
+        self.fitting = mapping.fit(header)
+        self.by_status = {status: self._of_status(status) for status in (None, *DealStatus)}
+        """The ways to fill a field, for deals of every status and for those of one."""
+        ways = chain.from_iterable(self.fitting.values())
+        self.names = sorted({column for template in ways for column in template.columns})
+
+    def _of_status(self, status: DealStatus | None) -> list[tuple[DealField, list[Template]]]:
+        ways = {
+            wanted: [template for template in templates if template.status == status]
+            for wanted, templates in self.fitting.items()
+        }
+        return [(wanted, templates) for wanted, templates in ways.items() if templates]
+
+
 class Answers:
     """The texts of one row; every text that can't be understood becomes a refusal."""
 
-    def __init__(
-        self,
-        row: Row,
-        mapping: Mapping,
-        fitting: dict[DealField, list[Template]],
-        directories: dict[DealField, Directory],
-    ) -> None:
+    def __init__(self, row: Row, columns: Columns) -> None:
         self.row = row.number
         self.refusals: list[Refusal] = []
-        self._mapping = mapping
-        self._fitting = fitting
-        self._directories = directories
+        self._columns = columns
         self._texts: dict[DealField, str] = {}
         self._taken: dict[DealField, Template] = {}
         self._cells = row.cells
-        if mapping.unescape:
-            self._cells = {column: unescaped(cell) for column, cell in row.cells.items()}
+        if columns.mapping.unescape:
+            self._cells = {column: unescaped(row.cells[column]) for column in columns.names}
         self._choose_for(None)
 
     def know_status(self, status: DealStatus) -> None:
@@ -44,7 +59,7 @@ class Answers:
 
     def asks_for(self, wanted: DealField) -> bool:
         """Whether the file has a column for it."""
-        return bool(self._fitting.get(wanted))
+        return bool(self._columns.fitting.get(wanted))
 
     def text(self, wanted: DealField) -> str | None:
         """Exactly what the file says; None if it says nothing, or that it is not known."""
@@ -71,7 +86,7 @@ class Answers:
 
     def tells_the_same(self, wanted: DealField, other: DealField) -> bool:
         """Whether one column stands for both."""
-        return self._taken.get(wanted) in self._mapping.columns.get(other, ())
+        return self._taken.get(wanted) in self._columns.mapping.columns.get(other, ())
 
     def refuse(self, wanted: DealField, reason: str) -> None:
         self.refusals.append(refusal(self.row, self._column(wanted), self.text(wanted) or "", reason))
@@ -82,15 +97,15 @@ class Answers:
             self.refuse(DealField(str(details["loc"][0])), _reason(details))
 
     def _choose_for(self, status: DealStatus | None) -> None:
-        for wanted, templates in self._fitting.items():
-            self._choose(wanted, [template for template in templates if template.status == status])
+        for wanted, templates in self._columns.by_status[status]:
+            self._choose(wanted, templates)
 
     def _choose(self, wanted: DealField, templates: list[Template]) -> None:
         """Take the first template that is filled with something known."""
-        directory = self._directories.get(wanted)
+        directory = self._columns.directories.get(wanted)
         for template in templates:
             text = template.filled(self._cells)
-            if text is None or self._mapping.is_unknown(wanted, template, text):
+            if text is None or self._columns.mapping.is_unknown(wanted, template, text):
                 continue
             found = text if directory is None else directory.find(text, self.row)
             if found is not None:
@@ -100,7 +115,7 @@ class Answers:
 
     def _column(self, wanted: DealField) -> str:
         """The column or columns that the answer came from, or should have come from."""
-        taken = [self._taken[wanted]] if wanted in self._taken else self._fitting.get(wanted, [])
+        taken = [self._taken[wanted]] if wanted in self._taken else self._columns.fitting.get(wanted, [])
         return " or ".join(", ".join(template.columns) for template in taken) or wanted
 
 

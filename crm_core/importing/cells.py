@@ -1,16 +1,20 @@
 """What the text of one cell means: a moment, an amount, a percentage. Each refuses with a sentence."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, tzinfo
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache
+from functools import cache, lru_cache, wraps
+from typing import Concatenate, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from babel.numbers import get_currency_symbol, list_currencies
 
 from crm_core.currency import Currency
 from crm_core.errors import InvalidInput
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What makes a spreadsheet take a cell for a formula; our export puts an apostrophe before it.
@@ -61,6 +65,17 @@ NO_PROBABILITY = "A probability is a number from 0 to 100."
 PERHAPS_THOUSANDS = re.compile(r"[1-9][0-9]{0,2}\.[0-9]{3}")
 """What reads as 1234 to some and as 1.234 to others."""
 
+ISO_LAYOUTS = {"%Y-%m-%d": 10, "%Y-%m-%d %H:%M": 16, "%Y-%m-%d %H:%M:%S": 19}
+"""The layouts that most programs write, by the length of their texts."""
+
+ISO_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?")
+
+LONGEST_MOMENT = 200
+"""Characters of a cell that can be a date."""
+
+REMEMBERED, LONGEST_REMEMBERED = 20_000, 200
+"""How many texts of a kind have their meaning remembered, and how many characters they have at the most."""
+
 FIRST_YEAR, LAST_YEAR = 1900, 2200
 
 SHORT = 40
@@ -70,12 +85,24 @@ LONGEST_NAME = 200
 """Characters of a file's or a column's name that a sentence shows."""
 
 
+def remembered(meaning: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
+    """Look the meaning of a short text up where it was asked before: rows have many texts in common."""
+    known = lru_cache(REMEMBERED)(meaning)
+
+    @wraps(meaning)
+    def find(text: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        if len(text) > LONGEST_REMEMBERED:
+            return meaning(text, *args, **kwargs)
+        return known(text, *args, **kwargs)  # type: ignore[arg-type]  # all are hashable
+
+    return find
+
+
 def moment(text: str, formats: Sequence[str], zone: ZoneInfo) -> date | datetime:
     """The day that the cell names; an instant if it tells a time, the workspace's unless it has a zone."""
-    for layout in formats:
-        try:
-            read = _read_with_zone(text.strip(), layout)
-        except ValueError:
+    for layout in formats if len(text) <= LONGEST_MOMENT else ():
+        read = _moment_written(text, layout)
+        if read is None:
             continue
         if not FIRST_YEAR <= read.year <= LAST_YEAR:
             raise InvalidInput(f"The year is not between {FIRST_YEAR} and {LAST_YEAR}.")
@@ -84,6 +111,17 @@ def moment(text: str, formats: Sequence[str], zone: ZoneInfo) -> date | datetime
         return read if read.tzinfo else read.replace(tzinfo=zone)
     examples = " or ".join(datetime(2026, 12, 31, 17, 30, tzinfo=zone).strftime(one) for one in formats)
     raise InvalidInput(f"This is not a date of the calendar, written like {examples}.")
+
+
+@remembered
+def _moment_written(text: str, layout: str) -> datetime | None:
+    """What a text of that layout means; None if it is written otherwise."""
+    try:
+        if ISO_LAYOUTS.get(layout) == len(text) and ISO_MOMENT.fullmatch(text):
+            return datetime.fromisoformat(text)  # as `strptime` reads it, in a twentieth of the time
+        return _read_with_zone(text.strip(), layout)
+    except ValueError:
+        return None
 
 
 def _read_with_zone(text: str, layout: str) -> datetime:
@@ -114,6 +152,7 @@ def _zone_names() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
+@cache
 def tells_time(layout: str) -> bool:
     """Whether dates of this layout come with a time of day."""
     return TIME_DIRECTIVES.search(layout) is not None
@@ -161,7 +200,7 @@ def is_zero(text: str) -> bool:
     return {digit for digit in parts["number"] if digit.isdigit()} == {"0"}
 
 
-@cache
+@remembered
 def _is_any_currency(word: str) -> bool:
     return any(is_currency(word, code) for code in list_currencies())
 
@@ -181,6 +220,7 @@ def _refuse_what_may_be_thousands(number: str, decimal_comma: bool) -> None:
         )
 
 
+@remembered
 def currency(text: str, expected: str) -> str:
     """The code of the currency that a cell names; a symbol is taken for the expected one if it can be."""
     word = text.strip()
@@ -191,6 +231,7 @@ def currency(text: str, expected: str) -> str:
     return word.upper()
 
 
+@remembered
 def percent(text: str, *, of_one: bool = False) -> int:
     """A probability as a whole percentage, halves rounded up.
 

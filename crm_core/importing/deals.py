@@ -1,25 +1,26 @@
 """Makes deals of the rows of a file, and says what is wrong with those that are none."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from crm_core.columns import LARGEST_AMOUNT, exact_amount
+from crm_core.columns import LARGEST_AMOUNT, any_amount, exact_amount
 from crm_core.currency import Currency
 from crm_core.dated import first_instant
 from crm_core.errors import InvalidInput
 from crm_core.folding import fold
 from crm_core.importing import cells
-from crm_core.importing.answers import Answers
+from crm_core.importing.answers import Answers, Columns
 from crm_core.importing.lookups import open_directories
 from crm_core.importing.mapping import DealField, DealStatus, Mapping
 from crm_core.importing.report import OtherCurrency, Refusal, refusal
-from crm_core.importing.table import Row, name_of, open_table
+from crm_core.importing.table import Row, Table, name_of, open_table
 from crm_core.models import OpportunityStage
 from crm_core.periods import Calendar
 from crm_core.schemas.fields import Name, Text
@@ -28,10 +29,20 @@ from crm_core.services.settings_service import Workspace
 
 NAME: TypeAdapter[str] = TypeAdapter(Name)
 TEXT: TypeAdapter[str] = TypeAdapter(Text)
+name_in = cells.remembered(NAME.validate_python)
 COMPANY, CONTACT, OWNER = DealField.COMPANY, DealField.CONTACT, DealField.OWNER
+
+MOST_ROWS = 200_000
+"""Rows of a file, each of them a deal."""
+
+MOST_REFUSALS = 1_000
+"""After so many nobody reads on, and neither does the import."""
 
 ROWS_NAMED = 3
 """How many of the rows that a sentence is about it names."""
+
+WORDS_NAMED = 20
+"""How many of the words that a mapping knows a sentence names."""
 
 OTHER_CURRENCY = "This is not in {}. Convert the amount, or leave out other currencies."
 
@@ -91,6 +102,7 @@ class Reading:
 
     `tells_values` is whether it has a column for them; `rounded` are the rows whose amount had more decimals
     than the currency; `without_status` those whose status is blank in a file that has a column for it.
+    `stopped_at` is the last row that was read where so many were refused that the rest was not.
     """
 
     tells_values: bool = False
@@ -100,6 +112,7 @@ class Reading:
     deals: list[ImportedDeal] = field(default_factory=list)
     refusals: list[Refusal] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    stopped_at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -120,23 +133,28 @@ def read_deals(
     *,
     leave_out_other_currencies: bool = False,
 ) -> Reading:
-    """Every row of the file as a deal or as refusals. Raises `UnreadableFile`.
+    """Every row of the file as a deal or as refusals, `MOST_REFUSALS` of them. Raises `UnreadableFile`.
 
     A deal in another currency than the workspace's is refused, or left out if asked for; both are counted.
     """
     reading = Reading()
     row_of_key: dict[str, int] = {}
-    directories = open_directories(file, mapping)
-    terms = Terms(mapping, workspace, at, _gives_fractions(file, mapping))
     with open_table(file, encoding=mapping.encoding, delimiter=mapping.delimiter) as table:
         mapping.require_columns(table.header, name_of(file))
-        fitting = mapping.fit(table.header)
-        reading.tells_values = bool(fitting.get(DealField.EXPECTED_VALUE))
-        for row in table.rows:
+        directories = open_directories(file, mapping)
+        columns = Columns(mapping, table.header, directories)
+        terms = Terms(mapping, workspace, at, _gives_fractions(table, columns))
+        reading.tells_values = bool(columns.fitting.get(DealField.EXPECTED_VALUE))
+        number = 1
+        for row in table.rows(MOST_ROWS):
+            if len(reading.refusals) >= MOST_REFUSALS:
+                reading.stopped_at = number
+                break
+            number = row.number
             if not isinstance(row, Row):
                 reading.refusals.append(refusal(row.number, "", "", row.reason))
                 continue
-            answers = Answers(row, mapping, fitting, directories)
+            answers = Answers(row, columns)
             standing = _standing(answers, mapping)
             if standing is not None:
                 answers.know_status(DealStatus.of(standing.stage))
@@ -157,18 +175,27 @@ def read_deals(
     return reading
 
 
-def _gives_fractions(file: Path | bytes, mapping: Mapping) -> bool:
-    """Whether no probability of the file is above 1, and one is between: then 1 is certain, and not 1 %."""
-    with open_table(file, encoding=mapping.encoding, delimiter=mapping.delimiter) as table:
-        templates = mapping.fit(table.header).get(DealField.PROBABILITY, [])
-        cells_of_rows = (row.cells for row in table.rows if templates and isinstance(row, Row))
-        texts = {text for row in cells_of_rows for template in templates if (text := template.filled(row))}
-    return any(map(cells.is_part_of_one, texts)) and not any(map(cells.is_above_one, texts))
+def _gives_fractions(table: Table, columns: Columns) -> bool:
+    """Whether no probability of the file is above 1, and one is between: then 1 is certain, and not 1 %.
+
+    Goes through all rows, so that those of a file with too many are refused before any is worked on.
+    """
+    templates = columns.fitting.get(DealField.PROBABILITY, [])
+    has_parts = is_above = False
+    for row in table.rows(MOST_ROWS):
+        if not isinstance(row, Row) or is_above:
+            continue
+        for template in templates:
+            text = template.filled(row.cells) or ""
+            has_parts = has_parts or cells.is_part_of_one(text)
+            is_above = is_above or cells.is_above_one(text)
+    return has_parts and not is_above
 
 
 def _count_other_currency(reading: Reading, answers: Answers, terms: Terms, code: str) -> None:
     def value(text: str) -> Decimal | None:
-        return cells.amount(text, currency=code, decimal_comma=terms.mapping.decimal_comma)
+        exact = cells.amount(text, currency=code, decimal_comma=terms.mapping.decimal_comma)
+        return None if exact is None else any_amount(exact)
 
     so_far = reading.other_currencies.get(code, OtherCurrency())
     known = answers.read(DealField.EXPECTED_VALUE, value)
@@ -184,7 +211,7 @@ def _deal(
 ) -> ImportedDeal | None:
     """The row's deal, if nothing is wrong with it."""
     key = _key(answers, row_of_key)
-    named = {who: answers.read(who, NAME.validate_python) for who in (COMPANY, CONTACT, OWNER)}
+    named = {who: answers.read(who, name_in) for who in (COMPANY, CONTACT, OWNER)}
     reason = answers.read(DealField.CLOSE_REASON, TEXT.validate_python)
     reason = terms.mapping.reason_labels.get(fold(reason or ""), reason)
     stage = None if standing is None else standing.stage
@@ -245,14 +272,20 @@ def _standing(answers: Answers, mapping: Mapping) -> Standing | None:
 def _stage_named(mapping: Mapping, text: str) -> OpportunityStage:
     stage = mapping.stage_words.get(fold(text))
     if stage is None:
-        raise InvalidInput(f"The mapping does not know this stage. It knows {', '.join(mapping.stages)}.")
+        raise InvalidInput(f"The mapping does not know this stage. It knows {_some(mapping.stages)}.")
     return stage
+
+
+def _some(words: Iterable[str]) -> str:
+    """As many words of the mapping as a sentence should name."""
+    first = list(islice(words, WORDS_NAMED + 1))
+    return ", ".join(first[:WORDS_NAMED]) + (", …" if len(first) > WORDS_NAMED else "")
 
 
 def _status_named(mapping: Mapping, text: str) -> DealStatus:
     status = mapping.status_words.get(fold(text))
     if status is None:
-        raise InvalidInput(f"The mapping does not know this status. It knows {', '.join(mapping.statuses)}.")
+        raise InvalidInput(f"The mapping does not know this status. It knows {_some(mapping.statuses)}.")
     return status
 
 

@@ -7,6 +7,9 @@ from crm_core.importing.cells import numbered, quoted
 from crm_core.importing.mapping import DealField, Lookup, Mapping
 from crm_core.importing.table import Row, UnreadableFile, name_of, open_table
 
+MOST_ROWS = 500_000
+"""Rows of a lookup: the companies of very many deals."""
+
 
 @dataclass
 class Directory:
@@ -59,7 +62,7 @@ def _texts(file: Path, lookup: Lookup, encoding: str) -> dict[str, str] | None:
                     f"{name_of(file)} lacks the column {quoted([column])}. Export it again with it."
                 )
         texts = {}
-        for row in table.rows:
+        for row in table.rows(MOST_ROWS):
             if not isinstance(row, Row):
                 raise UnreadableFile(f"Row {row.number} of {name_of(file)} can't be read: {row.reason}")
             if row.cells[lookup.value].strip():

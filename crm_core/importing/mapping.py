@@ -30,6 +30,15 @@ SHIPPED = Path(__file__).resolve().parent.parent / "mappings"
 
 COLUMN_IN_TEXT = re.compile(r"\{([^{}]+)\}")
 
+LARGEST_MAPPING = 50_000
+"""Bytes."""
+
+MOST_WAYS, LONGEST_WAY = 20, 1_000
+"""How many ways there are to fill a field, how many columns are in one of them, and its characters."""
+
+LONGEST_LAYOUT = 100
+"""Characters of a date's format."""
+
 SOME_MOMENT = datetime(2021, 11, 30, 17, 45, tzinfo=UTC)
 """To try date formats on."""
 
@@ -103,12 +112,17 @@ class Template:
     def columns(self) -> tuple[str, ...]:
         return tuple(COLUMN_IN_TEXT.findall(self.text)) or (self.text,)
 
+    @cached_property
+    def _is_column(self) -> bool:
+        return self.columns == (self.text,)
+
     def filled(self, cells: dict[str, str]) -> str | None:
         """The field's text; None if one of the columns is blank."""
+        if self._is_column:
+            text = cells[self.text]
+            return text if text.strip() else None
         if not all(cells[column].strip() for column in self.columns):
             return None
-        if self.columns == (self.text,):
-            return cells[self.text]
         return COLUMN_IN_TEXT.sub(lambda found: cells[found[1]], self.text)
 
 
@@ -125,13 +139,18 @@ def _templates(value: Any, *, status: DealStatus | None = None) -> Iterator[Temp
     texts = value if isinstance(value, list) else [value]
     if not texts or not all(isinstance(text, str) and text for text in texts):
         raise ValueError("it must be a column's name, or a list of them")
-    return (Template(text, status) for text in texts)
+    ways = [Template(text, status) for text in texts]
+    if len(ways) > MOST_WAYS or any(len(way.columns) > MOST_WAYS for way in ways):
+        raise ValueError(f"it has more than {MOST_WAYS} columns")
+    if any(len(text) > LONGEST_WAY for text in texts):
+        raise ValueError(f"a column's name or text has more than {LONGEST_WAY:,} characters")
+    return iter(ways)
 
 
 def _date_format(layout: str) -> str:
     try:
         reads = datetime.strptime(SOME_MOMENT.strftime(layout), layout).date()  # noqa: DTZ007
-    except ValueError:
+    except (ValueError, re.error):  # the latter where it has a directive twice
         reads = date.min
     if reads != SOME_MOMENT.date():
         raise ValueError(f"“{layout}” is not a format of day, month and year such as %Y-%m-%d")
@@ -172,9 +191,10 @@ class Mapping(Part):
     stages: dict[str, OpportunityStage]
     statuses: dict[str, DealStatus] = {}
     start_stage: Annotated[OpportunityStage, AfterValidator(_open_stage)] = OpportunityStage.QUALIFICATION
-    date_formats: Annotated[list[Annotated[str, AfterValidator(_date_format)]], Field(min_length=1)] = [
-        "%Y-%m-%d"
-    ]
+    date_formats: Annotated[
+        list[Annotated[str, Field(max_length=LONGEST_LAYOUT), AfterValidator(_date_format)]],
+        Field(min_length=1, max_length=MOST_WAYS),
+    ] = ["%Y-%m-%d"]
     decimal_comma: bool = False
     delimiter: Literal[",", ";", "\t", "|"] | None = None
     encoding: Literal["utf-8", "cp1252", "latin-1"] = "utf-8"
@@ -234,10 +254,13 @@ class Mapping(Part):
 
     def is_unknown(self, wanted: DealField, template: Template, text: str) -> bool:
         """Whether the text means “not known” there: it is such a word, or a 0 where that is no value."""
-        if fold(text) in self.unknown_words.get(wanted, ()):
+        words = self.unknown_words.get(wanted)
+        if words and fold(text) in words:
             return True
+        if wanted is not DealField.EXPECTED_VALUE:
+            return False
         has_no_zeros = self._has_zero_as_unknown_value or template.text in self.zero_is_unknown
-        return wanted is DealField.EXPECTED_VALUE and has_no_zeros and is_zero(text)
+        return has_no_zeros and is_zero(text)
 
     def fit(self, header: Iterable[str]) -> dict[DealField, list[Template]]:
         """For each field the templates whose columns the file has."""
@@ -304,7 +327,11 @@ def read_mapping(file: Path) -> Mapping:
     """The mapping in that TOML file. Raises `UnusableMapping`."""
     name = name_of(file)
     try:
-        return Mapping.model_validate(tomllib.loads(file.read_text("utf-8")))
+        with file.open("rb") as opened:
+            text = opened.read(LARGEST_MAPPING + 1)
+        if len(text) > LARGEST_MAPPING:
+            raise UnusableMapping(f"{name} has more than {LARGEST_MAPPING:,} bytes, so it is no mapping.")
+        return Mapping.model_validate(tomllib.loads(text.decode()))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise UnusableMapping(
             f"There is no mapping {name}. Name a TOML file, or one of those that come with the program:"
@@ -316,7 +343,7 @@ def read_mapping(file: Path) -> Mapping:
         raise UnusableMapping(
             f"The mapping {name} can't be used: {harmless(_in_plain_words(error))}."
         ) from error
-    except ValueError as error:  # not UTF-8, or not TOML
+    except (ValueError, RecursionError) as error:  # not UTF-8, not TOML, or brackets in brackets without end
         raise UnusableMapping(f"The mapping {name} is not a TOML file: {harmless(str(error))}.") from error
 
 

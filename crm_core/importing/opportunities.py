@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -10,18 +10,22 @@ from sqlalchemy.orm import Session
 
 from crm_core import history, permissions
 from crm_core.database import Database, instant
+from crm_core.errors import InvalidInput
 from crm_core.importing.deals import Reading, read_deals
 from crm_core.importing.histories import process_of, states_of
 from crm_core.importing.mapping import Mapping
 from crm_core.importing.plan import Newcomer, Plan, make_plan
 from crm_core.importing.report import ImportReport
 from crm_core.importing.table import name_of
-from crm_core.models import Company, Contact, Opportunity, Record, Source, User
+from crm_core.models import Company, Contact, Opportunity, Outcome, Record, Source, User
 from crm_core.schemas.settings import CloseReasonCreate
 from crm_core.services import settings_service
 
 BATCH = 5_000
 """How many deals are built at once, so that memory does not grow with their states."""
+
+MOST_NEW_OWNERS, MOST_NEW_REASONS = 1_000, 200
+"""What an import creates beside deals, companies and contacts: people choose from lists of these."""
 
 LONGEST_LABEL = 100
 """Characters of a close reason; a longer one stays a note."""
@@ -29,6 +33,22 @@ LONGEST_LABEL = 100
 IMPORT = "import deals"
 
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+class TooManyNewOwners(InvalidInput):
+    def __init__(self, count: int) -> None:
+        super().__init__(
+            f"The file names {count:,} owners who are not in the CRM; at most {MOST_NEW_OWNERS:,} can be"
+            " created at once. Check which column the mapping takes for the owner."
+        )
+
+
+class TooManyNewReasons(InvalidInput):
+    def __init__(self, count: int) -> None:
+        super().__init__(
+            f"The file has {count:,} close reasons that the workspace lacks; at most {MOST_NEW_REASONS:,} can"
+            " be created at once. Import them as notes on their deals."
+        )
 
 
 def import_opportunities(
@@ -50,7 +70,8 @@ def import_opportunities(
 
     Rows whose key is there already are passed over, so a second import changes nothing; the report warns of
     those that differ from the CRM. With `dry_run` nothing is written and the report tells what would be. `at`
-    is the instant of the import, by default now. Raises `NeedsAdmin` and `UnreadableFile`.
+    is the instant of the import, by default now. Raises `NeedsAdmin`, `UnreadableFile`, `TooManyNewOwners` and
+    `TooManyNewReasons`.
     """
     with database.read(actor=actor, at=at) as session:
         permissions.require_admin(session, IMPORT)
@@ -59,10 +80,12 @@ def import_opportunities(
     if dry_run or reading.refusals:
         with database.read(actor=actor, at=at) as session:
             plan = make_plan(session, mapping.source, reading)
+            _require_few_choices(plan, create_close_reasons)
     else:
         with database.write(actor=actor, source=Source.IMPORT, at=at) as session:
             permissions.require_admin(session, IMPORT)  # still, after a long reading
             plan = make_plan(session, mapping.source, reading)
+            _require_few_choices(plan, create_close_reasons)
             if plan.deals:
                 if create_close_reasons:
                     _create_close_reasons(session, plan)
@@ -83,10 +106,20 @@ def _write(session: Session, plan: Plan, mapping: Mapping, file: str) -> None:
         history.insert_with_past(session, Opportunity, histories)
 
 
+def _require_few_choices(plan: Plan, create_close_reasons: bool) -> None:
+    if (owners := plan.owners.count.created) > MOST_NEW_OWNERS:
+        raise TooManyNewOwners(owners)
+    if create_close_reasons and (reasons := len(list(_new_reasons(plan)))) > MOST_NEW_REASONS:
+        raise TooManyNewReasons(reasons)
+
+
+def _new_reasons(plan: Plan) -> Iterator[tuple[Outcome, str]]:
+    return (reason for reason in plan.reasons.unknown if len(reason[1]) <= LONGEST_LABEL)
+
+
 def _create_close_reasons(session: Session, plan: Plan) -> None:
-    for outcome, label in plan.reasons.unknown:
-        if len(label) <= LONGEST_LABEL:
-            settings_service.create_close_reason(session, CloseReasonCreate(outcome=outcome, label=label))
+    for outcome, label in _new_reasons(plan):
+        settings_service.create_close_reason(session, CloseReasonCreate(outcome=outcome, label=label))
 
 
 def _write_owners(session: Session, owners: Iterable[Newcomer]) -> None:
@@ -129,6 +162,7 @@ def _report(file: str, reading: Reading, plan: Plan, *, dry_run: bool, creates_r
         lost_without_reason=plan.reasons.lost_without,
         closed_without_stage=plan.closed_without_stage,
         refusals=reading.refusals,
+        stopped_at=reading.stopped_at,
         warnings=[*reading.warnings, *plan.warnings()],
     )
 

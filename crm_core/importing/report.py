@@ -52,7 +52,8 @@ class ImportReport:
     """What became of a file's rows; with `dry_run` or refusals, nothing was written.
 
     `other_currencies` are by their codes; their deals are never added to the workspace's. `new_close_reasons`
-    are those that the workspace lacks, with how many deals were closed for each.
+    are those that the workspace lacks, with how many deals were closed for each. `stopped_at` is the last row
+    that was read, where so many were refused that the rest was not.
     """
 
     file: str
@@ -68,15 +69,16 @@ class ImportReport:
     lost_without_reason: int = 0
     closed_without_stage: int = 0
     refusals: list[Refusal] = field(default_factory=list)
+    stopped_at: int | None = None
     warnings: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         lines = [f"{self.file}: {self._verdict()}"]
-        if self.dry_run or not self.refusals:
+        if not self.refusals or (self.dry_run and self.stopped_at is None):
             lines += self._counts()
         lines += [*self.other_currency_lines(), *self.close_reason_lines(), *self.path_lines()]
         lines += self.warnings
-        lines += [str(refusal) for refusal in self.refusals]
+        lines += [*map(str, self.refusals), *self.stop_lines()]
         return "\n".join(lines)
 
     def other_currency_lines(self) -> list[str]:
@@ -104,6 +106,15 @@ class ImportReport:
         """What is not known of the way that closed deals went."""
         count = self.closed_without_stage
         return [f"{WITHOUT_STAGE}: {count:,}."] if count else []
+
+    def stop_lines(self) -> list[str]:
+        """That not all of the file was read."""
+        if self.stopped_at is None:
+            return []
+        problems = f"{len(self.refusals):,} problems, at row {self.stopped_at:,}"
+        return [
+            f"Reading stopped after {problems}. There may be more below it, and nothing there is counted."
+        ]
 
     def _verdict(self) -> str:
         if self.refusals:

@@ -1,11 +1,11 @@
 """Reads a CSV file row by row, and refuses what is none before it can do harm."""
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,10 +15,16 @@ from crm_core.importing.cells import LONGEST_NAME, quoted, shortened
 LARGEST_FILE = 100_000_000
 """Bytes."""
 
-LONGEST_LINE = 1_000_000
-"""Characters; a line of a million commas would otherwise become a million cells."""
+MOST_LINES = 2_000_000
+"""Blank lines and those within cells included."""
+
+LONGEST_ROW = 1_000_000
+"""Characters, on all its lines together; a row of a million commas would otherwise become a million cells."""
 
 MOST_COLUMNS = 500
+
+PIECE = 1_000_000
+"""Bytes that are decoded at once."""
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 
@@ -55,12 +61,74 @@ class MalformedRow:
     reason: str
 
 
-@dataclass(frozen=True)
 class Table:
-    """The header, and the rows below it, which can be read once."""
+    """The header of a CSV file, and the rows below it."""
 
-    header: list[str]
-    rows: Iterator[Row | MalformedRow]
+    def __init__(self, text: io.TextIOWrapper, name: str, delimiter: str | None) -> None:
+        self._text = text
+        self._name = name
+        self._row_length = 0
+        self._delimiter = delimiter or self._likely_delimiter()
+        self.header = _header(self._reader(), name)
+
+    def rows(self, most: int) -> Iterator[Row | MalformedRow]:
+        """Every row, from the first one on each time. Raises `UnreadableFile` if there are more than `most`.
+
+        Rows without any text are passed over, but numbered; a quote that swallowed lines ends the reading.
+        """
+        reader = self._reader()
+        next(reader)
+        count, number, columns = 0, 1, len(self.header)
+        while True:
+            number += 1
+            line = reader.line_num  # type: ignore[attr-defined]
+            self._row_length = 0
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                yield MalformedRow(number, _in_plain_words(error))
+                if reader.line_num > line + 1:  # type: ignore[attr-defined]
+                    yield MalformedRow(
+                        number + 1, "This row and all below it were not read, because of that."
+                    )
+                    return
+            else:
+                if not any(cells) or not any(map(str.strip, cells)):
+                    continue
+                if len(cells) == columns:
+                    yield Row(number, dict(zip(self.header, cells, strict=True)))
+                else:
+                    yield MalformedRow(number, f"It has {len(cells):,} cells; the header has {columns:,}.")
+            count += 1
+            if count > most:
+                raise UnreadableFile(
+                    f"{self._name} has more than {most:,} rows, which is the most that can be read at once."
+                    " Split it, or remove rows that nobody needs."
+                )
+
+    def _reader(self) -> Iterator[list[str]]:
+        return csv.reader(self._lines(), delimiter=self._delimiter, strict=True)
+
+    def _likely_delimiter(self) -> str:
+        """The one that splits the first line into most columns."""
+        first = next(self._lines(), "")
+        return max(DELIMITERS, key=lambda one: len(_cells(first, one)))
+
+    def _lines(self) -> Iterator[str]:
+        self._text.seek(0)
+        self._row_length = 0
+        number = 0
+        while line := self._text.readline(LONGEST_ROW + 1):
+            number += 1
+            self._row_length += len(line)
+            if self._row_length > LONGEST_ROW:
+                raise UnreadableFile(
+                    f"{self._name} is no CSV file: its row in line {number:,} is longer than"
+                    f" {LONGEST_ROW:,} characters."
+                )
+            yield line
 
 
 def name_of(file: Path | bytes) -> str:
@@ -72,20 +140,17 @@ def name_of(file: Path | bytes) -> str:
 def open_table(
     file: Path | bytes, *, encoding: str = "utf-8", delimiter: str | None = None
 ) -> Iterator[Table]:
-    """The file as a table. Without a delimiter, the one that splits the header into most columns is taken.
+    """The file as a table, once all of it is known to be text of no more lines than can be read.
 
-    Raises `UnreadableFile`, also while the rows are read.
+    Without a delimiter, the one that splits the header into most columns is taken. Raises `UnreadableFile`,
+    also while the rows are read.
     """
     name = name_of(file)
     with _opened(file, name) as raw:
         _refuse_other_kinds(raw, name)
+        _refuse_other_encodings(raw, name, encoding)
         text = io.TextIOWrapper(raw, encoding="utf-8-sig" if encoding == "utf-8" else encoding, newline="")
-        lines = _lines(text, name)
-        first = next(lines, "")
-        delimiter = delimiter or max(DELIMITERS, key=lambda one: len(_cells(first, one)))
-        reader = csv.reader(chain([first], lines), delimiter=delimiter, strict=True)
-        header = _header(reader, name)
-        yield Table(header, _rows(reader, header))
+        yield Table(text, name, delimiter)
 
 
 @contextmanager
@@ -118,21 +183,32 @@ def _refuse_other_kinds(raw: BinaryIO, name: str) -> None:
             raise UnreadableFile(f"{name} is {kind}, not CSV. {SAVE_AS}")
 
 
-def _lines(text: io.TextIOWrapper, name: str) -> Iterator[str]:
-    number = 0
+def _refuse_other_encodings(raw: BinaryIO, name: str, encoding: str) -> None:
+    """Refuse what is no text in that encoding, or has too many lines, without reading it as a table."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    lines = 0
     try:
-        while line := text.readline(LONGEST_LINE + 1):
-            number += 1
-            if len(line) > LONGEST_LINE:
+        while piece := raw.read(PIECE):
+            if piece.endswith(b"\r"):
+                piece += raw.read(1)  # which may belong to the same line end
+            decoder.decode(piece)
+            lines += _line_ends(piece)
+            if lines > MOST_LINES:
                 raise UnreadableFile(
-                    f"{name} is no CSV file: its line {number:,} is longer than {LONGEST_LINE:,} characters."
+                    f"{name} has more than {MOST_LINES:,} lines, which is the most that can be read at once."
+                    " Remove its blank lines, or split it."
                 )
-            yield line
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
+        line = lines + _line_ends(error.object[: error.start]) + 1
         raise UnreadableFile(
-            f"{name} is not {text.encoding.removesuffix('-sig').upper()} text (after line {number:,})."
-            f" {SAVE_AS}"
+            f"{name} is not {encoding.upper()} text (in line {line:,}). {SAVE_AS}"
         ) from error
+    raw.seek(0)
+
+
+def _line_ends(piece: bytes) -> int:
+    return piece.count(b"\n") + piece.count(b"\r") - piece.count(b"\r\n")
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
@@ -144,7 +220,7 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 def _header(reader: Iterator[list[str]], name: str) -> list[str]:
     try:
-        header = [cell.strip() for cell in next(reader)]
+        header = [cell.strip() for cell in next(reader, [])]
     except csv.Error as error:
         raise UnreadableFile(f"{name} has no header in row 1: {_in_plain_words(error)}") from error
     if not any(header):
@@ -157,30 +233,6 @@ def _header(reader: Iterator[list[str]], name: str) -> list[str]:
     if twice := sorted({cell for cell in named if named.count(cell) > 1}):
         raise UnreadableFile(f"{name} has two columns named {quoted(twice[:5])}. Rename or remove one.")
     return header
-
-
-def _rows(reader: Iterator[list[str]], header: list[str]) -> Iterator[Row | MalformedRow]:
-    """Rows without any text are passed over, but counted; a quote that swallowed lines ends the reading."""
-    number = 1
-    while True:
-        number += 1
-        line = reader.line_num  # type: ignore[attr-defined]
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield MalformedRow(number, _in_plain_words(error))
-            if reader.line_num > line + 1:  # type: ignore[attr-defined]
-                yield MalformedRow(number + 1, "This row and all below it were not read, because of that.")
-                return
-            continue
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(cells) == len(header):
-            yield Row(number, dict(zip(header, cells, strict=True)))
-        else:
-            yield MalformedRow(number, f"It has {len(cells):,} cells; the header has {len(header):,}.")
 
 
 def _in_plain_words(error: csv.Error) -> str:

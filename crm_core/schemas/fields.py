@@ -109,6 +109,8 @@ def shows_something(text: str | None) -> bool:
 
 def _is_blank(character: str) -> bool:
     """Whether nothing is to be seen of it; NUL is no blank, so that it is refused wherever it stands."""
+    if "!" <= character <= "~":
+        return False
     return character != "\x00" and (
         unicodedata.category(character) in LOOKS_EMPTY or INVISIBLE.match(character) is not None
     )

@@ -5,8 +5,10 @@ import tomllib
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from crm_core.database import Database
-from crm_core.importing import Mapping, import_opportunities
+from crm_core.importing import Mapping, deals, import_opportunities, lookups, mapping, opportunities, table
 from crm_core.importing.mapping import shipped_names
 from crm_core.importing.report import Count
 from tests.crm_core.importing.conftest import AT, all_deals
@@ -54,3 +56,21 @@ Pipe;;Running;Offer;7,00;
 
 def test_every_mapping_that_comes_with_the_program_is_named() -> None:
     assert [name for name in shipped_names() if f"`{name}`" not in PAGE] == []
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        deals.MOST_ROWS,
+        deals.MOST_REFUSALS,
+        lookups.MOST_ROWS,
+        opportunities.MOST_NEW_OWNERS,
+        opportunities.MOST_NEW_REASONS,
+        table.LONGEST_ROW,
+        table.MOST_COLUMNS,
+        table.MOST_LINES,
+        mapping.LARGEST_MAPPING,
+    ],
+)
+def test_every_limit_is_named(limit: int) -> None:
+    assert f"{limit:,}" in PAGE.rpartition("## Limits")[2]
