@@ -63,10 +63,19 @@ def load(question: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs
 
     An answer is kept until the data changes, whoever changed it, or the day does.
     """
-    key = f"{actor()} {question.__module__}.{question.__qualname__} {args!r} {kwargs!r}"
+
+    def ask() -> T:
+        with database().read(actor=actor()) as session:
+            return question(session, *args, **kwargs)
+
+    return load_from(ask, f"{question.__module__}.{question.__qualname__} {args!r} {kwargs!r}")
+
+
+def load_from(source: Callable[[], T], key: str) -> T:
+    """The answer of what reads the database by itself; `key` names everything else that it depends on."""
     known = _known()
     try:
-        return _answer(key, known.at, lambda session: question(session, *args, **kwargs))
+        return _answer(f"{actor()} {key}", known.at, source)
     except DatabaseUnavailable as refusal:
         _unusable(refusal)
 
@@ -183,6 +192,5 @@ def _opened(url: str) -> Database:
 
 
 @st.cache_data(ttl=KEPT_SECONDS, max_entries=KEPT_ANSWERS, show_spinner=False)
-def _answer(key: str, known_at: str, _question: Callable[[Session], T]) -> T:
-    with database().read(actor=actor()) as session:
-        return _question(session)
+def _answer(key: str, known_at: str, _source: Callable[[], T]) -> T:
+    return _source()

@@ -1,15 +1,15 @@
 """Importing deals on screen: first what would happen, then a button that does it."""
 
 from itertools import chain
-from zlib import crc32
 
 import streamlit as st
+from streamlit.typing import UploadedFile
 
 from crm_core import importing
-from crm_core.errors import CrmError
-from crm_core.importing import ImportReport, Refusal
+from crm_core.errors import CrmError, InvalidInput
+from crm_core.importing import ImportReport
 from ui import messages, words
-from ui.data import actor, database, refused, workspace
+from ui.data import actor, database, load_from, refused, workspace
 
 REFUSALS_SHOWN = 200
 
@@ -31,48 +31,65 @@ def mapping_choice() -> str | None:
     )
 
 
-def preview(file: bytes, mapping: str | None) -> None:
-    """What an import of this file would do, and the button for it where nothing speaks against it."""
-    keys = {name: f"import_{name}_{crc32(file)}" for name in CHOICES}  # another file asks anew
+def preview(file: UploadedFile, mapping: str | None) -> None:
+    """What an import of this file would do, and the button for it where nothing speaks against it.
+
+    The file is read again only when it, a choice or the data changes.
+    """
+    keys = {name: f"import_{name}_{file.file_id}" for name in CHOICES}  # another file asks anew
     choices = {name: bool(st.session_state.get(key)) for name, key in keys.items()}
-    with st.spinner("Reading the file"):
-        report = _import(file, mapping, choices, dry_run=True)
-    if report is None:
+    try:
+        with st.spinner("Reading the file"):
+            report = load_from(
+                lambda: _would_do(file.getvalue(), mapping, choices),
+                f"import of {file.file_id} {mapping!r} {choices!r}",
+            )
+    except CrmError as refusal:
+        refused(refusal)
+        return
+    if isinstance(report, InvalidInput):
+        refused(report)
         return
     if report.other_currencies:
         codes = ", ".join(sorted(report.other_currencies))
         st.checkbox(f"Leave out the deals in {codes}", key=keys[LEAVE_OUT])
-    if report.new_close_reasons:
+    if 0 < len(report.new_close_reasons) <= importing.MOST_NEW_REASONS:
         new = words.number(len(report.new_close_reasons), workspace())
         st.checkbox(f"Create the close reasons that are not there yet ({new})", key=keys[CREATE_REASONS])
     _show(report)
     if report.created and not report.refusals:
         label = f"Import {words.deals(report.created, workspace())}"
-        st.button(label, type="primary", on_click=_import_and_tell, args=(file, mapping, choices))
+        st.button(label, type="primary", on_click=_import_and_tell, args=(file.getvalue(), mapping, choices))
+
+
+def _would_do(file: bytes, mapping: str | None, choices: dict[str, bool]) -> ImportReport | InvalidInput:
+    """A refusal of the file is an answer as well: what is no table now will be none the next time."""
+    try:
+        return _import(file, mapping, choices, dry_run=True)
+    except InvalidInput as refusal:
+        return InvalidInput(str(refusal))  # its own kind may not be one that can be pickled
 
 
 def _import_and_tell(file: bytes, mapping: str | None, choices: dict[str, bool]) -> None:
-    report = _import(file, mapping, choices, dry_run=False)
-    if report is not None and not report.refusals:
+    try:
+        report = _import(file, mapping, choices, dry_run=False)
+    except CrmError as refusal:
+        messages.refused(refusal)
+        return
+    if not report.refusals:
         messages.later(f"{words.deals(report.created, workspace())} imported.", ":material/check:")
 
 
-def _import(
-    file: bytes, mapping: str | None, choices: dict[str, bool], *, dry_run: bool
-) -> ImportReport | None:
-    try:
-        return importing.import_opportunities(
-            database(),
-            file,
-            importing.find_mapping(mapping, file),
-            at=None,
-            actor=actor(),
-            dry_run=dry_run,
-            **choices,
-        )
-    except CrmError as refusal:
-        refused(refusal)
-        return None
+def _import(file: bytes, mapping: str | None, choices: dict[str, bool], *, dry_run: bool) -> ImportReport:
+    return importing.import_opportunities(
+        database(),
+        file,
+        importing.find_mapping(mapping, file),
+        at=None,
+        actor=actor(),
+        dry_run=dry_run,
+        **choices,
+    )
 
 
 def _show(report: ImportReport) -> None:
@@ -80,7 +97,9 @@ def _show(report: ImportReport) -> None:
     if report.refusals:
         for line in report.other_currency_lines():
             st.warning(words.literal(line, limit=500))
-        _show_refusals(report.refusals)
+        for line in report.stop_lines():
+            st.warning(words.literal(line, limit=500))
+        _show_refusals(report)
         return
     with st.grid(4, min_column_width=150):
         st.metric("New deals", words.number(report.created, space), border=True)
@@ -94,7 +113,8 @@ def _show(report: ImportReport) -> None:
         st.info("Every deal of this file is in the CRM: there is nothing to import.")
 
 
-def _show_refusals(refusals: list[Refusal]) -> None:
+def _show_refusals(report: ImportReport) -> None:
+    refusals = report.refusals
     found = words.number(len(refusals), workspace())
     first = f" The first {REFUSALS_SHOWN}:" if len(refusals) > REFUSALS_SHOWN else ""
     st.error(

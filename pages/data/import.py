@@ -12,6 +12,6 @@ file = st.file_uploader("CSV file", type="csv", key="import_file")
 mapping = imports.mapping_choice()
 
 if file is not None:
-    imports.preview(file.getvalue(), mapping)
+    imports.preview(file, mapping)
 elif workspace().has_demo_data:
     st.warning("The demo deals are still here. Start empty first, or yours will be counted along with them.")

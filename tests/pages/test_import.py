@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from crm_core import importing
+from crm_core.importing import find_mapping, import_opportunities
 from crm_core.models import Outcome
 from crm_core.services import workspace_service
 from crm_core.services.opportunity_service import count_opportunities
@@ -123,3 +125,41 @@ def test_starting_empty_asks_first_and_then_clears_the_screens(open_page, databa
     page.button[1].click().run()
     assert stored(database) == 0
     assert "No opportunities yet" in page.run().markdown[0].value
+
+
+def test_a_file_full_of_mistakes_is_not_read_to_its_end(open_page):
+    page = upload(open_page(IMPORT), HUBSPOT + b"1\n" * 1_500)
+
+    assert "Reading stopped after 1,000 problems, at row 1,002" in warning(page)
+    assert not page.button
+
+
+def test_a_file_is_read_once_as_long_as_nothing_changes(open_page, database, monkeypatch):
+    asked = []
+
+    def counted(*args, **kwargs):
+        asked.append(kwargs["dry_run"])
+        return import_opportunities(*args, **kwargs)
+
+    monkeypatch.setattr(importing, "import_opportunities", counted)
+    page = upload(open_page(IMPORT), HUBSPOT).run().run()
+    assert (page.metric[0].value, asked) == ("1", [True])
+
+    with database.write() as session:
+        Make(session).opportunity()
+    page.run()
+    assert asked == [True, True]
+
+    page.button[0].click().run()
+    assert stored(database) == 2
+    assert (page.metric[0].value, asked) == ("0", [True, True, False, True])
+
+
+def test_what_is_no_table_is_looked_at_once(open_page, monkeypatch):
+    asked = []
+    monkeypatch.setattr(importing, "find_mapping", lambda *given: asked.append(given) or find_mapping(*given))
+
+    page = upload(open_page(IMPORT), b"\n" * 10).run()
+
+    assert "blank row 1" in page.error[0].value
+    assert len(asked) == 1
