@@ -11,10 +11,11 @@ else:
 
     from api.main import routes, start
     from front_door import FrontDoor
-    from ui import incidents, warm_up
+    from ui import incidents, uncut, warm_up
 
     start()
     navigation.claim_pages_folder()
     incidents.take_over_log()
+    uncut.take_over()
     app = st.App(__file__, routes=routes, middleware=[Middleware(FrontDoor)], on_script_error=incidents.show)
     warm_up.begin()

@@ -10,7 +10,7 @@ from crm_core.errors import CrmError
 from crm_core.models import Outcome
 from crm_core.schemas.opportunity import OpportunityResponse
 from crm_core.services import opportunity_service, settings_service
-from ui import drawer, uncut, words
+from ui import drawer, messages, words
 from ui.data import attempt, load, refused, today, workspace
 
 ASKED = "deal to close"
@@ -31,7 +31,6 @@ def form(deal: OpportunityResponse, on_closed: Callable[[], None]) -> None:
     )
     _fields(key, outcome)
 
-    @uncut.whole()
     def close() -> None:
         if st.session_state.get(f"{key} closed") == deal.version:
             return  # a second click
@@ -53,10 +52,14 @@ def form(deal: OpportunityResponse, on_closed: Callable[[], None]) -> None:
         name = words.literal(deal.name, limit=60)
         refusal = attempt(action, done=f"“{name}” is {outcome}.", undoable=True)
         st.session_state[f"{key} refusal"] = None if refusal is None else (None, str(refusal))
-        if refusal is None:
+        if refusal is not None:
+            messages.not_saved(key, str(refusal))
+        else:
+            messages.settled(key)
             st.session_state[f"{key} closed"] = deal.version
             on_closed()
 
+    messages.beside(key)
     version, refusal = st.session_state.get(f"{key} refusal") or (None, "")
     if refusal and version in (None, deal.version):
         st.session_state[f"{key} refusal"] = (deal.version, refusal)  # until the deal is changed again

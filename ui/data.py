@@ -19,7 +19,7 @@ from crm_core.history import revision
 from crm_core.models import LOCAL_USER_ID, Source
 from crm_core.services import undo_service
 from crm_core.services.settings_service import Workspace, get_workspace
-from ui import messages, uncut, words
+from ui import messages, words
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -103,7 +103,6 @@ def _look_up() -> Known:
 
 def look_again() -> None:
     """Begin every drawing with this: it shows what there is now, and what was done last."""
-    uncut.wait()
     st.session_state.pop(KNOWN, None)
 
 
@@ -158,16 +157,15 @@ def first_sentence(refusal: ValidationError) -> str:
 
 @contextmanager
 def _action(done: str, note: str | None, undoable: bool) -> Iterator[Session]:
-    with uncut.whole():  # what was saved is told
-        look_again()
-        with database().write(actor=actor(), source=Source.UI, note=note) as session:
-            yield session
-            changed = undo_service.current_transaction(session) if undoable else None
-        messages.forget_undo()  # only what was saved takes the place of what could be taken back
-        if changed is None:
-            messages.later(done, ":material/check:")
-        else:
-            messages.offer_undo(done, changed)
+    look_again()
+    with database().write(actor=actor(), source=Source.UI, note=note) as session:
+        yield session
+        changed = undo_service.current_transaction(session) if undoable else None
+    messages.forget_undo()  # only what was saved takes the place of what could be taken back
+    if changed is None:
+        messages.later(done, ":material/check:")
+    else:
+        messages.offer_undo(done, changed)
 
 
 def undo(transaction_id: int) -> None:

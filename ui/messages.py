@@ -13,6 +13,9 @@ UNDOABLE = "last action"
 FRAGMENT = "messages"
 """The part of the screen that says it."""
 
+NOT_SAVED = "not saved"
+SHOWN = "forms on screen"
+
 SENTENCE = 1000
 """Characters of a refusal."""
 
@@ -28,6 +31,39 @@ def later(text: str, icon: str, *, stays: bool = False) -> None:
 def refused(refusal: CrmError) -> None:
     """Say a refusal's sentence, which may quote somebody's text."""
     later(words.literal(str(refusal), limit=SENTENCE), ":material/block:")
+
+
+def not_saved(form: str, sentence: str) -> None:
+    """Remember why the form with that key was not saved: who has left it by the next drawing hears of it."""
+    st.session_state.setdefault(NOT_SAVED, {})[form] = sentence
+
+
+def settled(form: str) -> None:
+    """What was typed in the form with that key is saved, or thrown away."""
+    st.session_state.get(NOT_SAVED, {}).pop(form, None)
+
+
+def beside(form: str) -> None:
+    """The form with that key is on screen, and says itself why it was not saved."""
+    st.session_state.setdefault(SHOWN, set()).add(form)
+
+
+def begin_screen() -> None:
+    """Nothing is on screen yet."""
+    st.session_state[SHOWN] = set()
+
+
+def end_screen() -> None:
+    """Everything is on screen that will be: say what was not saved in the forms that are not."""
+    missed: dict[str, str] = st.session_state.get(NOT_SAVED, {})
+    for form in missed.keys() - st.session_state.get(SHOWN, set()):
+        st.toast(
+            f"Not saved: {words.literal(missed[form], limit=SENTENCE)} "
+            "Open the form again: what you typed is still in it.",
+            icon=":material/block:",
+            duration="infinite",
+        )
+        del missed[form]
 
 
 def offer_undo(text: str, transaction_id: int) -> None:

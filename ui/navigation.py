@@ -5,6 +5,7 @@ from pathlib import Path
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 from streamlit.runtime.pages_manager import PagesManager
+from streamlit.runtime.scriptrunner import StopException
 
 from ui import (
     banner,
@@ -55,11 +56,17 @@ def run() -> None:
     chosen = st.navigation(_screens())
     visit.note(chosen.url_path)
     look_again()
+    messages.begin_screen()
     banner.warn_of_damage()
     messages.show(undo)
     drawer.show(DRAWERS)
     banner.show()
-    chosen.run()
+    try:
+        chosen.run()
+    except StopException:
+        messages.end_screen()  # the screen has nothing more to show
+        raise
+    messages.end_screen()
 
 
 def _screens() -> dict[str, list[StreamlitPage]]:

@@ -70,8 +70,8 @@ def import_opportunities(
 
     Rows whose key is there already are passed over, so a second import changes nothing; the report warns of
     those that differ from the CRM. With `dry_run` nothing is written and the report tells what would be. `at`
-    is the instant of the import, by default now. Raises `NeedsAdmin`, `UnreadableFile`, `TooManyNewOwners` and
-    `TooManyNewReasons`.
+    is the instant of the import, by default now. Raises `NeedsAdmin`, `UnreadableFile`, `TooManyNewOwners`
+    and `TooManyNewReasons`.
     """
     with database.read(actor=actor, at=at) as session:
         permissions.require_admin(session, IMPORT)

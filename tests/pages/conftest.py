@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from crm_core.config import PROJECT
 from crm_core.database import Database
 from tests.builders import Make
+from ui import uncut
 
 Given = Callable[[], AbstractContextManager[Make]]
 OpenPage = Callable[..., AppTest]
@@ -24,6 +25,12 @@ def packages_are_looked_through_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(manifest_scanner, "scan_component_manifests", look)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def every_request_is_done() -> None:
+    """As `app.py` sets it up."""
+    uncut.take_over()
 
 
 @pytest.fixture(autouse=True)

@@ -1,26 +1,31 @@
-"""What has begun is done whole, though the browser asks for something else meanwhile."""
+"""What has begun is done whole, and what waits is done in its order, though something else is asked for."""
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import StopException
+from streamlit.proto.WidgetStates_pb2 import WidgetStates
+from streamlit.runtime.scriptrunner import RerunData, StopException
+from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 from streamlit.testing.v1 import AppTest
+
+from ui.uncut import MOST_WAITING, Requests
 
 
 def screen() -> None:
     import streamlit as st
     from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-    from ui import messages, uncut
+    from ui import messages
 
     def act() -> None:
-        with uncut.whole(), uncut.whole():
-            get_script_run_ctx().script_requests.request_stop()  # type: ignore[union-attr]
-            st.session_state["done"] = "whole"
-        st.session_state["after"] = "never"
+        get_script_run_ctx().script_requests._state = ScriptRequestType.STOP  # type: ignore[union-attr]
+        st.session_state["done"] = "whole"
 
     def say() -> None:
         messages.later("It is saved.", ":material/check:")
 
+    from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
+
     st.button("Act", on_click=act)
+    st.session_state["drawn"] = st.session_state.get("drawn", 0) + 1
     st.button("Say", on_click=say)
     messages.show(lambda _: None)
 
@@ -29,12 +34,99 @@ def press(page: AppTest, label: str) -> None:
     next(each for each in page.button if each.label == label).click().run()
 
 
+def pressed(widget: str = "save", **more: str) -> RerunData:
+    states = WidgetStates()
+    states.widgets.add(id=widget, trigger_value=True)
+    return RerunData(widget_states=states, **more)
+
+
+def typed(**texts: str) -> RerunData:
+    states = WidgetStates()
+    for widget, text in texts.items():
+        states.widgets.add(id=widget, string_value=text)
+    return RerunData(widget_states=states)
+
+
+def done(requests: Requests) -> list[RerunData]:
+    """What is done of what was asked for, in its order."""
+    taken = []
+    while (request := requests.on_scriptrunner_ready()).type is ScriptRequestType.RERUN:
+        taken.append(request.rerun_data)
+    return taken
+
+
 def test_an_action_is_cut_short_only_at_its_end():
     page = AppTest.from_function(screen).run()
     press(page, "Act")
 
     assert page.session_state["done"] == "whole"
-    assert "after" not in page.session_state
+    assert page.session_state["drawn"] == 1
+
+
+def test_each_that_waits_is_done():
+    """A button in a drawer, and a screen from the menu: the screen would take the place of both."""
+    requests = Requests()
+    asked = [pressed(fragment_id="drawer"), RerunData(page_script_hash="leads"), pressed("other")]
+    for each in asked:
+        requests.request_rerun(each)
+
+    taken = done(requests)
+
+    assert [each.widget_states for each in taken] == [each.widget_states for each in asked]
+    assert [each.page_script_hash for each in taken] == ["", "leads", ""]
+
+
+def test_what_was_typed_is_not_lost_with_the_screen_that_is_left():
+    requests = Requests()
+    requests.request_rerun(typed(name="Solar roof"))
+    requests.request_rerun(RerunData(page_script_hash="leads", widget_states=WidgetStates()))
+
+    assert [each.page_script_hash for each in done(requests)] == ["", "leads"]
+
+
+def test_what_says_more_takes_the_place_of_what_waits():
+    requests = Requests()
+    for text in ("S", "So", "Solar"):
+        requests.request_rerun(typed(name=text, owner="Mia"))
+
+    assert done(requests) == [typed(name="Solar", owner="Mia")]
+
+
+def test_what_waits_is_done_before_the_end():
+    """The tab is closed, or loaded anew, right after the button was pressed."""
+    requests = Requests()
+    requests.request_rerun(pressed())
+    requests.request_stop()
+
+    request = requests.on_scriptrunner_yield()
+    assert request
+    assert request.rerun_data == pressed()
+    assert requests.on_scriptrunner_yield().type is ScriptRequestType.STOP
+    assert not requests.request_rerun(pressed())
+
+
+def test_a_run_gives_way_to_a_screen_and_not_to_a_part_of_one():
+    requests = Requests()
+    requests.request_rerun(pressed(fragment_id="board"))
+    assert requests.on_scriptrunner_yield() is None
+
+    requests.request_rerun(RerunData(page_script_hash="leads"))
+    taken = [requests.on_scriptrunner_yield(), requests.on_scriptrunner_yield()]
+
+    assert [each and each.rerun_data.page_script_hash for each in taken] == ["", "leads"]
+
+
+def test_the_queue_has_an_end():
+    requests = Requests()
+    for number in range(10 * MOST_WAITING):
+        requests.request_rerun(pressed(f"button {number}"))
+
+    taken = done(requests)
+
+    assert len(taken) == MOST_WAITING + 1
+    assert {state.id for each in taken for state in each.widget_states.widgets} == {
+        f"button {number}" for number in range(10 * MOST_WAITING)
+    }
 
 
 def test_a_message_waits_until_it_is_really_said(monkeypatch):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from crm_core.errors import CrmError
 from crm_core.schemas.fields import LARGEST_ID, Schema
-from ui import messages, uncut, words
+from ui import messages, words
 from ui.data import attempt, look_again, refused, undo
 from ui.drawer import form, keys
 from ui.drawer.form import Draft
@@ -131,7 +131,6 @@ def _taken_back(transaction_id: int) -> None:
     saved()
 
 
-@uncut.whole()
 def save(
     draft: Draft,
     schema: type[Schema],
@@ -147,6 +146,8 @@ def save(
     what `told` says there is now, unless somebody else has changed the same fields meanwhile.
     """
     changes = draft.checked(schema)
+    if changes is None:
+        messages.not_saved(draft.key, draft.sentence)
     if changes is None or not draft.touched:
         return
 
@@ -158,7 +159,6 @@ def save(
     _conclude(draft, attempt(action, done=done))
 
 
-@uncut.whole()
 def create(
     draft: Draft, schema: type[Schema], add: Callable[[Session, Any], Any], kind: str, done: str
 ) -> None:
@@ -169,6 +169,7 @@ def create(
         return
     draft_fields = draft.checked(schema, request_id=draft.request_id)
     if draft_fields is None:
+        messages.not_saved(draft.key, draft.sentence)
         return
     created: list[int] = []
     refusal = attempt(lambda session: created.append(add(session, draft_fields).id), done=done)
@@ -178,7 +179,6 @@ def create(
         open_(kind, created[0])
 
 
-@uncut.whole()
 def act(action: Callable[[Session], object], done: str, *, once: Hashable) -> bool:
     """Do something with the record at once, to be taken back by a button; a toast says if it is refused.
 
@@ -197,6 +197,7 @@ def act(action: Callable[[Session], object], done: str, *, once: Hashable) -> bo
 
 def buttons(draft: Draft, on_save: Callable[[], None], label: str) -> None:
     """Save and Discard, as far as there is anything to save or to throw away."""
+    messages.beside(draft.key)
     if draft.refusal:
         st.error(words.literal(draft.refusal, limit=1000), icon=":material/block:")
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -261,6 +262,7 @@ def asks_first(
 def _conclude(draft: Draft, refusal: CrmError | None) -> None:
     if refusal is not None:
         draft.refusal = str(refusal)
+        messages.not_saved(draft.key, draft.refusal)
         return
     form.forget(draft.key)
     saved()

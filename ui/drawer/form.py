@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from crm_core.errors import InvalidInput
 from crm_core.schemas.fields import Schema
 from crm_core.services.settings_service import Workspace
-from ui import words
+from ui import messages, words
 
 S = TypeVar("S", bound=Schema)
 T = TypeVar("T")
@@ -57,6 +57,11 @@ class Draft:
         """The fields that somebody has changed."""
         drawn = [name for name in self.readers if self.typed(name) != self.first[name]]
         return [*drawn, *(name for name in self.carried if name not in self.readers)]
+
+    @property
+    def sentence(self) -> str:
+        """What is wrong with its fields, for who does not see them."""
+        return " ".join(f"{self.labels.get(name, name)}: {error}" for name, error in self.errors.items())
 
     @property
     def is_new(self) -> bool:
@@ -148,6 +153,7 @@ def begin(key: str, base: Mapping[str, Any], version: int) -> Draft:
 
 def forget(key: str) -> None:
     """Throw the draft away."""
+    messages.settled(key)
     draft: Draft | None = st.session_state.pop(_slot(key), None)
     if draft is not None:
         for slot in [each for each in st.session_state if str(each).startswith(draft.widget(""))]:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from crm_core.schemas.saved_view import SavedViewCreate, SavedViewResponse, SavedViewUpdate, ViewDefinition
 from crm_core.services import saved_view_service
-from ui import visit, words
+from ui import messages, visit, words
 from ui.data import attempt, load, saving
 from ui.listing import arrangement
 from ui.listing.filter_bar import FilterBar
@@ -93,9 +93,13 @@ def _save(bar: FilterBar, shown: Sequence[str]) -> None:
             done=f"View “{words.literal(name, limit=60)}” saved.",
         )
         st.session_state[f"{key} refusal"] = None if refusal is None else str(refusal)
-        if refusal is None:
+        if refusal is not None:
+            messages.not_saved(key, str(refusal))
+        else:
+            messages.settled(key)
             st.session_state[f"{key} done"] = (name, definition)
 
+    messages.beside(key)
     with st.form(key, border=False):
         st.text_input("Save what is shown as", max_chars=100, required=True, key=f"{key} name")
         st.checkbox("Everybody can use it", key=f"{key} shared")

@@ -13,8 +13,6 @@ from uuid import uuid4
 
 import streamlit as st
 
-from ui import uncut
-
 HERE = Path(__file__).parent
 SCRIPT = (HERE / "outbox.js").read_text()
 
@@ -68,10 +66,9 @@ def on_told(key: str, handlers: Mapping[str, Callable[[Any], Redraw]]) -> Callab
 
     def told() -> None:
         redraws = []
-        with uncut.whole():
-            for each in st.session_state[key]["told"]:
-                if int(each["number"]) > answered(key):
-                    redraws.append(_do(key, each, handlers[each["event"]]))
+        for each in st.session_state[key]["told"]:
+            if int(each["number"]) > answered(key):
+                redraws.append(_do(key, each, handlers[each["event"]]))
         _draw_anew(redraws)
 
     return told

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from crm_core import permissions
 from crm_core.errors import Conflict, InvalidInput, NotAllowed
 from crm_core.schemas.fields import Schema
-from ui import messages, uncut, visit, words
+from ui import messages, visit, words
 from ui.data import attempt, load
 
 S = TypeVar("S", bound=Schema)
@@ -89,11 +89,12 @@ class Form:
 
     def fill_in(self, names: Collection[str] | None = None) -> None:
         """Let the widgets show what the form was opened with."""
-        for name in self.fields if names is None else names:
-            value = self.shown[name]
-            st.session_state[self.key(name)] = self.fields[name].blank if value is None else value
+        self._write({name: self.shown[name] for name in (self.fields if names is None else names)})
 
-    @uncut.whole()
+    def come_back(self) -> None:
+        """Let the widgets, which are gone with the screen, show what was typed and not saved."""
+        self._write(self.typed)
+
     def save(self, done: str, action: Callable[[Session], object]) -> None:
         """Do it in one transaction, once; a refusal stays with the form, and what was typed stays in it.
 
@@ -110,6 +111,10 @@ class Form:
         refusal = attempt(action, done=done)
         self.refusal = None if refusal is None else str(refusal)
         self.is_saved = refusal is None
+        if self.refusal:
+            messages.not_saved(self.id, self.refusal)
+        else:
+            messages.settled(self.id)
         if isinstance(refusal, ChangedWhileOpen):
             self._catch_up(refusal.now)
 
@@ -153,6 +158,10 @@ class Form:
         self.shown.update(now)
         self.fill_in(untouched)
 
+    def _write(self, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            st.session_state[self.key(name)] = self.fields[name].blank if value is None else value
+
     def _read(self, name: str) -> Any:
         value = st.session_state.get(self.key(name), self.shown[name])
         if isinstance(value, str):
@@ -171,9 +180,14 @@ class Form:
 
 
 def on_page(name: str, fields: Mapping[str, Field], shown: dict[str, Any]) -> Form:
-    """The form that stands on the screen; a new one once it is saved, or was left behind."""
+    """The form that stands on the screen; a new one once it is saved, or was left behind.
+
+    What was refused is there again.
+    """
     form: Form | None = st.session_state.get(name)
-    if form is None or form.is_saved or visit.has_just_come():
+    if form is not None and form.refusal and visit.has_just_come():
+        form.come_back()
+    elif form is None or form.is_saved or visit.has_just_come():
         form = Form(fields, shown, name)
         form.fill_in()
         st.session_state[name] = form
@@ -191,7 +205,9 @@ def open_dialog(
 
 def close_dialog() -> None:
     """Forget the form over the screen."""
-    st.session_state.pop(IN_DIALOG, None)
+    form: Form | None = st.session_state.pop(IN_DIALOG, None)
+    if form is not None:
+        messages.settled(form.id)
 
 
 def in_dialog(name: str) -> Form | None:
@@ -199,7 +215,9 @@ def in_dialog(name: str) -> Form | None:
     form: Form | None = st.session_state.get(IN_DIALOG)
     if form is None or form.name != name:
         return None
-    if form.is_saved or visit.has_just_come():
+    if form.refusal and visit.has_just_come():
+        form.come_back()
+    elif form.is_saved or visit.has_just_come():
         close_dialog()
         return None
     return form
@@ -207,6 +225,7 @@ def in_dialog(name: str) -> Form | None:
 
 def refusal(form: Form) -> None:
     """Why the form was not saved, beside its button."""
+    messages.beside(form.id)
     if form.refusal:
         st.error(words.literal(form.refusal, limit=messages.SENTENCE), icon=":material/block:")
 
