@@ -209,6 +209,9 @@ def _handlers(
         return BOARD
 
     def moved(move: Move) -> Redraw:
+        if move.to not in labels:
+            messages.refused(board_service.NoSuchColumn())
+            return BOARD
         redraw = drop(move.id, move.version, move.to) if move.to != move.from_ else BOARD
         if move.to != CLOSED and (move.to == move.from_ or order is CardOrder.BY_HAND):
             _keep_order(group_by, move)
@@ -223,7 +226,7 @@ def _handlers(
         if action == "close":
             close_dialog.ask_later(deal_id)
             return SCREEN
-        return opened(deal_id)
+        return opened(deal_id) if action == "open" else None
 
     def opened(deal_id: int) -> Redraw:
         drawer.open_("opportunity", deal_id)

@@ -3,16 +3,18 @@
 Why it is a component of our own: docs/decisions/0006-the-board-is-a-component-of-our-own.md.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
+from pydantic import Field
 
+from crm_core.services.board_service import MOST_PLACED
 from ui import outbox
 from ui.colors import Badge
-from ui.outbox import Redraw
+from ui.outbox import Handler, Name, Number, Redraw, Said
 
 HERE = Path(__file__).parent
 
@@ -72,15 +74,34 @@ class Card:
         return vars(self) | {"lines": list(map(vars, self.lines)), "signs": list(map(vars, self.signs))}
 
 
-@dataclass(frozen=True)
-class Move:
-    """A card that was dropped; `ids` are the loaded cards of the column it came to, in their new order."""
+class Move(Said):
+    """A card that was dropped; `ids` are the first cards of the column it came to, in their new order."""
 
-    id: int
-    version: int
-    from_: str
-    to: str
-    ids: list[int]
+    id: Number
+    version: Number
+    from_: Name = Field(alias="from")
+    to: Name
+    ids: list[Number] = Field(max_length=MOST_PLACED)
+
+
+class Opened(Said):
+    """A card."""
+
+    id: Number
+
+
+class Acted(Said):
+    """What was chosen in a card's menu."""
+
+    id: Number
+    version: Number
+    action: Name
+
+
+class InColumn(Said):
+    """A column whose button was pressed."""
+
+    column: Name
 
 
 @dataclass(frozen=True)
@@ -116,18 +137,18 @@ def show(
         on_told_change=outbox.on_told(
             key,
             {
-                "moved": lambda told: handlers.moved(_move(told)),
-                "opened": lambda told: handlers.opened(int(told["id"])),
-                "acted": lambda told: handlers.acted(
-                    int(told["id"]), int(told["version"]), str(told["action"])
-                ),
-                "added": lambda told: handlers.added(str(told["column"])),
-                "more": lambda told: handlers.more(str(told["column"])),
-                "folded": lambda told: handlers.folded(str(told["column"])),
+                "moved": Handler(Move, handlers.moved),
+                "opened": Handler(Opened, lambda card: handlers.opened(card.id)),
+                "acted": Handler(Acted, lambda card: handlers.acted(card.id, card.version, card.action)),
+                "added": _of_columns(columns, "addable", handlers.added),
+                "more": _of_columns(columns, "more", handlers.more),
+                "folded": _of_columns(columns, "foldable", handlers.folded),
             },
         ),
     )
 
 
-def _move(told: Mapping[str, Any]) -> Move:
-    return Move(int(told["id"]), int(told["version"]), told["from"], told["to"], told["ids"])
+def _of_columns(columns: Sequence[Column], offers: str, do: Callable[[str], Redraw]) -> Handler[InColumn]:
+    """What a button does, in the columns that have it."""
+    known = {column.id for column in columns if getattr(column, offers)}
+    return Handler(InColumn, lambda pressed: do(pressed.column) if pressed.column in known else None)

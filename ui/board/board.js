@@ -9,6 +9,7 @@ const TOUCH_SLACK = 10
 const LONG_PRESS = 220 // milliseconds; a shorter touch scrolls
 const EDGE = 48 // pixels from an edge where dragging scrolls
 const FASTEST = 16 // pixels a frame
+const MOST_PLACED = 200 // cards of a column whose order is kept: see crm_core/services/board_service.py
 const PATIENCE = 10_000 // milliseconds until a card whose move is not answered goes back
 
 export default function (component) {
@@ -237,7 +238,8 @@ class Board {
     clearTimeout(this.doubt)
     this.doubt = setTimeout(() => this.doubtMoves(), PATIENCE)
     this.say(`${card.name}: ${this.columns.get(to).column.label}, ${ids.indexOf(id) + 1} of ${ids.length}. Saving.`)
-    const number = this.send('moved', { id, version: card.version, from, to, ids })
+    const placed = ids.slice(0, MOST_PLACED)
+    const number = this.send('moved', { id, version: card.version, from, to, ids: placed })
     this.moves.push({ number, id, to, name: card.name })
   }
 

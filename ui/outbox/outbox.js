@@ -36,6 +36,7 @@ function draw(component, create) {
 // the answer to an earlier one about the same record, which makes another version of it.
 const AGAIN = 3000 // milliseconds; then twice as many, and so on
 const SELDOM = 48_000
+const AT_ONCE = 20 // events; the rest is told when some of these are answered
 
 class Outbox {
   static of(key) {
@@ -68,14 +69,20 @@ class Outbox {
       if (version === undefined) continue
       for (const later of this.waiting) if (later.value.id === value.id) later.value.version = version
     }
-    this.patience = AGAIN
-    this.send()
+    this.goOn()
   }
 
   // Told beside the data, so of no use to what waits for another version.
   hearOf(answered) {
+    const before = this.waiting.length
     this.waiting = this.waiting.filter(({ number, value }) => number > answered || value.version !== undefined)
     if (!this.waiting.length) clearTimeout(this.again)
+    else if (this.waiting.length < before) this.goOn()
+  }
+
+  goOn() {
+    this.patience = AGAIN
+    this.send()
   }
 
   send() {
@@ -94,7 +101,7 @@ class Outbox {
       records.add(id)
       return isHeld
     })
-    return held < 0 ? this.waiting : this.waiting.slice(0, held)
+    return this.waiting.slice(0, held < 0 ? AT_ONCE : Math.min(held, AT_ONCE))
   }
 
   rest(component) {

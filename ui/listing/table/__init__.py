@@ -4,14 +4,20 @@ Streamlit's own grid tells positions, which mean other records after a change, a
 neither the browser's search nor the Tab key gets (docs/decisions/0005-lists-are-tables-of-our-own.md).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
+from pydantic import Field
 
 from ui import outbox
+from ui.outbox import Handler, Name, Number, Said
+
+LONGEST_TEXT = 100_000
+
+MOST_ROWS = 10_000
 
 HERE = Path(__file__).parent
 
@@ -65,14 +71,32 @@ class Row:
     cells: dict[str, Cell]
 
 
-@dataclass(frozen=True)
-class Edit:
+class Edit(Said):
     """A cell that somebody changed, in the record as it was at that version."""
 
-    id: int
-    version: int
-    column: str
-    value: str
+    id: Number
+    version: Number
+    column: Name
+    value: str = Field(max_length=LONGEST_TEXT)
+
+
+class Opened(Said):
+    """A row."""
+
+    id: Number
+
+
+class Sorted(Said):
+    """The column whose head was clicked."""
+
+    column: Name
+
+
+class Selected(Said):
+    """The rows that are ticked, on the selection with that number."""
+
+    ids: list[Number] = Field(max_length=MOST_ROWS)
+    cleared: int
 
 
 def show(
@@ -91,15 +115,13 @@ def show(
     `on_sort` gets the id of a column. Cells can be edited only with `on_edit`.
     """
 
-    def opened(told: Mapping[str, Any]) -> None:
-        on_open(int(told["id"]))
+    def sort(head: Sorted) -> None:
+        if any(column.id == head.column and column.sortable for column in columns):
+            on_sort(head.column)
 
-    def sorted_(told: Mapping[str, Any]) -> None:
-        on_sort(str(told["column"]))
-
-    def edited(told: Mapping[str, Any]) -> None:
-        if on_edit is not None:
-            on_edit(Edit(int(told["id"]), int(told["version"]), str(told["column"]), str(told["value"])))
+    def edit(cell: Edit) -> None:
+        if on_edit is not None and any(column.id == cell.column for column in columns):
+            on_edit(cell)
 
     cleared = selections(key)
     shown = _table(
@@ -118,12 +140,20 @@ def show(
         ),
         default={"selected": None},
         on_selected_change=_nothing,
-        on_told_change=outbox.on_told(key, {"opened": opened, "sorted": sorted_, "edited": edited}),
+        on_told_change=outbox.on_told(
+            key,
+            {
+                "opened": Handler(Opened, lambda row: on_open(row.id)),
+                "sorted": Handler(Sorted, sort),
+                "edited": Handler(Edit, edit),
+            },
+        ),
     )
-    selected = shown.selected or {}
-    if selected.get("cleared") != cleared:
+    selected = outbox.understood(Selected, shown.selected) if shown.selected else None
+    if selected is None or selected.cleared != cleared:
         return []
-    return [row.id for row in rows if row.id in set(selected["ids"])]
+    ids = set(selected.ids)
+    return [row.id for row in rows if row.id in ids]
 
 
 def clear_selection(key: str) -> None:
