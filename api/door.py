@@ -21,7 +21,7 @@ from crm_core import clock, config
 from crm_core.database import Database
 from crm_core.errors import InvalidInput, NotAllowed, NotSignedIn
 from crm_core.models import LOCAL_USER_ID, Source, TokenScope
-from crm_core.services import idempotency, token_service
+from crm_core.services import idempotency_service, token_service
 
 ETAG = re.compile(r'"([0-9]{1,9})"')
 
@@ -73,7 +73,7 @@ class Door:
         return Response(to_json(answer.content), answer.status, answer.headers, "application/json")
 
     def _once(self, session: Session, key: str, action: Callable[[Session], Answer]) -> Answer:
-        kept = idempotency.find_answer(session, self.user_id, key, self.fingerprint)
+        kept = idempotency_service.find_answer(session, key, self.fingerprint)
         if kept is not None:
             return Answer(**kept)
         answer = action(session)
@@ -82,7 +82,7 @@ class Door:
             "status": answer.status,
             "headers": answer.headers,
         }
-        idempotency.keep_answer(session, self.user_id, key, self.fingerprint, stored)
+        idempotency_service.keep_answer(session, key, self.fingerprint, stored)
         return answer
 
 

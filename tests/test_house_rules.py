@@ -58,6 +58,18 @@ def called(file: Path) -> Iterator[str]:
             yield node.func.attr
 
 
+def beside_the_services(file: Path) -> Iterator[str]:
+    """What a file takes from modules in the services' folder that are none, except classes and constants."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("crm_core.services"):
+            continue
+        module = (node.module or "").removeprefix("crm_core.services").removeprefix(".")
+        if not module:
+            yield from (name.name for name in node.names if not name.name.endswith("_service"))
+        elif not module.endswith("_service"):
+            yield from (f"{module}.{name.name}" for name in node.names if not name.name[0].isupper())
+
+
 def own_files() -> list[Path]:
     """Every text file that belongs to the project."""
     inside = [file for folder in OWN_FOLDERS for file in (PROJECT / folder).rglob("*") if file.is_file()]
@@ -124,6 +136,30 @@ def test_every_door_says_who_comes_in():
     }
 
     assert anonymous == set()
+
+
+def test_nobody_takes_an_inner_function_for_a_service():
+    """What only services call does not look at who may; reading a record of any kind does."""
+    outside = [file for file in code("crm_core") if file.parent.name != "services"]
+    outside += [file for folder in ("api", "bench", "pages", "ui") for file in code(folder)]
+    wrong = {
+        f"{file.relative_to(PROJECT)}: {found}" for file in outside for found in beside_the_services(file)
+    }
+
+    assert wrong == {"ui/drawer/choices.py: records.get"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from crm_core.services import lead_service, records",
+        "from crm_core.services.conversion import LeadIsNotQualified, link",
+    ],
+)
+def test_an_inner_function_is_found_however_it_is_taken(tmp_path, line):
+    (tmp_path / "screen.py").write_text(line)
+
+    assert [*beside_the_services(tmp_path / "screen.py")] in (["records"], ["conversion.link"])
 
 
 def test_nothing_writes_past_the_history():

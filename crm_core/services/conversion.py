@@ -103,12 +103,12 @@ def first_answer(session: Session, lead: Lead) -> Conversion:
     """What the conversion said when it was done; of a lead that came converted only what it led to."""
     if lead.conversion is not None:
         return Conversion.model_validate(lead.conversion)
-    deal = session.get_one(Opportunity, lead.opportunity_id)
+    deal = None if lead.opportunity_id is None else session.get_one(Opportunity, lead.opportunity_id)
     return Conversion(
         lead_id=lead.id,
-        company=_known(session, Company, deal.company_id),
-        contact=_known(session, Contact, deal.contact_id),
-        opportunity=_known(session, Opportunity, deal.id),
+        company=_known(session, Company, deal.company_id if deal else None),
+        contact=_known(session, Contact, deal.contact_id if deal else None),
+        opportunity=_known(session, Opportunity, lead.opportunity_id),
     )
 
 

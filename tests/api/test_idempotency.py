@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from api import door
 from crm_core import clock
 from crm_core.models import IdempotencyKey, LeadStatus, TokenScope, User
-from crm_core.services.idempotency import KEPT
+from crm_core.services.idempotency_service import KEPT
 from tests.api.conftest import fields_of, problem_of
 
 DEALS = "/api/opportunities"

@@ -5,8 +5,9 @@ from sqlalchemy.orm import Session
 
 from crm_core.filters import CompanyFilter, ContactFilter
 from crm_core.models import Company, Contact, User
-from crm_core.services import company_service, contact_service, records, user_service
+from crm_core.services import company_service, contact_service, user_service
 from crm_core.services.records import RecordNotFound
+from crm_core.services.records import get as get_record
 from ui import words
 from ui.data import load, workspace
 from ui.drawer import timeline
@@ -31,7 +32,7 @@ def name_of(session: Session, field: str, key: int) -> str:
     model = NAMED[field]
     if issubclass(model, User):
         return user_service.get_user(session, key).name
-    return records.get(session, model, key, deleted=True).name
+    return get_record(session, model, key, deleted=True).name
 
 
 def say(name: str, value: object) -> str:
@@ -114,7 +115,7 @@ def _chosen(draft: Draft, model: Choosable, *, at: int | None = None) -> dict[in
 
 def _name_at(session: Session, model: Choosable, key: int, company_id: int | None) -> str | None:
     try:
-        record = records.get(session, model, key, deleted=True)
+        record = get_record(session, model, key, deleted=True)
     except RecordNotFound:
         return None
     is_elsewhere = isinstance(record, Contact) and company_id not in (None, record.company_id)

@@ -49,6 +49,7 @@ from crm_core.scope import scope_of
 from crm_core.services import board_service, export_service
 from crm_core.services import company_service as company
 from crm_core.services import contact_service as contact
+from crm_core.services import idempotency_service as idempotency
 from crm_core.services import lead_service as lead
 from crm_core.services import note_service as note
 from crm_core.services import opportunity_service as opportunity
@@ -400,6 +401,11 @@ MATRIX: dict[Callable[..., Any], tuple[Right, Use]] = {
         lambda s, w: preference.set_preference(s, "deals", {"columns": ["name"]}),
     ),
     preference.find_preferences: (Right.ANYBODY, lambda s, w: preference.find_preferences(s, "board.")),
+    idempotency.find_answer: (Right.ANYBODY, lambda s, w: idempotency.find_answer(s, "key", "request")),
+    idempotency.keep_answer: (
+        Right.ANYBODY,
+        lambda s, w: idempotency.keep_answer(s, "key", "request", {"status": 200}),
+    ),
     board_service.drop: (
         Right.CHANGE,
         lambda s, w: board_service.drop(s, w.deal, group_by=board.GroupBy.STAGE, to="discovery"),

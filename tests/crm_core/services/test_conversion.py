@@ -252,6 +252,19 @@ def test_a_lead_that_came_converted_tells_what_it_led_to(session, make):
     )
 
 
+def test_a_lead_that_is_converted_into_nothing_yet_tells_so(session, make):
+    """As within a transaction that has yet to link it; the database holds none such."""
+    lead = make.lead(status=LeadStatus.QUALIFIED)
+    nothing = ConversionStep(id=None, name=None, how=How.NONE)
+
+    with session.no_autoflush:
+        lead.status = LeadStatus.CONVERTED
+        told = preview_conversion(session, lead.id)
+        session.expire(lead)
+
+    assert told == Conversion(lead_id=lead.id, company=nothing, contact=nothing, opportunity=nothing)
+
+
 def test_a_lead_that_was_changed_meanwhile_does_not_convert(database, workspace):
     with database.write(at=NOW, actor=workspace["rita"]) as session:
         session.get_one(Lead, workspace["lead"]).phone = "1"

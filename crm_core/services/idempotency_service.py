@@ -1,4 +1,4 @@
-"""The first answer to a request, for when it is sent again."""
+"""The first answer to a request of the actor's, for when it is sent again."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
+from crm_core import permissions
 from crm_core.database import instant
 from crm_core.errors import InvalidInput
 from crm_core.models import IdempotencyKey
@@ -18,9 +19,9 @@ class KeyOfAnotherRequest(InvalidInput):
         super().__init__("This idempotency key was used for another request. Choose a new one.")
 
 
-def find_answer(session: Session, user_id: int, key: str, fingerprint: str) -> dict[str, Any] | None:
+def find_answer(session: Session, key: str, fingerprint: str) -> dict[str, Any] | None:
     """What the same request was answered. Raises `KeyOfAnotherRequest` where it is not the same."""
-    kept = session.get(IdempotencyKey, (key, user_id))
+    kept = session.get(IdempotencyKey, (key, permissions.person_of(session)))
     if kept is None or kept.expires_at <= instant(session):
         return None
     if kept.request_hash != fingerprint:
@@ -28,9 +29,9 @@ def find_answer(session: Session, user_id: int, key: str, fingerprint: str) -> d
     return kept.answer
 
 
-def keep_answer(session: Session, user_id: int, key: str, fingerprint: str, answer: dict[str, Any]) -> None:
+def keep_answer(session: Session, key: str, fingerprint: str, answer: dict[str, Any]) -> None:
     """Keep it for a day, in the transaction that it is about; forget what is older."""
-    now = instant(session)
+    user_id, now = permissions.person_of(session), instant(session)
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.expires_at <= now))
     session.add(
         IdempotencyKey(
