@@ -27,7 +27,7 @@ from crm_core.columns import UtcDateTime
 from crm_core.database import clock_of
 from crm_core.history import PAST_IS_SEEN_TO, calendar_of
 from crm_core.models import ApiToken, Base, IdempotencyKey, Record
-from crm_core.services.idempotency import KEPT
+from crm_core.services.idempotency_service import KEPT
 
 STEP = timedelta(microseconds=1)
 

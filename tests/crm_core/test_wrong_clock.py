@@ -26,7 +26,7 @@ from crm_core.models import (
 )
 from crm_core.schemas.conversion import ConversionChoice
 from crm_core.schemas.note import NoteCreate
-from crm_core.services import idempotency, note_service, token_service
+from crm_core.services import idempotency_service, note_service, token_service
 from crm_core.services import opportunity_service as deals
 from crm_core.services.undo_service import current_transaction, undo
 from tests import forms
@@ -146,7 +146,7 @@ def work(database: Database, instants: Iterator[datetime]) -> None:
         deals.close_opportunity(session, 1, outcome=Outcome.LOST, reason_id=reason_id(session, "Price"))
     with at() as session:
         deals.reopen_opportunity(session, 1, to=OpportunityStage.DISCOVERY)
-        idempotency.keep_answer(session, LOCAL_USER_ID, "key", "same", {"status_code": 1, "status": 200})
+        idempotency_service.keep_answer(session, "key", "same", {"status": 200})
     with at() as session:
         deals.delete_opportunity(session, 2)
 
@@ -256,9 +256,9 @@ def days_of(database: Database) -> set[date]:
 
 
 def test_a_token_lives_as_long_as_it_was_meant_to(database):
-    with database.write(at=clock.now() + A_YEAR) as session:
+    with database.write(at=clock.now() + A_YEAR, actor=LOCAL_USER_ID) as session:
         token_service.create_token(session, LOCAL_USER_ID, days=30)
-        idempotency.keep_answer(session, LOCAL_USER_ID, "key", "same", {"status": 200})
+        idempotency_service.keep_answer(session, "key", "same", {"status": 200})
 
     check.repair(database)
 
