@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,6 +28,8 @@ from crm_core.schemas.fields import Name, Text
 from crm_core.schemas.opportunity import OpportunityCreate
 from crm_core.services.settings_service import Workspace
 
+T = TypeVar("T")
+
 NAME: TypeAdapter[str] = TypeAdapter(Name)
 TEXT: TypeAdapter[str] = TypeAdapter(Text)
 name_in = cells.remembered(NAME.validate_python)
@@ -34,6 +37,9 @@ COMPANY, CONTACT, OWNER = DealField.COMPANY, DealField.CONTACT, DealField.OWNER
 
 MOST_ROWS = 200_000
 """Rows of a file, each of them a deal."""
+
+LONGEST_WORD = 1_000
+"""Characters of a stage, status or close reason that is looked up."""
 
 MOST_REFUSALS = 1_000
 """After so many nobody reads on, and neither does the import."""
@@ -213,7 +219,7 @@ def _deal(
     key = _key(answers, row_of_key)
     named = {who: answers.read(who, name_in) for who in (COMPANY, CONTACT, OWNER)}
     reason = answers.read(DealField.CLOSE_REASON, TEXT.validate_python)
-    reason = terms.mapping.reason_labels.get(fold(reason or ""), reason)
+    reason = _meant(terms.mapping.reason_labels, reason or "") or reason
     stage = None if standing is None else standing.stage
     span = _span(answers, stage, terms)
     draft = _draft(answers, stage, terms, reading)
@@ -270,10 +276,15 @@ def _standing(answers: Answers, mapping: Mapping) -> Standing | None:
 
 
 def _stage_named(mapping: Mapping, text: str) -> OpportunityStage:
-    stage = mapping.stage_words.get(fold(text))
+    stage = _meant(mapping.stage_words, text)
     if stage is None:
         raise InvalidInput(f"The mapping does not know this stage. It knows {_some(mapping.stages)}.")
     return stage
+
+
+def _meant(known: dict[str, T], text: str) -> T | None:
+    """What a word of the file means, by the words that the mapping knows."""
+    return known.get(fold(text)) if len(text) <= LONGEST_WORD else None
 
 
 def _some(words: Iterable[str]) -> str:
@@ -283,7 +294,7 @@ def _some(words: Iterable[str]) -> str:
 
 
 def _status_named(mapping: Mapping, text: str) -> DealStatus:
-    status = mapping.status_words.get(fold(text))
+    status = _meant(mapping.status_words, text)
     if status is None:
         raise InvalidInput(f"The mapping does not know this status. It knows {_some(mapping.statuses)}.")
     return status

@@ -12,7 +12,7 @@ from typing import BinaryIO
 from crm_core.errors import InvalidInput
 from crm_core.importing.cells import LONGEST_NAME, quoted, shortened
 
-LARGEST_FILE = 100_000_000
+LARGEST_FILE = 40_000_000
 """Bytes."""
 
 MOST_LINES = 2_000_000
