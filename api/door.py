@@ -17,7 +17,7 @@ from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
 from api import local_only
-from crm_core import clock, config
+from crm_core import config
 from crm_core.database import Database
 from crm_core.errors import InvalidInput, NotAllowed, NotSignedIn
 from crm_core.models import LOCAL_USER_ID, Source, TokenScope
@@ -119,7 +119,7 @@ async def door(
     same_as = await fingerprint(request)  # reads the whole body: one too large is refused
     if credentials is not None:
         token = await run_in_threadpool(token_service.use_token, opened, credentials.credentials)
-        if token_service.is_use_news(token, clock.now()):
+        if token.is_news:
             afterwards.add_task(token_service.note_use, opened, token.id)
             request.state.afterwards = afterwards  # a refusal is an answer, too
         return Door(opened, token.user_id, token.scope is TokenScope.WRITE, key, same_as)

@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 HELPERS = max(0, min(4, (os.cpu_count() or 1) - 1))
 """Threads of a process that count ahead: fewer than there are processors, and than there are connections."""
 
+LAST_ANSWER = 2.0
+"""Seconds that a screen waits for the answer that a helper is still at."""
+
 _free = threading.BoundedSemaphore(HELPERS)
 
 Question = Callable[[Session], object]
@@ -57,10 +60,10 @@ class _Helper:
             self._thread.start()
 
     def end(self) -> None:
-        """Let it answer no further question, and wait until it holds no connection any more."""
+        """Let it answer no further question, and wait a while until it holds no connection any more."""
         self._is_over.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(LAST_ANSWER)
 
     def _answer(self, twin: Callable[[], AbstractContextManager[Session]], state: object) -> None:
         try:

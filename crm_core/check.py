@@ -43,7 +43,14 @@ from sqlalchemy.orm import Session
 
 from crm_core import compared_texts, damage, dated, engines, future, migrate, search
 from crm_core.columns import SOURCE
-from crm_core.database import CLOCK_TOLERANCE, Database, clock_of
+from crm_core.database import (
+    CLOCK_TOLERANCE,
+    Database,
+    WrongClock,
+    allow_long_statements,
+    clock_of,
+    find_wrong_clock,
+)
 from crm_core.engines import embedded_version, is_safe_from_log_corruption
 from crm_core.errors import DatabaseUnavailable
 from crm_core.migrate import SchemaState
@@ -58,6 +65,7 @@ from crm_core.models import (
     Transaction,
 )
 from crm_core.models.search import texts_in
+from crm_core.patience import LONG
 
 LISTED = 50
 """How many findings of one kind are named; the rest are counted."""
@@ -66,6 +74,11 @@ SEARCH_IS_SLOW = (
     "A search is slow, as this server has no pg_trgm. Let an administrator run CREATE EXTENSION pg_trgm in"
     " the database, then run `python -m crm_core check --repair`."
 )
+
+UNFINISHED = "The database could not be looked through to its end."
+
+DATED_ANEW = "Dated anew what lay in the future (instants: {count:,})."
+COPY = " A copy of the database from before is {}."
 
 ENTERED = ("stage_entered_at", "stage_entered_on")
 
@@ -112,6 +125,8 @@ def findings(database: Database) -> list[str]:
 def begin(database: Database, *, whole: bool) -> Future[None]:
     """Look for damage in the background; once that is done, `database.damage` says what was found.
 
+    The future raises `DatabaseUnavailable` where it could not be looked through to its end.
+
     On SQLite the whole check compares the indexes, too, and takes several times as long. A server looks after
     its pages when it reads them, so the whole check reads every row. Who asks while a check goes on gets that
     one, and never do two go on at the same time.
@@ -128,10 +143,17 @@ def begin(database: Database, *, whole: bool) -> Future[None]:
 def _look(database: Database, whole: bool, check: Future[None]) -> None:
     try:
         url = database.url.render_as_string(hide_password=False)
-        own = Database(url, pool_size=1)  # connections that were used hold pages in memory, as they were
-        with _one_at_a_time, closing(own), suppress(DatabaseUnavailable, DBAPIError):
+        own = Database(url, pool_size=1, grace=LONG)  # used connections hold pages in memory, as they were
+        with _one_at_a_time, closing(own):
             _look_through(own, whole)  # damage is noted where it is met
-    finally:
+    except (DatabaseUnavailable, DBAPIError) as error:
+        check.set_exception(
+            error if isinstance(error, DatabaseUnavailable) else DatabaseUnavailable(UNFINISHED)
+        )
+    except BaseException as error:
+        check.set_exception(error)
+        raise
+    else:
         check.set_result(None)
 
 
@@ -156,19 +178,35 @@ def _read_every_row(session: Session) -> None:
         session.scalar(select(func.count(row)).select_from(table(name).alias("whole")))
 
 
-def repair(database: Database) -> None:
+def repair(database: Database) -> list[str]:
     """Date anew what lies in the future, and make anew what only follows from the records: what texts are
     compared by, the index that a search looks into, and the instants of states that are known by their day.
+
+    Returns what was done that cannot be done again, one sentence each. Raises `future.ClockIsBehind`.
     """
+    done = []
     with database.write(note="Repaired instants") as session:
-        future.redate(session)
+        allow_long_statements(session)
+        if _instants_in_the_future(session):
+            future.require_right_clock(session)
+            copy = database.back_up("before-dating-anew") if database.kind == "sqlite" else None
+            done.append(DATED_ANEW.format(count=future.redate(session)) + (COPY.format(copy) if copy else ""))
         dated.follow_time_zone(session)
     try:
         with database.migration() as connection:
             compared_texts.refill(connection)
             search.rebuild(connection)
     except DBAPIError as error:
+        if database.kind == "sqlite":
+            raise
         raise DatabaseUnavailable(SEARCH_IS_SLOW) from error
+    return done
+
+
+def wrong_clock(database: Database) -> WrongClock | None:
+    """Whether changes are dated far ahead of the clock, which a repair would date anew."""
+    with database.read() as session:
+        return find_wrong_clock(session)
 
 
 def advice(database: Database) -> list[str]:

@@ -16,11 +16,9 @@ from crm_core.errors import CrmError
 from crm_core.filters import OpportunityFilter
 from crm_core.importing.cells import harmless
 from crm_core.models import TokenScope
+from crm_core.patience import LONG
 from crm_core.periods import PeriodChoice
 from crm_core.services import settings_service, token_service, user_service
-
-GRACE = 600.0
-"""Seconds that a server may take for an answer: nobody waits for a screen, and a check reads everything."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,7 +35,7 @@ app.add_typer(tokens, name="token")
 @app.command("migrate")
 def migrate_command() -> None:
     """Bring the database's tables to what this program expects."""
-    with in_plain_words(), closing(startup.open_as_it_is(Config(), grace=GRACE)) as database:
+    with in_plain_words(), closing(startup.open_as_it_is(Config(), grace=LONG)) as database:
         before = migrate.upgrade(database)
         typer.echo(
             "Nothing to do." if before is migrate.SchemaState.CURRENT else "The database is up to date."
@@ -57,7 +55,9 @@ def check_command(
     """Prove that the history adds up to the live tables; list what does not, and exit with 1."""
     with opened() as database:
         if repair:
-            check.repair(database)
+            _confirm_clock(database)
+            for sentence in check.repair(database):
+                typer.echo(sentence)
         for sentence in (check.engine(database), *check.advice(database)):
             typer.echo(sentence)
         findings = check.findings(database)
@@ -66,6 +66,16 @@ def check_command(
         typer.echo(check.verdict(findings))
         if findings:
             raise typer.Exit(1)
+
+
+def _confirm_clock(database: Database) -> None:
+    """Ask a person at a terminal: a clock that is wrong now would date right changes anew."""
+    if (wrong := check.wrong_clock(database)) and sys.stdin.isatty():
+        typer.confirm(
+            f"The last change is dated {wrong.last_change:%Y-%m-%d %H:%M} UTC, the clock says"
+            f" {wrong.now:%Y-%m-%d %H:%M} UTC. Is the clock right? What is dated later is then dated now.",
+            abort=True,
+        )
 
 
 @app.command("demo")
@@ -191,7 +201,7 @@ def opened() -> Iterator[Database]:
     """The configured database, ready to use."""
     with (
         in_plain_words(),
-        closing(startup.open_database(Config(), with_demo=False, grace=GRACE)) as database,
+        closing(startup.open_database(Config(), with_demo=False, grace=LONG)) as database,
     ):
         yield database
 

@@ -8,14 +8,15 @@ retried, and the instants of the transactions follow the order in which they wer
 import asyncio
 import contextlib
 import contextvars
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.orm import Session
 
@@ -24,7 +25,7 @@ from crm_core.damage import Damage
 from crm_core.errors import DatabaseUnavailable, InvalidInput, NotKnownWhetherSaved, TransactionMisuse
 from crm_core.kept import Kept
 from crm_core.models import Source
-from crm_core.patience import GRACE, PATIENCE, Patience, Silence, applied
+from crm_core.patience import GRACE, LONG, PATIENCE, Patience, applied
 from crm_core.waiting_line import WaitingLine
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -82,8 +83,7 @@ class Database:
         self.url = engines.address(url)
         self.kind = self.url.get_backend_name()
         self.engine = engines.open_engine(self.url, pool_size=pool_size, patience=patience)
-        self._line, self._places = WaitingLine(), WaitingLine(places=2 * pool_size)
-        self._silence = Silence()
+        self._line, self._places = line_of(self.url), WaitingLine(places=2 * pool_size)
         self._kept = Kept()
         self._open = contextvars.ContextVar[str | None]("open_transaction", default=None)
 
@@ -139,14 +139,14 @@ class Database:
         It waits `patience` seconds for its turn, by default as long as the database's.
         """
         waiting = self._patience(patience)
-        with _in(self._places, waiting), contextlib.ExitStack() as opened:
+        with self._turn(waiting), _in(self._places, waiting), contextlib.ExitStack() as opened:
             with engines.in_plain_words(self.url):
                 with applied(waiting):
                     connection = opened.enter_context(self.engine.connect())
                     opened.enter_context(engines.foreign_keys_off(connection))
                     opened.enter_context(connection.begin())
                 self._wait_for_other_processes(connection, waiting)
-            waiting.forget_limits()
+            waiting.allow(math.inf)
             yield connection
             if self.kind == "sqlite" and (orphans := list(connection.exec_driver_sql(ORPHANS))):
                 raise TransactionMisuse(f"The migration left orphans: {orphans[:5]}")
@@ -166,7 +166,7 @@ class Database:
         self.engine.dispose()
 
     def _patience(self, seconds: float | None = None) -> Patience:
-        return Patience(self.patience if seconds is None else seconds, self.grace, self._silence)
+        return Patience(self.patience if seconds is None else seconds, self.grace)
 
     @contextlib.contextmanager
     def _turn(self, patience: Patience) -> Iterator[None]:
@@ -216,14 +216,15 @@ class Database:
             connection = session.connection()
         if isinstance(session, _Write):
             self._wait_for_other_processes(connection, patience)
-        patience.turn_has_come()
         session.info["opened_at"] = self._take_snapshot(connection, patience)
 
     def _take_snapshot(self, connection: Connection, patience: Patience) -> datetime:
         """What the clock says right after it."""
         if self.kind == "sqlite":
+            patience.allow(math.inf)  # a file answers, or fails
             connection.exec_driver_sql(TAKE_SNAPSHOT)
             return clock.now()
+        patience.turn_has_come()
         answer = connection.exec_driver_sql(TAKE_SNAPSHOT_ON_SERVER, patience.server_limits)
         at: datetime = answer.scalar_one()
         return at.astimezone(UTC)
@@ -249,6 +250,21 @@ def _in(line: WaitingLine, patience: Patience) -> Iterator[None]:
         yield
     finally:
         line.release()
+
+
+@cache
+def line_of(_url: URL) -> WaitingLine:
+    """Where writers of this process wait, whichever `Database` they have: screens and API each have one."""
+    return WaitingLine()
+
+
+def allow_long_statements(session: Session) -> None:
+    """From now on a server may take ten minutes for a statement: it changes all records at once."""
+    patience: Patience = session.info["patience"]
+    patience.allow(LONG)
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SELECT set_config('statement_timeout', %s, true)", (f"{LONG:.0f}s",))
 
 
 def instant(session: Session) -> datetime:

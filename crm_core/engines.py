@@ -5,6 +5,7 @@ import os
 import random
 import selectors
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ DRIVERS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "
 
 BUSY = "The database is busy with a long change. Try again in a moment."
 
-TOO_SLOW = "The database needs too long for this. Choose less at once, or try again when it has less to do."
+TOO_SLOW = "This takes the database too long. Choose less at once, or try again later."
 
 SIGNS_OF_FAILURE = (
     "malformed",
@@ -248,7 +249,7 @@ def not_known_whether_saved(url: URL) -> str:
     """What to say about a server that was not heard of any more once it was to commit."""
     return (
         f"The database {plain(url)} can't be reached, and it is not known whether your change was saved."
-        " Look before you make it again."
+        " Check whether it is there before you try again."
     )
 
 
@@ -328,17 +329,21 @@ class _File:
         self._known = None
 
 
+_making = threading.Lock()
+
+
 def _make_for_owner(file: str) -> bool:
     """Make an empty file for its owner alone, before SQLite makes one for everybody; False if there is one.
 
     SQLite gives the files that it puts beside a database the same mode.
     """
-    try:
-        os.close(os.open(os.path.realpath(file), os.O_CREAT | os.O_EXCL | os.O_RDWR, FOR_ITS_OWNER))
-    except FileExistsError:
-        return False
-    except OSError:
-        return True  # SQLite will say why it can't be made
+    with _making:  # closing it unlocks what another thread has locked in it by then
+        try:
+            os.close(os.open(os.path.realpath(file), os.O_CREAT | os.O_EXCL | os.O_RDWR, FOR_ITS_OWNER))
+        except FileExistsError:
+            return False
+        except OSError:
+            return True  # SQLite will say why it can't be made
     return True
 
 

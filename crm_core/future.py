@@ -25,8 +25,9 @@ from sqlalchemy.orm import Session
 from crm_core.bulk import insert_rows
 from crm_core.columns import UtcDateTime
 from crm_core.database import clock_of
+from crm_core.errors import RuleBroken
 from crm_core.history import PAST_IS_SEEN_TO, calendar_of
-from crm_core.models import ApiToken, Base, IdempotencyKey, Record
+from crm_core.models import ApiToken, Base, IdempotencyKey, Record, Transaction
 from crm_core.services.idempotency_service import KEPT
 
 STEP = timedelta(microseconds=1)
@@ -52,9 +53,30 @@ REDATED = Table(
 )
 
 
+MOST = 1_000
+"""Changes. Where more of them, and most of all, lie in the future, it is rather the clock that is wrong."""
+
+
+class ClockIsBehind(RuleBroken):
+    def __init__(self, now: datetime, count: int, last: datetime) -> None:
+        super().__init__(
+            f"The clock says {now:%Y-%m-%d %H:%M} UTC, but {count:,} changes are dated later, up to"
+            f" {last:%Y-%m-%d %H:%M}. Set the clock right and try again; if it is right, restore a backup."
+        )
+
+
 def lies_in_the_future(table: Table, now: datetime) -> ColumnElement[bool]:
     """SQL: something that has happened is dated later than that."""
     return or_(*(column > now for column in INSTANTS[table]))
+
+
+def require_right_clock(session: Session) -> None:
+    """Raises `ClockIsBehind` where dating anew would make a moment of years."""
+    now = clock_of(session)
+    later = func.count().filter(Transaction.at > now)
+    count, every, last = session.execute(select(later, func.count(), func.max(Transaction.at))).one()
+    if count > MOST and count > every / 2:
+        raise ClockIsBehind(now, count, last)
 
 
 def redate(session: Session) -> int:
@@ -70,7 +92,8 @@ def redate(session: Session) -> int:
         return 0
     pasts = [select(func.max(column).label("at")).where(column <= now) for column in _every_instant()]
     last_right = session.scalar(select(func.max(union(*pasts).subquery().c.at)))
-    begin = max(filter(None, (last_right, now - len(found) * STEP)))
+    today = calendar_of(session).start_of(calendar_of(session).day_of(now))
+    begin = max(filter(None, (last_right, now - len(found) * STEP, today - STEP)))
     new_of = {old: begin + place * STEP for place, old in enumerate(sorted(found), start=1)}
     session.info["at"] = max(now, begin + (len(found) + 1) * STEP)
     _shorten_lives(session, now, new_of)

@@ -18,6 +18,8 @@ from sqlalchemy import BindParameter, Select
 from sqlalchemy.orm import Session
 
 from crm_core import revisions
+from crm_core.engines import TOO_SLOW
+from crm_core.errors import DatabaseUnavailable
 from crm_core.patience import Patience
 
 T = TypeVar("T")
@@ -91,7 +93,7 @@ def kept(
 
 
 def behind(session: Session, turn: threading.Lock) -> AbstractContextManager[None]:
-    """Hold the turn; the session's patience with the server runs while it waits for it."""
+    """Hold the turn to find an answer, as no other thread does meanwhile."""
     patience: Patience = session.info["patience"]
     return patience.behind(turn)
 
@@ -119,7 +121,13 @@ class Asked:
 
 
 def counted(session: Session, chosen: Select[*tuple[Any, ...]]) -> Iterable[Any]:
-    """The rows, as nobody knows the answer yet; nor, most likely, the next ones (see `ahead`)."""
+    """The rows, as nobody knows the answer yet; nor, most likely, the next ones (see `ahead`).
+
+    Raises `DatabaseUnavailable` where another thread needed all the time to find the same answer.
+    """
+    patience: Patience | None = session.info.get("patience")
+    if patience is not None and patience.is_used_up:
+        raise DatabaseUnavailable(TOO_SLOW)
     if begin := session.info.pop(COUNT_AHEAD, None):
         begin()
     return session.execute(chosen)

@@ -68,11 +68,11 @@ def upgrade(database: Database, to: str = HEAD) -> SchemaState:
     Raises `DatabaseUnavailable` when the schema is newer than this code, or not the CRM's.
     """
     before = state(database)
-    if before in (SchemaState.AHEAD, SchemaState.FOREIGN):
-        raise DatabaseUnavailable(_advice(database, before))
+    _refuse_to_migrate(database, before)
     if before is not SchemaState.CURRENT:
         with database.migration(patience=WHILE_SET_UP) as connection:
             found = _state(connection)  # another process may have been faster
+            _refuse_to_migrate(database, found)
             old = _revision(connection)
             if found is SchemaState.BEHIND and database.kind == "sqlite":
                 database.back_up(f"before-migrating-{old}")
@@ -140,6 +140,11 @@ def _alembic(connection: Connection | None = None) -> AlembicConfig:
     config = AlembicConfig(attributes={"connection": connection})
     config.set_main_option("script_location", str(PROJECT / "migrations"))
     return config
+
+
+def _refuse_to_migrate(database: Database, found: SchemaState) -> None:
+    if found in (SchemaState.AHEAD, SchemaState.FOREIGN):
+        raise DatabaseUnavailable(_advice(database, found))
 
 
 def _advice(database: Database, found: SchemaState) -> str:

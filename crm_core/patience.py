@@ -17,35 +17,14 @@ WHILE_SET_UP = 600.0
 GRACE = 3.0
 """Seconds beyond these in which the server has to answer: so each call ends within 20 seconds."""
 
+LONG = 600.0
+"""Seconds for an answer where nobody waits at a screen, or all records are changed at once."""
+
 SERVER_IS_FIRST = 0.5
 """Seconds by which the server's own limit ends before ours: only the server knows why it took so long."""
 
 SHORTEST = 0.01
 """Seconds: a limit of nothing is none to a server."""
-
-SUSPECT_FOR, SUSPECT_WITHIN = 3.0, 1.0
-"""Seconds that a server is suspect after it was silent, unless it answers, and in which it has to do so.
-
-Those who waited behind the one who found out would otherwise find out one after the other.
-"""
-
-
-class Silence:
-    """When the server of a database was last found silent."""
-
-    def __init__(self) -> None:
-        self._found_at = -math.inf
-
-    @property
-    def is_suspect(self) -> bool:
-        return time.monotonic() < self._found_at + SUSPECT_FOR
-
-    def found(self) -> None:
-        if not self.is_suspect:  # a short wait proves too little to go on suspecting
-            self._found_at = time.monotonic()
-
-    def ended(self) -> None:
-        self._found_at = -math.inf
 
 
 @dataclass
@@ -54,7 +33,6 @@ class Patience:
 
     seconds: float
     grace: float = GRACE
-    server: Silence = field(default_factory=Silence)
     asked_at: float = field(default_factory=time.monotonic)
     is_committing: bool = False
     _silence: float | None = None
@@ -73,10 +51,6 @@ class Patience:
     @property
     def silence(self) -> float:
         """Seconds that the server may take for an answer that is asked for now."""
-        return min(self._limit, SUSPECT_WITHIN) if self.server.is_suspect else self._limit
-
-    @property
-    def _limit(self) -> float:
         if self._silence is None:
             return self.seconds + min(self.grace, GRACE) - self.waited
         return self._silence - self._behind
@@ -85,14 +59,19 @@ class Patience:
         """From now on each answer has as long as the first one."""
         self._silence = self.seconds + self.grace - self.waited
 
-    def forget_limits(self) -> None:
-        """From now on an answer may take any time."""
-        self._silence = math.inf
+    def allow(self, seconds: float) -> None:
+        """From now on an answer may take so long."""
+        self._silence = seconds
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether most of the time for an answer went by behind another thread, which did not find it."""
+        return self._behind > self.silence
 
     @property
     def server_limits(self) -> tuple[str, str]:
         """How long a statement may take as the server counts it, and how long of that wait for a lock."""
-        limit = max(SHORTEST, self._limit - SERVER_IS_FIRST)
+        limit = max(SHORTEST, self.silence - SERVER_IS_FIRST)
         return _as_setting(limit), _as_setting(0.9 * limit)
 
     @property
@@ -102,10 +81,11 @@ class Patience:
 
     @contextlib.contextmanager
     def behind(self, turn: threading.Lock) -> Iterator[None]:
-        """Wait while another thread asks the server the same; that counts as the server's own silence."""
-        asked_at = time.monotonic()
-        is_ours = turn.acquire(timeout=self._silence if self._silence not in (None, math.inf) else -1)
-        self._behind = time.monotonic() - asked_at
+        """Wait while another thread asks the server the same; so much less time is left to ask it."""
+        began = time.monotonic()
+        is_bounded = self._silence is not None and self._silence < math.inf
+        is_ours = turn.acquire(timeout=max(0.0, self.silence) if is_bounded else -1)
+        self._behind = time.monotonic() - began
         try:
             yield
         finally:

@@ -15,6 +15,10 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 
+TRIES = 10
+"""Several processes of one machine may ask in the same microsecond, but not so often."""
+
+
 class Place:
     """One's place in line, as long as it is entered. Where there is no line, everybody is first."""
 
@@ -23,13 +27,15 @@ class Place:
         self._line: int | None = None
 
     def __enter__(self) -> Self:
-        if fcntl is None:
+        if fcntl is None or self._name.startswith("file:"):  # which is no file's name
             return self
         try:
             self._line = os.open(self._name, os.O_RDWR | os.O_CREAT, 0o600)
-            self._moment = _now()
-            while not _locks(self._line, 1, self._moment):
+            for _ in range(TRIES):
                 self._moment = _now()
+                if _locks(self._line, 1, self._moment):
+                    return self
+            self._leave()  # clocks of several machines: here the moments tell no order
         except OSError:  # a folder or a network drive that has no such thing
             self._leave()
         return self

@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen, PQGenConn
-from psycopg.waiting import Ready
 
 from crm_core.patience import Patience, current
 
@@ -30,12 +29,7 @@ class ServerConnection(psycopg.Connection[Any]):
     @classmethod
     def connect(cls, *args: Any, **kwargs: Any) -> "ServerConnection":
         """One more attempt for each host that the address names; all share what is left of the patience."""
-        try:
-            connection = super().connect(*args, **kwargs)
-        except psycopg.errors.ConnectionTimeout:
-            if patience := current.get():
-                patience.server.found()
-            raise
+        connection = super().connect(*args, **kwargs)
         connection.patience = current.get()
         return connection
 
@@ -78,12 +72,8 @@ def _in_time(
         step = next(steps)
         while True:
             if ready := (yield step):
-                if ready & Ready.R:  # a system takes what is sent to a server that is stopped, too
-                    patience.server.ended()
                 heard_at, limit = time.monotonic(), patience.silence
             elif time.monotonic() > heard_at + min(limit, longest):
-                if limit <= longest:
-                    patience.server.found()
                 raise _Silent("The server does not answer.")
             step = steps.send(ready)
     except StopIteration as end:

@@ -21,7 +21,12 @@ class WaitingLine:
             latch = threading.Lock()
             latch.acquire()
             self._latches.append(latch)
-        return latch.acquire(timeout=timeout) or not self._leave(latch)
+        try:
+            return latch.acquire(timeout=timeout) or not self._leave(latch)
+        except BaseException:  # somebody ended the program, or the wait
+            if not self._leave(latch):
+                self.release()
+            raise
 
     def release(self) -> None:
         """Let the next one in."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import URL, Connection, Row, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from crm_core.database import Database
+from crm_core.database import Database, line_of
 from crm_core.errors import DatabaseUnavailable
 from crm_core.kept import Kept
 from tests.contents import Contents, put_back, taken
@@ -44,6 +44,14 @@ def drop_database(server: Database, name: str) -> None:
 
 def url_of(name: str) -> str:
     return make_url(os.environ[POSTGRES]).set(database=name).render_as_string(hide_password=False)
+
+
+def as_another_process(database: Database, **options: Any) -> Database:
+    """The same database, opened by somebody who does not stand in line with the writers of this process."""
+    line_of.cache_clear()
+    other = Database(database.url.render_as_string(hide_password=False), **options)
+    line_of.cache_clear()
+    return other
 
 
 class InTurn:

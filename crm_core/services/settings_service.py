@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from crm_core import dated, history, permissions
 from crm_core.columns import UNITS, Digits
 from crm_core.currency import Currency
+from crm_core.database import allow_long_statements
 from crm_core.errors import NotFound, RuleBroken
 from crm_core.folding import fold
 from crm_core.kept import kept
@@ -151,6 +152,8 @@ def update_settings(session: Session, changes: SettingsUpdate) -> Settings:
     if settings.country == country_of(settings.locale) and "locale" in answers:
         answers = {"country": country_of(answers["locale"])} | answers
     _apply(session, settings, answers)
+    if answers.keys() & {"time_zone", "country"}:
+        allow_long_statements(session)
     if "time_zone" in answers:
         dated.follow_time_zone(session)
     if "country" in answers:

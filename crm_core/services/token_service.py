@@ -84,19 +84,24 @@ def revoke_token(session: Session, token_id: int) -> ApiToken:
     return token
 
 
-def use_token(database: Database, secret: str) -> ApiToken:
+@dataclass(frozen=True)
+class UsedToken:
+    """Whose token it is and what it opens; `is_news` is whether its use is worth noting (`note_use`)."""
+
+    id: int
+    user_id: int
+    scope: TokenScope
+    is_news: bool
+
+
+def use_token(database: Database, secret: str) -> UsedToken:
     """The token behind the secret, if it still opens anything. Raises `NotSignedIn`."""
     with database.read() as session:
         now = instant(session)
         token = session.scalar(select(ApiToken).where(ApiToken.token_hash == _hash(secret)))
     if token is None or token.revoked_at is not None or (token.expires_at and token.expires_at <= now):
         raise NotSignedIn("This token is unknown, expired or revoked. Create another.")
-    return token
-
-
-def is_use_news(token: ApiToken, at: datetime) -> bool:
-    """Whether a use at that instant is worth noting."""
-    return token.last_used_at is None or at - token.last_used_at >= NOTED_EVERY
+    return UsedToken(token.id, token.user_id, token.scope, _is_use_news(token, now))
 
 
 def note_use(database: Database, token_id: int, *, at: datetime | None = None) -> None:
@@ -108,10 +113,14 @@ def note_use(database: Database, token_id: int, *, at: datetime | None = None) -
     try:
         with database.write(note="A token was used", at=at, patience=0) as session:
             token, now = session.scalar(found), at or instant(session)
-            if token is not None and is_use_news(token, now):  # another call may have been faster
+            if token is not None and _is_use_news(token, now):  # another call may have been faster
                 token.last_used_at = now
     except (DatabaseUnavailable, DBAPIError):
         log.debug("A token's use was not noted.", exc_info=True)
+
+
+def _is_use_news(token: ApiToken, at: datetime) -> bool:
+    return token.last_used_at is None or at - token.last_used_at >= NOTED_EVERY
 
 
 def _require_own(session: Session, user_id: int) -> None:

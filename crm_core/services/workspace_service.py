@@ -4,6 +4,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from crm_core import permissions, search
+from crm_core.database import allow_long_statements
 from crm_core.errors import RuleBroken
 from crm_core.history import PAST_IS_SEEN_TO, transaction_of
 from crm_core.models import (
@@ -52,6 +53,7 @@ def start_empty(session: Session, *, with_own_deals: bool = False) -> None:
     if not settings.has_demo_data or (count_own_deals(session) and not with_own_deals):
         raise WorkspaceIsInUse
     settings.has_demo_data = False
+    allow_long_statements(session)
     own = transaction_of(session)  # written before the rows below go, in statements of their own
     forget = {**PAST_IS_SEEN_TO, "synchronize_session": False}
     _untie_circles(session, forget)

@@ -9,6 +9,7 @@ from crm_core import clock
 from crm_core.database import Database
 from crm_core.models import ApiToken, TokenScope
 from tests.api.calls import CALLS
+from tests.databases import as_another_process
 
 READING = {name: call for name, call in CALLS.items() if call.method == "GET"}
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.both_databases
 @pytest.fixture
 def another_process(database):
     """Another process's way to the database, as far as locks are concerned."""
-    opened = Database(database.url.render_as_string(hide_password=False))
+    opened = as_another_process(database)
     yield opened
     opened.close()
 

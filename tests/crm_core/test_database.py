@@ -28,6 +28,7 @@ from crm_core.models import Opportunity, Preference, Team, Transaction
 from tests import forms
 from tests.builders import Make
 from tests.conftest import NOW
+from tests.databases import as_another_process
 
 pytestmark = pytest.mark.both_databases
 
@@ -157,7 +158,7 @@ def test_instants_follow_the_order_of_the_log(deals):
 @pytest.fixture
 def hurried(deals) -> Iterator[Database]:
     """The same database, opened by somebody with little patience."""
-    database = Database(deals.url.render_as_string(hide_password=False), patience=0.2)
+    database = as_another_process(deals, patience=0.2)
     yield database
     database.close()
 
@@ -183,6 +184,14 @@ def test_who_waits_too_long_for_another_process_is_told(deals, hurried):
         busy.result()
 
     assert str(write.value) == str(migration.value) == BUSY
+
+
+def test_two_ways_to_a_database_in_one_process_stand_in_one_line(database):
+    """Screens and API have one each; one that leaves the line of processes would end the other's place."""
+    other = Database(database.url.render_as_string(hide_password=False))
+
+    assert other._line is database._line
+    assert as_another_process(database)._line is not database._line
 
 
 def ask(session: Session) -> None:
@@ -247,7 +256,8 @@ def test_a_server_that_hung_up_while_nobody_asked_is_called_again(postgres_url, 
 
 
 def test_waiting_for_a_turn_leaves_the_patience_for_everything_else(sqlite_url):
-    database, hurried = Database(sqlite_url, pool_size=1), Database(sqlite_url, pool_size=1, patience=0.2)
+    database = Database(sqlite_url, pool_size=1)
+    hurried = as_another_process(database, pool_size=1, patience=0.2)
     with database.write():
         with pytest.raises(DatabaseUnavailable):
             in_a_thread(lambda: with_nothing_done(hurried, "write"))

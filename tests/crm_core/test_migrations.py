@@ -55,6 +55,7 @@ from crm_core.services.undo_service import MergeStays
 from crm_core.sorting import LeadSort, OpportunitySort
 from tests.builders import Make, reason_id
 from tests.conftest import NOW, Discard
+from tests.databases import as_another_process
 
 pytestmark = pytest.mark.both_databases
 
@@ -410,14 +411,23 @@ def test_a_new_database_is_not_backed_up(tmp_path):
 
 def test_who_finds_another_program_migrating_waits_for_it(empty_database):
     """However long it takes, longer than a writer waits for its turn."""
-    url = empty_database.url.render_as_string(hide_password=False)
-    with closing(Database(url, patience=0.05)) as hurried, ThreadPoolExecutor(1) as thread:
+    hurried = as_another_process(empty_database, patience=0.05)
+    with closing(hurried), ThreadPoolExecutor(1) as thread:
         with empty_database.migration():
             second = thread.submit(migrate.upgrade, hurried)
             time.sleep(0.5)
             assert not second.done()
         assert second.result() is SchemaState.EMPTY
     assert migrate.state(empty_database) is SchemaState.CURRENT
+
+
+def test_an_older_program_refuses_what_a_newer_one_has_made_of_it_meanwhile(database, monkeypatch):
+    """It looked before, and waited for the newer one."""
+    seen = iter([SchemaState.BEHIND, SchemaState.AHEAD])
+    monkeypatch.setattr(migrate, "_state", lambda _connection: next(seen))
+
+    with pytest.raises(DatabaseUnavailable, match="was written by a newer version"):
+        migrate.upgrade(database)
 
 
 def test_two_programs_that_start_at_once_set_up_once(empty_database):

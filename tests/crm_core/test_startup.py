@@ -16,6 +16,7 @@ from crm_core.errors import DatabaseUnavailable
 from crm_core.models import Opportunity, Team
 from crm_core.services import settings_service
 from crm_core.services.opportunity_service import count_opportunities
+from tests.databases import as_another_process
 
 
 class Embedded(Config):
@@ -69,7 +70,8 @@ def hurried(monkeypatch) -> None:
 
 def start_beside(config: Config, way_in: str, starts: int) -> list[Database]:
     """So many first starts at once, while another process migrates the database or fills it."""
-    with closing(Database(config.database_url)) as other, ThreadPoolExecutor(starts) as processes:
+    other = as_another_process(Database(config.database_url))
+    with closing(other), ThreadPoolExecutor(starts) as processes:
         with getattr(other, way_in)():
             started = [processes.submit(startup.open_database, config) for _ in range(starts)]
             time.sleep(0.5)

@@ -2,7 +2,11 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock
 
+import pytest
+
+from crm_core import waiting_line
 from crm_core.waiting_line import WaitingLine
 
 PATIENCE = 60.0
@@ -38,6 +42,39 @@ def test_who_gives_up_leaves_the_line():
     assert not line.acquire(0.01)
 
     line.release()
+    assert line.acquire(0.01)
+
+
+class Ended(BaseException):
+    """Somebody has pressed Ctrl-C."""
+
+
+def test_who_is_interrupted_leaves_the_line(monkeypatch):
+    line, latch = WaitingLine(), Mock(acquire=Mock(side_effect=[True, Ended]))
+    assert line.acquire(PATIENCE)
+    monkeypatch.setattr(waiting_line.threading, "Lock", lambda: latch)
+
+    with pytest.raises(Ended):
+        line.acquire(PATIENCE)
+
+    line.release()
+    assert line.acquire(0.01)
+
+
+def test_who_is_interrupted_when_its_turn_has_come_gives_it_back(monkeypatch):
+    line = WaitingLine()
+    assert line.acquire(PATIENCE)
+
+    def be_let_in(**_timeout: float) -> None:
+        line.release()
+        raise Ended
+
+    latch = Mock(acquire=lambda **timeout: be_let_in(**timeout) if timeout else True)
+    monkeypatch.setattr(waiting_line.threading, "Lock", lambda: latch)
+
+    with pytest.raises(Ended):
+        line.acquire(PATIENCE)
+
     assert line.acquire(0.01)
 
 

@@ -283,3 +283,47 @@ def test_answers_of_before_are_not_those_of_after(database):
     check.repair(database)
 
     assert known_then(clock.now()) == 1
+
+
+def test_a_clock_that_is_behind_now_dates_nothing_anew(database, monkeypatch):
+    """A dead battery says 2020: years would become a moment."""
+    monkeypatch.setattr(future, "MOST", 10)
+    for number in range(12):
+        add_a_deal(database, at=NOW + number * A_DAY)
+    before = rows(database)
+    monkeypatch.setattr(database, "_take_snapshot", lambda *_: NOW - 2000 * A_DAY)
+
+    with pytest.raises(future.ClockIsBehind, match="12 changes are dated later, up to 2026-03-29"):
+        check.repair(database)
+
+    assert rows(database) == before
+
+
+def test_a_copy_is_made_before_anything_is_dated_anew(sqlite_url, tmp_path):
+    database = Database(sqlite_url)
+    add_a_deal(database, at=NOW)
+    assert check.repair(database) == []
+    wrong = add_a_deal(database, at=clock.now() + A_YEAR)
+
+    (said,) = check.repair(database)
+
+    copy = tmp_path / "crm.before-dating-anew-1.db"
+    done = "Dated anew what lay in the future (instants: 1)."
+    assert said == f"{done} A copy of the database from before is {copy}."
+    with Database(f"sqlite:///{copy}").read() as session:
+        assert max(session.scalars(select(Transaction.at))) == wrong
+
+
+def test_just_after_midnight_nothing_is_dated_back_to_yesterday(database, monkeypatch):
+    midnight = NOW.replace(hour=0) + A_MICROSECOND
+    add_a_deal(database, at=NOW - 9 * A_DAY)
+    monkeypatch.setattr(database, "_take_snapshot", lambda *_: midnight)
+    for number in range(5):
+        add_a_deal(database, at=NOW + A_YEAR + number * A_DAY)
+
+    check.repair(database)
+
+    with database.read(at=NOW) as session:
+        created = session.scalars(select(Opportunity.created_at).order_by(Opportunity.id)).all()[1:]
+        days = session.scalars(select(Opportunity.created_on).order_by(Opportunity.id)).all()[1:]
+    assert {at.date() for at in created} == {*days} == {NOW.date()}

@@ -5,7 +5,7 @@ from contextlib import closing
 import pytest
 
 from crm_core.config import PROJECT
-from crm_core.database import Database
+from tests.databases import as_another_process
 from ui.navigation import DRAWERS
 
 SCREENS = sorted(str(file.relative_to(PROJECT)) for file in (PROJECT / "pages").rglob("*.py"))
@@ -26,7 +26,7 @@ def test_every_screen_is_drawn(open_page, given, database, subtests):
         }
     addresses = [(screen, {}) for screen in SCREENS]
     addresses += [(BESIDE, {kind: str(there[kind])}) for kind in DRAWERS]
-    another_process = Database(database.url.render_as_string(hide_password=False))
+    another_process = as_another_process(database)
     with closing(another_process), another_process.write():
         for screen, query in addresses:
             with subtests.test(f"{screen} {query}"):

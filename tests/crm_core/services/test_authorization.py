@@ -50,7 +50,6 @@ NO_SESSION = {
     "is_open",
     "why_no_win_rate",
     "use_token",
-    "is_use_news",
     "note_use",
 }
 """Functions that reach nothing, and those that find out who calls and note it."""

@@ -28,6 +28,7 @@ from crm_core.services.token_service import (
 )
 from tests.builders import Make, stored
 from tests.crm_core.services.refusals import refusal
+from tests.databases import as_another_process
 
 A_SECOND = timedelta(seconds=1)
 
@@ -237,9 +238,8 @@ def test_a_use_is_noted_once_however_many_calls_it_was_news_to(database, people)
 def test_a_use_that_can_not_be_noted_at_once_is_left_to_the_next_one(database, people):
     """Whether a thread of this process writes, or another process; in the end the database is gone."""
     token_id, now = id_of(database, made(database, people.rita)), clock.now()
-    url = database.url.render_as_string(hide_password=False)
 
-    with closing(Database(url)) as another, ThreadPoolExecutor(1) as thread:
+    with closing(as_another_process(database)) as another, ThreadPoolExecutor(1) as thread:
         for writer in (database, another):
             with writer.write():
                 began = time.monotonic()
