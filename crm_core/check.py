@@ -52,7 +52,7 @@ from crm_core.database import (
     find_wrong_clock,
 )
 from crm_core.engines import embedded_version, is_safe_from_log_corruption
-from crm_core.errors import DatabaseUnavailable
+from crm_core.errors import DatabaseDamaged, DatabaseUnavailable
 from crm_core.migrate import SchemaState
 from crm_core.models import (
     SEARCHED,
@@ -145,11 +145,13 @@ def _look(database: Database, whole: bool, check: Future[None]) -> None:
         url = database.url.render_as_string(hide_password=False)
         own = Database(url, pool_size=1, grace=LONG)  # used connections hold pages in memory, as they were
         with _one_at_a_time, closing(own):
-            _look_through(own, whole)  # damage is noted where it is met
-    except (DatabaseUnavailable, DBAPIError) as error:
-        check.set_exception(
-            error if isinstance(error, DatabaseUnavailable) else DatabaseUnavailable(UNFINISHED)
-        )
+            _look_through(own, whole)
+    except DatabaseDamaged:
+        check.set_result(None)  # it was noted where it was met
+    except DatabaseUnavailable as refusal:
+        check.set_exception(refusal)
+    except DBAPIError:
+        check.set_exception(DatabaseUnavailable(UNFINISHED))
     except BaseException as error:
         check.set_exception(error)
         raise

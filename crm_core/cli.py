@@ -1,5 +1,6 @@
 """The command line: `python -m crm_core COMMAND`."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -26,6 +27,8 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     help="Look after a CRM's database. It is the embedded one unless CRM_DATABASE_URL names another.",
 )
+logging.getLogger("crm_core").addHandler(logging.NullHandler())  # a refusal says the same, once
+
 imports = typer.Typer(no_args_is_help=True, help="Bring in records from a file of another program.")
 app.add_typer(imports, name="import")
 tokens = typer.Typer(no_args_is_help=True, help="Keys for programs that use the API.")

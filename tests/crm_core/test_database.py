@@ -188,10 +188,11 @@ def test_who_waits_too_long_for_another_process_is_told(deals, hurried):
 
 def test_two_ways_to_a_database_in_one_process_stand_in_one_line(database):
     """Screens and API have one each; one that leaves the line of processes would end the other's place."""
-    other = Database(database.url.render_as_string(hide_password=False))
+    url = database.url.render_as_string(hide_password=False)
+    screens, api = Database(url), Database(url)
 
-    assert other._line is database._line
-    assert as_another_process(database)._line is not database._line
+    assert screens._line is api._line
+    assert as_another_process(database)._line is not api._line
 
 
 def ask(session: Session) -> None:
