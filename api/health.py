@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, BackgroundTasks, Query, Request, Response
@@ -11,12 +12,18 @@ from pydantic import ConfigDict
 from api.answers import errors
 from api.door import bearer, database, door
 from api.problems import DAMAGED, UNAVAILABLE
-from crm_core import __version__, check, config, migrate
+from crm_core import __version__, check, config, engines, migrate
+from crm_core.database import Database
 from crm_core.errors import DatabaseDamaged, DatabaseUnavailable
 from crm_core.migrate import SchemaState
 from crm_core.schemas.fields import Schema
 
 log = logging.getLogger("crm.api")
+
+BETWEEN_CHECKS = 60.0
+"""Seconds from the end of one whole check that nobody asked for to the next."""
+
+_ended_at: dict[str, float] = {}
 
 router = APIRouter(tags=["health"])
 
@@ -76,12 +83,20 @@ async def _checked_wholly() -> None:
     await asyncio.shield(asyncio.wrap_future(running))
 
 
+def _look_whether_it_has(opened: Database) -> None:
+    """However often somebody asks for the health meanwhile, the disk has time for others."""
+    name = engines.plain(opened.url)
+    if time.monotonic() - _ended_at.get(name, float("-inf")) >= BETWEEN_CHECKS:
+        running = check.begin(opened, whole=True)
+        running.add_done_callback(lambda _: _ended_at.update({name: time.monotonic()}))
+
+
 def _state() -> dict[str, Any]:
     """What there is to say of the database, where nothing damaged is known in it."""
     opened = database(config.current().database_url)
     if damage := opened.damage:
         if damage.may_pass:
-            check.begin(opened, whole=True)  # whether it has
+            _look_whether_it_has(opened)
         raise DatabaseDamaged(damage.complaint)
     found = migrate.state(opened)
     advice = {} if found is SchemaState.CURRENT else {"detail": migrate.advice(found)}

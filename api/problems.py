@@ -30,6 +30,7 @@ from crm_core.errors import (
     NotKnownWhetherSaved,
     NotSignedIn,
     RuleBroken,
+    SearchIndexDamaged,
 )
 from crm_core.filters import FieldsDoNotApply
 from crm_core.schemas.fields import Schema
@@ -159,6 +160,8 @@ def _said(refusal: CrmError) -> str:
     if not isinstance(refusal, DatabaseUnavailable) or str(refusal) in (BUSY, TOO_SLOW):
         return str(refusal)
     log.error("%s", refusal)
+    if isinstance(refusal, SearchIndexDamaged):
+        return str(refusal)
     return NOT_KNOWN_WHETHER_SAVED if isinstance(refusal, NotKnownWhetherSaved) else UNAVAILABLE
 
 

@@ -52,7 +52,7 @@ from crm_core.database import (
     find_wrong_clock,
 )
 from crm_core.engines import embedded_version, is_safe_from_log_corruption
-from crm_core.errors import DatabaseDamaged, DatabaseUnavailable
+from crm_core.errors import DatabaseDamaged, DatabaseUnavailable, SearchIndexDamaged
 from crm_core.migrate import SchemaState
 from crm_core.models import (
     SEARCHED,
@@ -75,6 +75,8 @@ SEARCH_IS_SLOW = (
     " the database, then run `python -m crm_core check --repair`."
 )
 
+SEARCH_IS_DAMAGED = "The search index is damaged, which `python -m crm_core check --repair` mends."
+
 UNFINISHED = "The database could not be looked through to its end."
 
 DATED_ANEW = "Dated anew what lay in the future (instants: {count:,})."
@@ -93,8 +95,9 @@ def findings(database: Database) -> list[str]:
     """What does not hold, one sentence each; empty when everything does. Changes nothing."""
     try:
         with database.read() as session:
-            if damage := _damage(session):
-                return damage
+            complaints = _complaints(session)
+            if damaged := _of_records(complaints):
+                return damaged
             found = _instants_in_the_future(session)
             found += _listed(session, Transaction.__table__, _instants_out_of_order())
             for model, versions in VERSIONS.items():
@@ -112,6 +115,8 @@ def findings(database: Database) -> list[str]:
                 found += _listed(session, model.__table__, _merged_out_of_line(model.__table__))
             for table in Base.metadata.sorted_tables:
                 found += _listed(session, table, *_pointers_to_nothing(table))
+            if complaints:  # of the search index alone, which is not read then
+                return [*found, SEARCH_IS_DAMAGED]
             if found:
                 return found
             # what follows from the records, once these are right
@@ -255,7 +260,21 @@ def _listed(session: Session, table: Table, *kinds: Wrong) -> list[str]:
 
 
 def _damage(session: Session, *, whole: bool = True) -> list[str]:
-    """What SQLite itself finds wrong with its file; a server looks after its own.
+    """What SQLite itself finds wrong with the records in its file; a server looks after its own."""
+    return _of_records(_complaints(session, whole=whole))
+
+
+def _of_records(complaints: list[str]) -> list[str]:
+    """Those that are not about the search index alone, which follows from the records."""
+    return [
+        f"The database file is damaged: {complaint}."
+        for complaint in complaints
+        if not damage.is_about_search(complaint)
+    ]
+
+
+def _complaints(session: Session, *, whole: bool = True) -> list[str]:
+    """What SQLite's own check says.
 
     SQLite checks a search index against what this connection last knew of it, so after somebody else's change
     it would report damage where there is none; a search brings the connection up to date.
@@ -263,10 +282,10 @@ def _damage(session: Session, *, whole: bool = True) -> list[str]:
     if session.get_bind().dialect.name != "sqlite":
         return []
     for index in SEARCHED.values():
-        with suppress(DBAPIError):  # where it is damaged, the check says so
+        with suppress(DBAPIError, SearchIndexDamaged):  # where it is damaged, the check says so
             session.execute(select(index.c.rowid).where(literal_column(index.name).match('"any"'))).first()
-    complaints = session.scalars(text(f"PRAGMA {'integrity' if whole else 'quick'}_check({LISTED})"))
-    return [f"The database file is damaged: {complaint}." for complaint in complaints if complaint != "ok"]
+    said = session.scalars(text(f"PRAGMA {'integrity' if whole else 'quick'}_check({LISTED})"))
+    return [complaint for complaint in said if complaint != "ok"]
 
 
 def _instants_in_the_future(session: Session) -> list[str]:

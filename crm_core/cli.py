@@ -51,7 +51,7 @@ def check_command(
         bool,
         typer.Option(
             "--repair",
-            help="First date anew what lies in the future; make folded texts, the search index, days anew.",
+            help="First repair what can be: dates in the future, folded texts, the search index, days.",
         ),
     ] = False,
 ) -> None:

@@ -5,13 +5,19 @@ It is met by any statement that fails for it, and by the checks of `check.begin`
 
 import logging
 import os
+import re
 import threading
 from dataclasses import dataclass
+
+from crm_core.models import SEARCHED
 
 log = logging.getLogger(__name__)
 
 SQLITE_CORRUPT, SQLITE_NOTADB = 11, 26
 """Primary result codes: pages that can't be what they are, and a first one that is none of SQLite's."""
+
+SQLITE_CORRUPT_VTAB = 267
+"""Result code of a virtual table whose content can't be what it is; only the search has such tables."""
 
 READS_FAILED = {10, 266, 522, 8202, 8458}
 """Result codes of reads that failed: in general, not at all, in part, by checksum, and by the file system.
@@ -21,6 +27,18 @@ Writes that fail, as on a full disk, damage nothing.
 
 SERVER_STATES = {"XX001", "XX002"}
 """SQLSTATEs of PostgreSQL: a page of a table or an index can't be what it is, such as “invalid page”."""
+
+OF_SEARCH = re.compile(
+    r"\bfts5\b|\b({})(_(data|idx|content|docsize|config))?\b".format(
+        "|".join(index.name for index in SEARCHED.values())
+    ),
+    re.IGNORECASE,
+)
+"""What names SQLite's search index: its kind, one of its tables, or one of those that SQLite stores it in."""
+
+WRITES_TO_SEARCH = re.compile(rf"\s*(INSERT|UPDATE|DELETE)\b[^(]*?({OF_SEARCH.pattern})", re.IGNORECASE)
+
+UNKNOWN_FORMAT = "invalid fts5 file format"
 
 SAID_WITHOUT_CODE = ("disk image is malformed", "not a database", "disk I/O error")
 
@@ -38,8 +56,24 @@ _met: dict[str, Damage] = {}
 _guard = threading.Lock()
 
 
+def is_about_search(complaint: str) -> bool:
+    """Whether what SQLite finds wrong is in its search index alone, which can be made anew."""
+    return bool(OF_SEARCH.search(complaint))
+
+
+def is_of_search(error: BaseException, statement: str | None = None) -> bool:
+    """Whether a driver's error, maybe on this statement, says that the search index is damaged."""
+    code, said = getattr(error, "sqlite_errorcode", None), str(error)
+    if _primary(code) == SQLITE_CORRUPT:
+        writes_there = statement is not None and WRITES_TO_SEARCH.match(statement)
+        return code == SQLITE_CORRUPT_VTAB or is_about_search(said) or bool(writes_there)
+    return code is not None and UNKNOWN_FORMAT in said
+
+
 def is_damage(error: BaseException) -> bool:
-    """Whether a driver's error says that what is stored is damaged, or can't be read."""
+    """Whether a driver's error says that records are damaged, or that what is stored can't be read."""
+    if is_of_search(error):
+        return False
     code, state = getattr(error, "sqlite_errorcode", None), getattr(error, "sqlstate", None)
     if code is None and state is None:
         return any(sign in str(error) for sign in SAID_WITHOUT_CODE)

@@ -41,5 +41,15 @@ class DatabaseDamaged(DatabaseUnavailable):
     """What the database has stored is damaged: a backup has to be restored."""
 
 
+class SearchIndexDamaged(DatabaseUnavailable):
+    """Only what a search looks into is damaged; it follows from the records, and can be made anew."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The search index is damaged, your records are not. Ask your administrator to run"
+            " `python -m crm_core check --repair`."
+        )
+
+
 class TransactionMisuse(RuntimeError):
     """A programming error: a transaction inside another, or control flow that escaped from one."""

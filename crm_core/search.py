@@ -16,27 +16,37 @@ from typing import Any, TypeVar
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Engine,
+    ExceptionContext,
     Select,
     Table,
+    TableClause,
+    column,
     delete,
+    event,
     func,
     insert,
     inspect,
     literal_column,
     or_,
     select,
+    table,
 )
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import get_history
 from sqlalchemy.orm.base import PASSIVE_NO_INITIALIZE
 
-from crm_core import phones
+from crm_core import damage, phones
+from crm_core.errors import SearchIndexDamaged
 from crm_core.folding import fold
 from crm_core.models import SEARCHED, Opportunity, Record
-from crm_core.models.search import CREATE_EXTENSION, CREATE_TABLE, SERVER_INDEX, texts_in
+from crm_core.models.search import CREATE_EXTENSION, SERVER_INDEX, create_table, texts_in
 
 T = TypeVar("T")
+
+WRITTEN_AT_FIRST = {"data": ("id", "block"), "config": ("k", "v")}
+"""The tables in which SQLite stores an index that have rows though it is empty, and their columns."""
 
 SHORTEST = 3
 """Letters that the index needs; for fewer every text is read."""
@@ -134,10 +144,17 @@ def _putting(model: type[Record]) -> str:
     return str(insert(SEARCHED[model]).prefix_with("OR REPLACE").compile(dialect=sqlite.dialect()))
 
 
+@event.listens_for(Engine, "handle_error")
+def refuse_when_damaged(failed: ExceptionContext) -> None:
+    """Whatever meets a damaged index, be it a search or a change of a name, ends in one plain sentence."""
+    if damage.is_of_search(failed.original_exception, failed.statement):
+        raise SearchIndexDamaged from failed.original_exception
+
+
 def forget(session: Session) -> None:
     """Empty the index, as the tables were."""
-    for table in SEARCHED.values() if is_embedded(session) else ():
-        session.execute(delete(table))
+    for index in SEARCHED.values() if is_embedded(session) else ():
+        session.execute(delete(index))
 
 
 def rebuild(connection: Connection) -> None:
@@ -156,12 +173,25 @@ def follow(connection: Connection, changed: Collection[Table]) -> None:
 
 def _fill_anew(connection: Connection, models: Iterable[type[Record]]) -> None:
     for model in models:
-        live, table = model.__table__.c, SEARCHED[model]
-        names = texts_in(table)
-        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {table.name}")
-        connection.execute(CREATE_TABLE[model])
+        live, index = model.__table__.c, SEARCHED[model]
+        names = texts_in(index)
+        _drop(connection, index)
+        connection.execute(create_table(index))
         texts = select(live.id, *(live[name] for name in names))
-        connection.execute(insert(table).from_select(["rowid", *names], texts))
+        connection.execute(insert(index).from_select(["rowid", *names], texts))
+
+
+def _drop(connection: Connection, index: TableClause) -> None:
+    """SQLite drops only an index that it can read, so a damaged one first gets what an empty one has."""
+    empty = table(f"empty_{index.name}", *map(column, texts_in(index)))
+    if inspect(connection).has_table(f"{index.name}_data"):  # the index itself may be unreadable
+        connection.execute(create_table(empty))
+        for name, columns in WRITTEN_AT_FIRST.items():
+            part, of_empty = (table(f"{each.name}_{name}", *map(column, columns)) for each in (index, empty))
+            connection.execute(delete(part))
+            connection.execute(insert(part).from_select(columns, select(of_empty)))
+        connection.exec_driver_sql(f"DROP TABLE {empty.name}")
+    connection.exec_driver_sql(f"DROP TABLE IF EXISTS {index.name}")
 
 
 def _complete(connection: Connection) -> None:

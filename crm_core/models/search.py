@@ -41,7 +41,8 @@ def _statement(sql: str) -> DDL:
     return DDL(sql)  # type: ignore[no-untyped-call]  # it has no types of its own
 
 
-def _create(found: TableClause) -> DDL:
+def create_table(found: TableClause) -> DDL:
+    """SQL for such a table, empty."""
     texts = ", ".join(texts_in(found))
     return _statement(
         f"CREATE VIRTUAL TABLE {found.name} USING"
@@ -59,10 +60,9 @@ def _index(model: type[Record], found: TableClause) -> Index:
     ).ddl_if(dialect="postgresql")
 
 
-CREATE_TABLE = {model: _create(found) for model, found in SEARCHED.items()}
 SERVER_INDEX = {model: _index(model, found) for model, found in SEARCHED.items()}
 CREATE_EXTENSION = _statement("CREATE EXTENSION IF NOT EXISTS pg_trgm")
 
 event.listen(Base.metadata, "before_create", CREATE_EXTENSION.execute_if(dialect="postgresql"))
-for create in CREATE_TABLE.values():
-    event.listen(Base.metadata, "after_create", create.execute_if(dialect="sqlite"))
+for found in SEARCHED.values():
+    event.listen(Base.metadata, "after_create", create_table(found).execute_if(dialect="sqlite"))

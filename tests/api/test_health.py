@@ -12,10 +12,11 @@ from sqlalchemy import event, text
 from sqlalchemy.pool import Pool
 from starlette.testclient import TestClient
 
-from api import door
+from api import door, health
 from api.main import api
-from crm_core import __version__, check, migrate
+from crm_core import __version__, check, damage, migrate
 from crm_core.database import Database
+from crm_core.engines import plain
 from tests.api.conftest import HERE, THIS_MACHINE
 from tests.damaged import overwrite_a_page_of
 
@@ -124,6 +125,23 @@ def test_damage_that_a_call_meets_makes_the_server_unfit(serve, filled, caplog):
     assert refused.json()["detail"] == client.get(HEALTH).json()["detail"]
     assert client.get(HEALTH).status_code == 503
     assert len([entry for entry in caplog.records if entry.levelno >= logging.ERROR]) == 1
+
+
+def test_whether_damage_has_passed_is_looked_at_once_a_minute(serve, filled, monkeypatch):
+    client = serve(filled)
+    looks = []
+    monkeypatch.setattr(check, "_look_through", lambda _database, whole: looks.append(whole))
+    damage.note(plain(filled.url), filled.url.database, "disk I/O error", may_pass=True)
+
+    for _ in range(20):
+        assert client.get(HEALTH).status_code == 503
+        check.begin(filled, whole=False).result(timeout=60)  # which waits for the whole one
+    assert looks.count(True) == 1
+
+    monkeypatch.setattr(health, "BETWEEN_CHECKS", 0.0)
+    client.get(HEALTH)
+    check.begin(filled, whole=True).result(timeout=60)
+    assert looks.count(True) >= 2
 
 
 @pytest.mark.parametrize("replacement", [None, b"another database"])

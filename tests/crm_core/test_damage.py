@@ -10,9 +10,10 @@ from sqlalchemy import func, select, text
 
 from crm_core import check, damage
 from crm_core.database import Database
-from crm_core.engines import plain
-from crm_core.errors import DatabaseDamaged
+from crm_core.engines import embedded_sqlite, plain
+from crm_core.errors import DatabaseDamaged, SearchIndexDamaged
 from crm_core.models import Opportunity
+from crm_core.search import ids_called
 from tests.builders import Make
 from tests.damaged import overwrite_a_page_of
 
@@ -91,6 +92,71 @@ def test_the_whole_check_takes_back_what_has_passed(filled):
     assert filled.damage is not None
     looked_through(filled, whole=True)
     assert filled.damage is None
+
+
+BLOCKS = {
+    "a list of places": "UPDATE opportunity_search_data SET block = zeroblob(40) WHERE id > 10",
+    "an empty list": "UPDATE opportunity_search_data SET block = x'00' WHERE id > 10",
+    "noise": "UPDATE opportunity_search_data SET block = randomblob(length(block)) WHERE id > 10",
+    "the table of contents": "UPDATE opportunity_search_data SET block = x'ffffffffffffffff' WHERE id = 10",
+    "nothing left": "DELETE FROM opportunity_search_data",
+}
+
+
+@pytest.mark.parametrize("broken", BLOCKS.values(), ids=BLOCKS)
+def test_a_damaged_search_index_is_no_damage_and_is_made_anew(filled, broken, caplog):
+    with closing(embedded_sqlite.connect(filled.url.database)) as raw:
+        raw.execute(broken)
+        raw.execute("UPDATE opportunities SET next_step = 'Call' WHERE id = 2000")
+        raw.commit()
+
+    for whole in (False, True):
+        looked_through(filled, whole=whole)
+    with pytest.raises(SearchIndexDamaged, match=r"your records are not\. .* check --repair"):
+        search_and_rename(filled)
+    found = check.findings(filled)
+
+    assert (filled.damage, caplog.records) == (None, [])
+    assert found == [
+        "opportunities 2000: its current version differs in next_step.",
+        "The search index is damaged, which `python -m crm_core check --repair` mends.",
+    ]
+    check.repair(filled)
+    search_and_rename(filled)
+    (left,) = check.findings(filled)
+    assert left.startswith(found[0].rstrip("."))
+
+
+def search_and_rename(database: Database) -> None:
+    with database.write() as session:
+        search = select(Opportunity.id).where(Opportunity.id.in_(ids_called(session, Opportunity, *WANTED)))
+        first = session.scalars(search).first()
+        session.get_one(Opportunity, first).name += " again"
+
+
+WANTED = (["folded_name"], "deal")
+
+
+def test_a_search_index_that_cannot_even_be_opened_is_made_anew(filled):
+    with closing(embedded_sqlite.connect(filled.url.database)) as raw:
+        raw.execute("UPDATE opportunity_search_config SET v = 3 WHERE k = 'version'")
+        raw.commit()
+
+    (found,) = check.findings(filled)
+    assert "The search index is damaged, your records are not." in found
+    assert filled.damage is None
+
+    check.repair(filled)
+    assert check.findings(filled) == []
+
+
+def test_a_page_of_the_search_index_that_is_damaged_is_damage(filled):
+    """SQLite can't drop such a table, so it can't be made anew."""
+    overwrite_a_page_of(filled, "opportunity_search_data")
+
+    looked_through(filled, whole=False)
+
+    assert filled.damage is not None
 
 
 def test_a_full_disk_and_a_wrong_question_are_no_damage(filled):

@@ -319,7 +319,6 @@ BROKEN = {
     "INSERT INTO contact_search (rowid, folded_name) VALUES (7, 'nobody')": (
         "contacts 7: a search knows it, but there is none."
     ),
-    "UPDATE opportunity_search_data SET block = zeroblob(40) WHERE id > 10": "The database file is damaged: ",
 }
 
 
