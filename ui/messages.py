@@ -1,6 +1,8 @@
 """What became of an action, said when the screen is drawn next: actions run before the screen does."""
 
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import streamlit as st
 
@@ -16,8 +18,23 @@ FRAGMENT = "messages"
 NOT_SAVED = "not saved"
 SHOWN = "forms on screen"
 
+TO_READ = 2.0
+"""Seconds on screen after which somebody knows that a form was refused."""
+
 SENTENCE = 1000
 """Characters of a refusal."""
+
+
+@dataclass
+class NotSaved:
+    """Why a form was not saved, and when that came on screen beside it."""
+
+    sentence: str
+    shown_at: float | None = None
+
+    @property
+    def is_known(self) -> bool:
+        return self.shown_at is not None and time.monotonic() - self.shown_at >= TO_READ
 
 
 def later(text: str, icon: str, *, stays: bool = False) -> None:
@@ -34,8 +51,8 @@ def refused(refusal: CrmError) -> None:
 
 
 def not_saved(form: str, sentence: str) -> None:
-    """Remember why the form with that key was not saved: who has left it by the next drawing hears of it."""
-    st.session_state.setdefault(NOT_SAVED, {})[form] = sentence
+    """Remember why the form with that key was not saved: who leaves before seeing it there hears of it."""
+    st.session_state.setdefault(NOT_SAVED, {})[form] = NotSaved(sentence)
 
 
 def settled(form: str) -> None:
@@ -44,8 +61,14 @@ def settled(form: str) -> None:
 
 
 def beside(form: str) -> None:
-    """The form with that key is on screen, and says itself why it was not saved."""
+    """The form with that key is on screen, and says itself why it was not saved.
+
+    Forms in a dialog are drawn without the rest of the screen, so this alone knows that it was shown.
+    """
     st.session_state.setdefault(SHOWN, set()).add(form)
+    missed: NotSaved | None = st.session_state.get(NOT_SAVED, {}).get(form)
+    if missed is not None and missed.shown_at is None:
+        missed.shown_at = time.monotonic()
 
 
 def begin_screen() -> None:
@@ -55,14 +78,15 @@ def begin_screen() -> None:
 
 def end_screen() -> None:
     """Everything is on screen that will be: say what was not saved in the forms that are not."""
-    missed: dict[str, str] = st.session_state.get(NOT_SAVED, {})
+    missed: dict[str, NotSaved] = st.session_state.get(NOT_SAVED, {})
     for form in missed.keys() - st.session_state.get(SHOWN, set()):
-        st.toast(
-            f"Not saved: {words.literal(missed[form], limit=SENTENCE)} "
-            "Open the form again: what you typed is still in it.",
-            icon=":material/block:",
-            duration="infinite",
-        )
+        if not missed[form].is_known:
+            st.toast(
+                f"Not saved: {words.literal(missed[form].sentence, limit=SENTENCE)} "
+                "Open the form again: what you typed is still in it.",
+                icon=":material/block:",
+                duration="infinite",
+            )
         del missed[form]
 
 

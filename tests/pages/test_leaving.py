@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 from streamlit.testing.v1.local_script_runner import LocalScriptRunner
 
 from crm_core.models import Company, Contact, Lead, Note, Opportunity
+from ui import messages
 
 LEADS = "pages/sales/leads.py"
 COMPANIES = "pages/sales/companies.py"
@@ -78,6 +79,46 @@ def test_who_leaves_a_form_that_is_refused_hears_why_and_finds_what_was_typed(op
     assert next(each.value for each in page.text_input if each.label == "Next step") == "Call Mia"
     with database.read() as session:
         assert not session.scalars(select(Opportunity)).all()
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "opener", "create"),
+    [
+        ("pages/sales/opportunities.py", {"opportunity": "new"}, None, "Create deal"),
+        ("pages/settings/reasons.py", {}, "Add a reason", "Add"),
+    ],
+)
+def test_who_has_read_why_a_form_is_refused_does_not_hear_it_again(
+    open_page, monkeypatch, path, query, opener, create
+):
+    page = open_page(path, **query)
+    if opener:
+        press(page, opener)
+        page.run()
+    press(page, create)
+    page.run()
+    assert not page.toast
+
+    monkeypatch.setattr(messages, "TO_READ", 0.0)  # it has been on screen for long enough
+    page.query_params.clear()
+    page.switch_page(LEADS)
+    page.run()
+    assert not page.toast
+
+
+def test_who_leaves_before_reading_why_a_form_is_refused_hears_it(open_page, monkeypatch):
+    monkeypatch.setattr(messages, "TO_READ", 3_600.0)
+    page = open_page("pages/sales/opportunities.py", opportunity="new")
+    press(page, "Create deal")
+    page.run()
+    assert not page.toast
+
+    page.query_params.clear()
+    page.switch_page(LEADS)
+    page.run()
+    assert toasts(page).startswith("Not saved: Name: This is needed.")
+    page.run()
+    assert not page.toast
 
 
 def test_what_is_changed_is_saved_and_told(open_page, database, given):
