@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from streamlit import config
 from streamlit.proto.WidgetStates_pb2 import WidgetState, WidgetStates
 from streamlit.runtime.pages_manager import PagesManager
 from streamlit.runtime.scriptrunner import StopException, get_script_run_ctx, script_runner
@@ -31,6 +32,9 @@ WAITING = ScriptRequestType.RERUN
 MOST_WAITING = 100
 """Requests of one session; any more are merged, as Streamlit does with any two."""
 
+MOST_BYTES_WAITING = 32_000_000
+"""Of one session's requests before the newest; more are merged."""
+
 MOST_WIDGETS = 5_000
 """Of one request; the fullest of our screens has some hundreds."""
 
@@ -45,12 +49,19 @@ _was_left: WeakKeyDictionary[PagesManager, str] = WeakKeyDictionary()
 
 
 def take_over() -> None:
-    """Let every session queue what is asked of it.
-
-    `runner.fastReruns` has to be off: else Streamlit begins a second run beside the one that is still at it.
-    """
+    """Let every session queue what is asked of it, however the server was started and set up."""
+    _do_one_after_the_other()
+    config.on_config_parsed(_do_one_after_the_other, force_connect=True)
     script_runner.ScriptRequests = Requests  # type: ignore[attr-defined]
     script_runner.SafeSessionState = State  # type: ignore[attr-defined]
+
+
+def _do_one_after_the_other() -> None:
+    """Else Streamlit begins a second run beside the one that is still at it.
+
+    It reads its settings again whenever one of their files changes.
+    """
+    config.set_option("runner.fastReruns", False)
 
 
 def turn() -> object:
@@ -132,7 +143,7 @@ class Requests(ScriptRequests):
         if context and any(_leaves(each, context.page_script_hash) for each in self._waiting):
             return True  # the script asks for its screen again, which somebody is leaving
         is_one_more = self._state is WAITING and not _includes(new_data, self._rerun_data)
-        if is_one_more and len(self._earlier) < MOST_WAITING:
+        if is_one_more and self._has_room():
             self._earlier.append(self._rerun_data)
             self._state = ScriptRequestType.CONTINUE
         self._ends = False
@@ -154,6 +165,10 @@ class Requests(ScriptRequests):
             if self._state is WAITING:
                 return self._take()
         return super().on_scriptrunner_ready()
+
+    def _has_room(self) -> bool:
+        sizes = (data.widget_states.ByteSize() for data in self._waiting if data.widget_states)
+        return len(self._earlier) < MOST_WAITING and sum(sizes) <= MOST_BYTES_WAITING
 
     @property
     def _waiting(self) -> list[RerunData]:

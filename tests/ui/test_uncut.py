@@ -1,12 +1,19 @@
 """What has begun is done whole, and what waits is done in its order, though something else is asked for."""
 
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
 import streamlit as st
 from streamlit.proto.WidgetStates_pb2 import WidgetStates
 from streamlit.runtime.scriptrunner import RerunData, StopException
 from streamlit.runtime.scriptrunner_utils.script_requests import ScriptRequestType
 from streamlit.testing.v1 import AppTest
 
-from ui.uncut import MOST_WAITING, Requests
+from crm_core.config import PROJECT
+from ui.uncut import MOST_BYTES_WAITING, MOST_WAITING, Requests
 
 
 def screen() -> None:
@@ -127,6 +134,47 @@ def test_the_queue_has_an_end():
     assert {state.id for each in taken for state in each.widget_states.widgets} == {
         f"button {number}" for number in range(10 * MOST_WAITING)
     }
+
+
+def test_what_waits_has_no_more_bytes_than_memory_can_hold():
+    requests = Requests()
+    for number in range(MOST_WAITING):
+        large = pressed(f"button {number}")
+        large.widget_states.widgets.add(id="text", string_value="x" * (MOST_BYTES_WAITING // 10))
+        requests.request_rerun(large)
+
+    taken = done(requests)
+
+    assert sum(each.widget_states.ByteSize() for each in taken) < 1.3 * MOST_BYTES_WAITING
+    assert {state.id for each in taken for state in each.widget_states.widgets} == {
+        "text",
+        *(f"button {number}" for number in range(MOST_WAITING)),
+    }
+
+
+@pytest.mark.parametrize("command", ["streamlit.web.bootstrap.load_config_options({})", "app.app"])
+def test_one_run_at_a_time_wherever_and_however_it_is_started(migrated_file, tmp_path, command):
+    """As a start by Streamlit reads its settings, and as uvicorn does, which leaves that to the app."""
+    file = shutil.copy(migrated_file, tmp_path / "crm.db")
+    script = (
+        f"import app, streamlit.config, streamlit.web.bootstrap; {command};"
+        " print(streamlit.config.get_option('runner.fastReruns'))"
+    )
+    settings = {
+        "STREAMLIT_RUNNER_FAST_RERUNS": "true",
+        "CRM_DATABASE_URL": f"sqlite:///{file}",
+        "PYTHONPATH": str(PROJECT),
+    }
+
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, **settings},
+        capture_output=True,
+        text=True,
+    )
+
+    assert ran.stdout.splitlines()[-1:] == ["False"], ran.stderr
 
 
 def test_a_message_waits_until_it_is_really_said(monkeypatch):
