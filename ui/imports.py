@@ -53,8 +53,8 @@ def preview(file: UploadedFile, mapping: str | None) -> None:
     if report.other_currencies:
         codes = ", ".join(sorted(report.other_currencies))
         st.checkbox(f"Leave out the deals in {codes}", key=keys[LEAVE_OUT])
-    if 0 < len(report.new_close_reasons) <= importing.MOST_NEW_REASONS:
-        new = words.number(len(report.new_close_reasons), workspace())
+    if 0 < report.reasons_to_create <= importing.MOST_NEW_REASONS:
+        new = words.number(report.reasons_to_create, workspace())
         st.checkbox(f"Create the close reasons that are not there yet ({new})", key=keys[CREATE_REASONS])
     _show(report)
     if report.created and not report.refusals:
@@ -95,9 +95,7 @@ def _import(file: bytes, mapping: str | None, choices: dict[str, bool], *, dry_r
 def _show(report: ImportReport) -> None:
     space = workspace()
     if report.refusals:
-        for line in report.other_currency_lines():
-            st.warning(words.literal(line, limit=500))
-        for line in report.stop_lines():
+        for line in report.stop_lines() or report.other_currency_lines():
             st.warning(words.literal(line, limit=500))
         _show_refusals(report)
         return

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -109,12 +109,12 @@ def _write(session: Session, plan: Plan, mapping: Mapping, file: str) -> None:
 def _require_few_choices(plan: Plan, create_close_reasons: bool) -> None:
     if (owners := plan.owners.count.created) > MOST_NEW_OWNERS:
         raise TooManyNewOwners(owners)
-    if create_close_reasons and (reasons := len(list(_new_reasons(plan)))) > MOST_NEW_REASONS:
+    if create_close_reasons and (reasons := len(_new_reasons(plan))) > MOST_NEW_REASONS:
         raise TooManyNewReasons(reasons)
 
 
-def _new_reasons(plan: Plan) -> Iterator[tuple[Outcome, str]]:
-    return (reason for reason in plan.reasons.unknown if len(reason[1]) <= LONGEST_LABEL)
+def _new_reasons(plan: Plan) -> list[tuple[Outcome, str]]:
+    return [reason for reason in plan.reasons.unknown if len(reason[1]) <= LONGEST_LABEL]
 
 
 def _create_close_reasons(session: Session, plan: Plan) -> None:
@@ -158,6 +158,7 @@ def _report(file: str, reading: Reading, plan: Plan, *, dry_run: bool, creates_r
         owners=plan.owners.count,
         other_currencies=reading.other_currencies,
         new_close_reasons=_by_label(plan),
+        reasons_to_create=len(_new_reasons(plan)),
         creates_close_reasons=creates_reasons,
         lost_without_reason=plan.reasons.lost_without,
         closed_without_stage=plan.closed_without_stage,

@@ -52,8 +52,10 @@ class ImportReport:
     """What became of a file's rows; with `dry_run` or refusals, nothing was written.
 
     `other_currencies` are by their codes; their deals are never added to the workspace's. `new_close_reasons`
-    are those that the workspace lacks, with how many deals were closed for each. `stopped_at` is the last row
-    that was read, where so many were refused that the rest was not.
+    are the labels that the workspace lacks, with how many deals were closed for each. They make
+    `reasons_to_create`: won and lost deals have reasons of their own, and a long label stays a note.
+    `stopped_at` is the last row that was read, where so many were refused that the rest was not; what was
+    counted up to there is not shown.
     """
 
     file: str
@@ -65,6 +67,7 @@ class ImportReport:
     owners: Count = Count()
     other_currencies: dict[str, OtherCurrency] = field(default_factory=dict)
     new_close_reasons: dict[str, int] = field(default_factory=dict)
+    reasons_to_create: int = 0
     creates_close_reasons: bool = False
     lost_without_reason: int = 0
     closed_without_stage: int = 0
@@ -74,10 +77,10 @@ class ImportReport:
 
     def __str__(self) -> str:
         lines = [f"{self.file}: {self._verdict()}"]
-        if not self.refusals or (self.dry_run and self.stopped_at is None):
-            lines += self._counts()
-        lines += [*self.other_currency_lines(), *self.close_reason_lines(), *self.path_lines()]
-        lines += self.warnings
+        if self.stopped_at is None:
+            lines += self._counts() if self.dry_run or not self.refusals else []
+            lines += [*self.other_currency_lines(), *self.close_reason_lines(), *self.path_lines()]
+            lines += self.warnings
         lines += [*map(str, self.refusals), *self.stop_lines()]
         return "\n".join(lines)
 
@@ -112,9 +115,8 @@ class ImportReport:
         if self.stopped_at is None:
             return []
         problems = f"{len(self.refusals):,} problems, at row {self.stopped_at:,}"
-        return [
-            f"Reading stopped after {problems}. There may be more below it, and nothing there is counted."
-        ]
+        more = "The rows below were not read; there may be more problems in them."
+        return [f"Reading stopped after {problems}. {more}"]
 
     def _verdict(self) -> str:
         if self.refusals:

@@ -98,6 +98,37 @@ def test_close_reasons_that_are_not_there_are_created_on_request(open_page, data
     assert labels[-1] == "Aliens"
 
 
+def close_reasons(many: int) -> bytes:
+    """A deal won and one lost for each reason."""
+    won = {"Deal - Status": "Won", "Deal - Won time": "2025-02-01", "Deal - Lost time": ""}
+    rows = [
+        PIPEDRIVE | more | {"Deal - ID": f"{outcome} {number}", "Deal - Lost reason": f"Reason {number}"}
+        for number in range(many)
+        for outcome, more in (("won", won), ("lost", {}))
+    ]
+    return "\n".join(",".join(row) for row in (PIPEDRIVE, *(row.values() for row in rows))).encode()
+
+
+def test_close_reasons_are_offered_only_if_they_can_be_created(open_page):
+    page = upload(open_page(IMPORT), close_reasons(importing.MOST_NEW_REASONS // 2 + 1))
+    assert not page.checkbox
+
+    page = upload(open_page(IMPORT), close_reasons(importing.MOST_NEW_REASONS // 2))
+    assert f"({importing.MOST_NEW_REASONS})" in page.checkbox[0].label
+    page.checkbox[0].check().run()
+    assert page.checkbox
+    assert page.button
+
+
+def test_other_currencies_are_not_counted_where_the_reading_stopped(open_page):
+    head, deal = HUBSPOT.splitlines()
+    file = b"\n".join([head + b',"Currency"', deal + b",JPY", *[b"1"] * 1_500])
+    page = upload(open_page(IMPORT), file)
+
+    assert [each.value.startswith("Reading stopped after") for each in page.warning] == [True]
+    assert "JPY" in page.checkbox[0].label
+
+
 def test_a_file_that_is_no_table_gets_a_sentence(open_page):
     page = upload(open_page(IMPORT), b"")
 

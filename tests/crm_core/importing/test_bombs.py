@@ -86,6 +86,25 @@ def test_reading_stops_after_many_refusals(import_lines: ImportLines, line: str)
     assert "created" not in str(report)
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_report_of_a_file_that_was_not_read_to_its_end_counts_nothing(
+    import_lines: ImportLines, dry_run: bool
+) -> None:
+    report = import_lines(
+        "1,A,,,Open,5,,,JPY,",
+        "2,A,,,Lost,5,,2024-01-02,,Aliens",
+        *["x"] * (MOST_REFUSALS + 50),
+        header=f"{HEADER},money,why",
+        mapping=with_columns(currency="money", close_reason="why"),
+        dry_run=dry_run,
+    )
+
+    first, *others, stop = str(report).splitlines()
+    assert "refused" in first
+    assert all(line.startswith("Row ") for line in others)
+    assert stop.endswith("The rows below were not read; there may be more problems in them.")
+
+
 def test_a_file_that_was_read_to_its_end_does_not_say_that_it_was_not(import_lines: ImportLines) -> None:
     report = import_lines(*["1"] * MOST_REFUSALS)
 
@@ -138,6 +157,7 @@ def test_no_more_close_reasons_are_created_than_people_can_choose_from(embedded:
     lines = [f"{number},A,,,Lost,,,2024-01-02,Reason {number}" for number in range(MOST_NEW_REASONS + 1)]
     file, mapping = as_file(*lines, header=f"{HEADER},why"), with_columns(close_reason="why")
 
+    assert import_opportunities(embedded, file, mapping, at=AT, dry_run=True).reasons_to_create == len(lines)
     for dry_run in (True, False):
         with pytest.raises(TooManyNewReasons, match=f"{MOST_NEW_REASONS + 1} close reasons"):
             import_opportunities(embedded, file, mapping, at=AT, dry_run=dry_run, create_close_reasons=True)
