@@ -5,6 +5,7 @@ asked, and is first if nobody has a lock before that. The system unlocks what a 
 """
 
 import os
+import stat
 import time
 from types import TracebackType
 from typing import Self
@@ -23,14 +24,14 @@ class Place:
     """One's place in line, as long as it is entered. Where there is no line, everybody is first."""
 
     def __init__(self, database: str) -> None:
-        self._name = f"{database}-line"
+        self._database, self._name = database, f"{database}-line"
         self._line: int | None = None
 
     def __enter__(self) -> Self:
         if fcntl is None or self._name.startswith("file:"):  # which is no file's name
             return self
         try:
-            self._line = os.open(self._name, os.O_RDWR | os.O_CREAT, 0o600)
+            self._line = os.open(self._name, os.O_RDWR | os.O_CREAT, self._mode)
             for _ in range(TRIES):
                 self._moment = _now()
                 if _locks(self._line, 1, self._moment):
@@ -44,6 +45,11 @@ class Place:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._leave()
+
+    @property
+    def _mode(self) -> int:
+        """Whoever may open the database may stand in line, and nobody else."""
+        return stat.S_IMODE(os.stat(self._database).st_mode)
 
     @property
     def is_in_line(self) -> bool:

@@ -67,6 +67,7 @@ def add_team(database: Database) -> None:
 
 def test_who_asked_first_is_first_and_then_the_next(tmp_path):
     file = tmp_path / "crm.db"
+    file.touch()
     with in_line(file) as one, in_line(file) as two, in_line(file) as three:
         assert [one.was_first, two.was_first, three.was_first] == [True, False, False]
         one.end()
@@ -76,6 +77,7 @@ def test_who_asked_first_is_first_and_then_the_next(tmp_path):
 
 def test_who_is_killed_leaves_the_line(tmp_path):
     file = tmp_path / "crm.db"
+    file.touch()
     with in_line(file) as one, Place(str(file)) as place:
         assert not place.is_first()
         os.kill(one.process.pid, signal.SIGKILL)

@@ -175,7 +175,7 @@ def test_what_is_no_file_is_refused(embedded: Database, tmp_path: Path) -> None:
         (tmp_path / ("a" * 300), "can't be opened"),
         (tmp_path / "a\0b", "There is no file"),
         (tmp_path / "caf\udce9.csv", "There is no file"),
-        (huge, "at most 100 can be imported"),
+        (huge, "at most 40 can be imported"),
     ):
         with pytest.raises(UnreadableFile, match=sentence):
             import_opportunities(embedded, path, small_mapping(), at=AT)
