@@ -216,3 +216,57 @@ def test_what_is_said_many_times_in_one_message_is_done_once(open_page, database
         say(page, "board", json.dumps([event] * 50))
 
     assert 0 < len(heard) <= 2 * 50
+
+
+WIDGETS = (
+    *("text_input", "text_area", "selectbox", "radio", "multiselect", "button_group", "date_input"),
+    *("number_input", "checkbox", "pagination", "vega_lite_chart"),
+)
+NEVER_SAID = (
+    *(("string_value", text) for text in ("never offered", "2026-99-99", "\x00", "9" * 5_000)),
+    *(("int_value", number) for number in (-1, 2**31)),
+    *(("double_value", number) for number in (float("nan"), float("inf"))),
+    ("string_array_value", ["never offered", "2026-99-99"]),
+    ("double_array_value", [float("nan")]),
+    ("bool_value", True),
+    ("json_value", "[]"),
+    ("json_value", '{"selection": {"none of ours": [{"x": []}]}}'),
+)
+
+
+def set_to(page: AppTest, widget: str, kind: str, value: Any) -> None:
+    """Send that value in the name of a widget."""
+    states = page._tree.get_widget_states()
+    others = [state for state in states.widgets if state.id != widget]
+    del states.widgets[:]
+    states.widgets.extend(others)
+    state = states.widgets.add(id=widget)
+    if kind.endswith("array_value"):
+        getattr(state, kind).data.extend(value)
+    else:
+        setattr(state, kind, value)
+    page._run(states)
+
+
+@pytest.mark.parametrize("path", [OPPORTUNITIES, PIPELINE, "pages/insight/dashboard.py"])
+def test_widgets_are_set_only_to_what_they_offer(open_page, database, caplog, path):
+    """Some of it fits some of them, which is as good as if somebody had chosen it."""
+    from tests.builders import Make
+
+    with database.write() as session:
+        Make(session).opportunity(name="Solar roof")
+        Make(session).won(5)
+    page = open_page(path, opportunity="1") if path == OPPORTUNITIES else open_page(path)
+    before = transactions(database)
+    found = [next(iter(page.get(kind)), None) for kind in WIDGETS]
+    ids = [element.proto.id for element in found if element is not None and element.proto.id]
+    assert len(ids) >= 4
+    caplog.clear()
+
+    for widget in ids:
+        for kind, value in NEVER_SAID:
+            set_to(page, widget, kind, value)
+            assert list(page.exception) == [], (widget, kind, value)
+
+    assert transactions(database) == before
+    assert [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING] == []
