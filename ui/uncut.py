@@ -6,6 +6,8 @@ short in its callbacks, too. So a form that is sent just before its screen is le
 nobody would hear of it.
 """
 
+import json
+import logging
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
@@ -25,8 +27,6 @@ from streamlit.runtime.scriptrunner_utils.script_requests import (
 from streamlit.runtime.scriptrunner_utils.script_requests import _has_active_trigger_value as _is_pressed
 from streamlit.runtime.state import SafeSessionState
 
-from ui import widget_values
-
 WAITING = ScriptRequestType.RERUN
 
 MOST_WAITING = 100
@@ -34,6 +34,15 @@ MOST_WAITING = 100
 
 MOST_BYTES_WAITING = 32_000_000
 """Of one session's requests before the newest; more are merged."""
+
+MOST_WIDGETS = 5_000
+"""Of one request; the fullest of our screens has some hundreds."""
+
+LONGEST_JSON = 4_000_000
+"""Characters of what a component says."""
+
+log = logging.getLogger("crm.ui")
+
 
 _was_left: WeakKeyDictionary[PagesManager, str] = WeakKeyDictionary()
 """The screen before the present one, by the session's pages."""
@@ -62,12 +71,11 @@ def turn() -> object:
 
 
 class State(SafeSessionState):
-    """A session's state, whose callbacks are never cut short, and get only what a browser can say."""
+    """A session's state, whose callbacks are never cut short, and get only what can be read."""
 
     def on_script_will_rerun(self, fresh_widget_states: WidgetStates | None, **more: Any) -> None:
         if fresh_widget_states is not None:
-            known = self._state._new_widget_state.widget_metadata
-            fresh_widget_states = widget_values.possible(fresh_widget_states, known)
+            fresh_widget_states = _readable(fresh_widget_states)
         requests = _requests()
         if requests is None:
             super().on_script_will_rerun(fresh_widget_states, **more)
@@ -83,6 +91,29 @@ def _requests() -> "Requests | None":
     context = get_script_run_ctx(suppress_warning=True)
     requests = context.script_requests if context else None
     return requests if isinstance(requests, Requests) else None
+
+
+def _readable(states: WidgetStates) -> WidgetStates:
+    """No browser sends so much, or JSON that is none: Streamlit would fail, or be busy for long."""
+    readable = [state for state in states.widgets[:MOST_WIDGETS] if _is_readable(state)]
+    if len(readable) == len(states.widgets):
+        return states
+    log.debug("%d widget states are refused", len(states.widgets) - len(readable))
+    return WidgetStates(widgets=readable)
+
+
+def _is_readable(state: WidgetState) -> bool:
+    kind = state.WhichOneof("value")
+    if kind not in {"json_value", "json_trigger_value"}:
+        return True
+    text = getattr(state, kind)
+    if len(text) > LONGEST_JSON:
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return not text
+    return True
 
 
 class Requests(ScriptRequests):

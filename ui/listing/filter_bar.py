@@ -213,9 +213,7 @@ class FilterBar(Addressed):
                 width=FIELD_WIDTH,
             )
             rows = load(
-                company_service.get_rows,
-                CompanyFilter(text=_storable(looked_for or "")),
-                limit=COMPANIES_OFFERED,
+                company_service.get_rows, CompanyFilter(text=looked_for or ""), limit=COMPANIES_OFFERED
             )
             found = {str(row.id): company_label(row.id, row.name) for row in rows}
             key = self._several_key(
